@@ -1,0 +1,1010 @@
+/**
+ * smstask, the gateway between an identity platform and any SMS provider, in one file.
+ *
+ * A platform (Auth0 and its like) POSTs `{recipient, body, sender}` with a login code in it. smstask proves who is
+ * calling, hands the message to the provider that `SMS_PROVIDER` names, and answers 200 once that provider took it.
+ *
+ *     bun main.ts        deno task start        node main.ts        (add --help for the other commands)
+ *
+ * It reads downward: contract, settings, log, providers, delivery, platforms, app, commands. Importing it starts nothing.
+ * @module
+ */
+import { createHash, randomBytes, timingSafeEqual } from "node:crypto"
+import { once } from "node:events"
+import { readdirSync } from "node:fs"
+import type { Server as HttpServer } from "node:http"
+import { type AddressInfo, isIP, type Socket } from "node:net"
+import { parseArgs, styleText } from "node:util"
+import { type Context as Context_, Hono } from "hono"
+import { HTTPException } from "hono/http-exception"
+import { ipRestriction } from "hono/ip-restriction"
+import * as errors from "jose/errors"
+import { SignJWT } from "jose/jwt/sign"
+import { type JWTVerifyOptions, jwtVerify } from "jose/jwt/verify"
+import * as v from "valibot"
+
+// ───────────────────────────── Contract: what a provider's author reads ─────────────────────────────
+
+/** A message as a provider file gets it. `recipient`, `body` and `sender` are Auth0's own words. */
+export interface Message {
+  /** E.164 with "+": `+12223334444`. */
+  recipient: string
+  /** The rendered text, 1 to 1,600 characters; it may hold line breaks. */
+  body: string
+  /** A number, a short code or an alphanumeric id of up to 11 characters; "" where none is set. */
+  sender: string
+  /** The one-time code, where the platform sends it apart. */
+  code?: string | undefined
+  /** BCP 47, such as `pt-BR`. */
+  locale?: string | undefined
+  channel?: "sms" | "voice" | undefined
+}
+
+/**
+ * Whose fault a refusal is, which decides what happens next. `recipient`: malformed, no mobile, opted out; no provider
+ * will do better. `account`: credentials, balance, sender or region not enabled. `message`: template, length, characters.
+ * `provider`: throttled, 5xx, or an answer that its documentation does not have.
+ */
+export type Fault = (typeof faultNames)[number]
+const faultNames = ["recipient", "account", "message", "provider"] as const
+
+/** Acceptance with the provider's own message id ("" where it gives none), or refusal with its own code and reason. */
+export type Receipt = { id: string } | Refusal
+
+/** Without `fault` the provider's `faults` decide, then the status: `account` for 401, 402 and 403, else `provider`. */
+export interface Refusal {
+  code: string | number
+  reason?: string | undefined
+  fault?: Fault | undefined
+}
+
+/** What the provider answered; `json` is undefined where the text is not JSON. */
+export interface Answer {
+  status: number
+  headers: Headers
+  text: string
+  json: unknown
+}
+
+/** What a request may depend on besides the message and the variables, so that it stays a pure function. */
+export interface Context {
+  /** The provider's base URL with no slash at its end, or what `<NAME>_URL` puts in its place. */
+  url: string
+  /** For a provider that logs in first. Redirects are refused, and the attempt's time limit covers it. */
+  fetch(url: string, init?: RequestInit): Promise<Response>
+  /** Milliseconds since 1970. */
+  clock(): number
+  /** 32 random hexadecimal digits. */
+  nonce(): string
+  /** Whether the text fits the GSM 7-bit alphabet and its extension (3GPP TS 23.038); any other is sent as UCS-2. */
+  isGsm7(text: string): boolean
+}
+
+/** Environment variables as valibot schemas, each with `v.description(…)`; `Values` is what they parse to. */
+export type Variables = Record<string, v.GenericSchema<string | undefined, unknown>>
+export type Values<E extends Variables> = { readonly [K in keyof E]: v.InferOutput<E[K]> }
+
+/** The default export of `providers/<name>.ts`. */
+export interface Provider<E extends Variables = Variables> {
+  /** The provider's page for the endpoint that `request` calls. */
+  docs: string
+  /** Base URL. Left out where every account has a host of its own: `<NAME>_URL` is then required. */
+  url?: string | ((env: Values<E>) => string)
+  env: E
+  /** Builds the one call that sends the message, or returns a receipt where nothing is to be called. */
+  request(message: Message, env: Values<E>, context: Context): Request | Receipt | Promise<Request | Receipt>
+  /** Judges the answer: pure, never throws, and accepts only what the provider documents as acceptance. */
+  receipt(answer: Answer, env: Values<E>): Receipt
+  /** The provider's own codes by whose fault they are; what is not listed is decided by the status. */
+  faults?: { readonly [F in Fault]?: readonly (string | number)[] }
+  /** Pages or webhooks of the provider's own, served under `/<name>`. */
+  routes?(app: Hono, env: Values<E>): void
+}
+
+/** Everything that the gateway takes from outside; tests bring a world of their own. */
+export interface World {
+  env: Readonly<Record<string, string | undefined>>
+  fetch(request: Request, init: RequestInit): Promise<Response>
+  /** Milliseconds since 1970. */
+  clock(): number
+  /** Takes one line for standard output. */
+  print(line: string): void
+  /** Aborted when the gateway is to stop: `/health` answers 503 from then on. */
+  stopping?: AbortSignal
+}
+
+// ───────────────────────────── Settings: environment variables, parsed once ─────────────────────────────
+
+type Environment = World["env"]
+type Variable<T = unknown> = v.GenericSchema<string | undefined, T>
+
+/** What is wrong with a setting, and the line of `.env` that mends it. Neither ever holds a value that was read. */
+type Complaint = [text: string, line?: string]
+
+/** Everything that keeps the gateway from starting, told at once. */
+export class StartError extends Error {
+  override name = "StartError"
+  constructor(complaints: Complaint[]) {
+    const lines = complaints.flatMap(([, line]) => (line ? `  ${line}` : []))
+    if (lines.length > 0) lines.unshift("Set in the environment or in .env:")
+    super(["smstask cannot start:", ...complaints.map(([text]) => `  ${text}`), ...lines].join("\n"))
+  }
+}
+
+/**
+ * A number without what people write between its digits: a bracketed 0 after the calling code, Unicode spaces, dashes and
+ * format characters, dots, slashes and brackets. A leading 00 becomes "+".
+ */
+function bareNumber(written: string): string {
+  const digits = written.replace(/[\p{Z}\p{Pd}\p{Cf}\u2212./]/gu, "")
+  const international = digits.replace(/^(\p{Ps}?(?:\+|00)\d{1,3}\p{Pe}?)\p{Ps}0\p{Pe}/u, "$1")
+  return international.replace(/[\p{Ps}\p{Pe}]/gu, "").replace(/^00/, "+")
+}
+
+/** A sender that looks like a number loses its separators; an alphanumeric one stays as it is. */
+const asSender = v.transform((written: string) => /^\+?\d{3,15}$/.exec(bareNumber(written))?.[0] ?? written.trim())
+const sender = v.pipe(
+  v.string(),
+  v.regex(/^\P{Cc}*$/u, "must not hold control characters"),
+  asSender,
+  v.regex(/^(\+?\d{3,15}|.{0,11})$/u, "must be a number, a short code or an alphanumeric id of up to 11 characters"),
+)
+
+const millisecondsPer: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000 }
+const asMilliseconds = v.transform(
+  (written: string) => parseInt(written, 10) * (millisecondsPer[written.slice(-1)] ?? 0),
+)
+const duration = v.pipe(v.string(), v.regex(/^[1-9]\d{0,3}[smh]$/), asMilliseconds)
+const wholeNumber = (most: number) => v.pipe(v.string(), v.regex(/^\d{1,5}$/), v.transform(Number), v.maxValue(most))
+const asList = v.transform((written: string) => written.split(",").flatMap((item) => item.trim() || []))
+const listOf = <T>(item: v.GenericSchema<string, T>) => v.pipe(v.string(), asList, v.array(item), v.minLength(1))
+
+/** An address or a CIDR range, as hono/ip-restriction reads them. */
+const addressRule = v.custom<string>((rule) => {
+  const [address = "", bits = "0", ...rest] = String(rule).split("/")
+  const version = address.includes("%") ? 0 : isIP(address)
+  const isRange = /^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128)
+  return rule === "*" || (version > 0 && isRange && rest.length === 0)
+})
+
+/** A provider's name is its file's and no other way to write that: this stands between a variable and an import. */
+const reservedNames = ["sms", "gateway", "limit", "log", "metrics", "health", "store", "default"]
+const namePattern = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/
+const providerName = v.pipe(v.string(), v.regex(namePattern), v.maxLength(40), v.notValues(reservedNames))
+
+/** `console` and `inbox` show the message to the developer; beside a provider that sends they would hide it. */
+const standAlone = v.check((names: string[]) => names.length === 1 || !/\b(console|inbox)\b/.test(names.join()))
+const route = v.pipe(listOf(providerName), standAlone)
+
+/** A setting with what is expected of it: told by the error at start and checked against the README. */
+const set = <const S extends Variable>(schema: S, expected: string) => v.pipe(schema, v.description(expected))
+const flag = v.picklist(["true", "false"])
+const secret = v.pipe(v.string(), v.minLength(32))
+const webAddress = v.pipe(v.string(), v.url(), v.regex(/^https?:/), v.maxLength(255))
+
+/** Every setting but the families `SMS_PROVIDER…` and `SMS_SENDER…`, which `byPrefix` reads. */
+export const variables = {
+  DEFAULT_CALLING_CODE: set(v.optional(v.pipe(v.string(), v.regex(/^[1-9]\d{0,2}$/))), "a calling code, 1 to 3 digits"),
+  GATEWAY_SECRET: set(v.optional(v.string()), "the secret that signs the callers' tokens (HS256)"),
+  GATEWAY_SECRET_PREVIOUS: set(v.optional(v.string()), "the secret before that, while it is being changed"),
+  GATEWAY_SECRET_BASE64: set(v.optional(flag, "false"), "true where the secrets are base64 or base64url, else false"),
+  GATEWAY_AUDIENCE: set(v.optional(v.string(), "urn:smstask"), "the aud that tokens must have"),
+  GATEWAY_SUBJECT: set(v.optional(v.string(), "urn:Auth0"), "the sub that tokens must have, or any"),
+  GATEWAY_ISSUER: set(v.optional(v.string()), "the iss that tokens must have"),
+  GATEWAY_TOKEN: set(v.optional(secret), "a static bearer token of at least 32 characters"),
+  GATEWAY_AUTH: set(
+    v.optional(v.picklist(["required", "none"]), "required"),
+    "required, or none with GATEWAY_ALLOW_IPS",
+  ),
+  GATEWAY_ALLOW_IPS: set(v.optional(listOf(addressRule)), "addresses and CIDR ranges, separated by commas"),
+  GATEWAY_TRUST_PROXY: set(v.optional(wholeNumber(20), "0"), "the number of proxies in front, 0 to 20"),
+  GATEWAY_URL: set(v.optional(webAddress), "the public address of this gateway, at most 255 characters"),
+  DEADLINE: set(v.optional(duration, "16s"), "a duration such as 16s, for everything that one request may take"),
+  ATTEMPT_TIMEOUT: set(v.optional(duration, "8s"), "a duration such as 8s, for one provider while others are left"),
+  PORT: set(v.optional(wholeNumber(65_535), "3000"), "a port, 0 to 65535"),
+  HOST: set(v.optional(v.pipe(v.string(), v.regex(/^[\w.:-]+$/)), "0.0.0.0"), "an address to listen on"),
+  LOG_FORMAT: set(v.optional(v.picklist(["pretty", "json"]), "json"), "pretty or json"),
+}
+
+/** What marks a deployment platform, where a laptop's defaults would be an open door. */
+const hosts = ["DENO_DEPLOY", "DENO_DEPLOYMENT_ID", "DYNO", "FLY_APP_NAME", "K_SERVICE", "RAILWAY_PROJECT_ID", "RENDER"]
+const isProduction = (env: Environment) => env.NODE_ENV === "production" || hosts.some((name) => env[name])
+
+/** Whether anyone at all could prove who they are. */
+const canBeCalled = (env: Environment) => env.GATEWAY_SECRET || env.GATEWAY_TOKEN || env.GATEWAY_AUTH === "none"
+
+/** An environment in which an empty variable counts as unset. */
+const withoutEmpty = (env: Environment) => Object.fromEntries(Object.entries(env).filter(([, value]) => value?.trim()))
+
+/** What valibot found, field by field, without its own texts, which hold the values. */
+function wrongFields(issues: readonly v.BaseIssue<unknown>[]): string {
+  const told = issues.map((issue) => {
+    const field = v.getDotPath(issue) ?? "it"
+    if (issue.received === "undefined") return `${field} is missing`
+    return `${field} ${issue.type !== "custom" && issue.kind === "schema" ? `must be ${issue.type === "string" ? "text" : issue.type}` : issue.message}`
+  })
+  return told.join("; ")
+}
+
+function describe(schema: Variable): string | undefined {
+  return v.getDescription(schema) ?? ("wrapped" in schema ? describe(schema.wrapped as Variable) : undefined)
+}
+
+const complaint = (name: string, value: string | undefined, schema: Variable): Complaint => [
+  `${name} is ${value === undefined ? "missing" : "wrong"}: expected is ${describe(schema)}`,
+  `${name}=`,
+]
+
+/** Parses `variables` out of the environment; what is missing or wrong goes to `complaints`, each with its description. */
+function read<E extends Variables>(env: Environment, variables: E, complaints: Complaint[]): Values<E> | undefined {
+  const result = v.safeParse(v.object(variables), env)
+  if (result.success) return result.output
+  for (const name of new Set(result.issues.map((issue) => String(issue.path?.[0]?.key)))) {
+    const schema = variables[name]
+    if (schema) complaints.push(complaint(name, env[name], schema))
+  }
+  return undefined
+}
+
+/** A value for the numbers that begin with the digits of `prefix`; "" is every number. */
+type Prefixed<T> = { prefix: string; value: T }
+
+/** `NAME` and every `NAME_<digits>`, longest digits first, so that the first that fits a number is the closest. */
+function byPrefix<T>(env: Environment, name: string, schema: v.GenericSchema<string, T>, complaints: Complaint[]) {
+  const found: Prefixed<T>[] = []
+  for (const [key, written = ""] of Object.entries(env)) {
+    if (key !== name && !key.startsWith(`${name}_`)) continue
+    const prefix = key.slice(name.length + 1)
+    const parsed = v.safeParse(schema, written)
+    if (!/^([1-9]\d{0,14})?$/.test(prefix))
+      complaints.push([`${key} is wrong: after ${name}_ stand the digits of numbers`])
+    else if (!parsed.success) complaints.push(complaint(key, written, schema))
+    else found.push({ prefix, value: parsed.output })
+  }
+  return found.sort((a, b) => b.prefix.length - a.prefix.length)
+}
+
+const closest = <T>(family: Prefixed<T>[], recipient: string) =>
+  family.find(({ prefix }) => recipient.startsWith(prefix, 1))
+
+const routeVariable = set(route, "a provider's name, or several separated by commas (console and inbox stand alone)")
+const senderVariable = set(sender, "a number, a short code or an alphanumeric id of up to 11 characters")
+
+/** `SMS_PROVIDER` and its family: the names of the providers for a number, in order of preference. */
+function readRoutes(env: Environment, complaints: Complaint[]) {
+  const routes = byPrefix(env, "SMS_PROVIDER", routeVariable, complaints)
+  if (env.SMS_PROVIDER) return routes
+  if (isProduction(env)) complaints.push(complaint("SMS_PROVIDER", undefined, routeVariable))
+  return [...routes, { prefix: "", value: ["console"] }]
+}
+
+/** Every other setting, and what only several of them together show to be wrong. */
+function readSettings(env: Environment, complaints: Complaint[]) {
+  const senders = byPrefix(env, "SMS_SENDER", senderVariable, complaints)
+  const settings = read(env, variables, complaints)
+  if (!settings) return undefined
+  const { GATEWAY_AUTH, GATEWAY_ALLOW_IPS: rules, GATEWAY_SECRET_BASE64 } = settings
+  if (GATEWAY_AUTH === "none" && (!rules || rules.some((rule) => /^\*$|\/0+$|^::ffff:.*\/\d?\d$/i.test(rule)))) {
+    const text = "GATEWAY_AUTH=none lets anyone send at your cost, unless GATEWAY_ALLOW_IPS names the few who may call"
+    complaints.push([text, "GATEWAY_ALLOW_IPS="])
+  }
+  const keys: Uint8Array<ArrayBuffer>[] = []
+  for (const name of ["GATEWAY_SECRET", "GATEWAY_SECRET_PREVIOUS"] as const) {
+    const written = settings[name]
+    if (!written) continue
+    if (GATEWAY_SECRET_BASE64 === "false") keys.push(new TextEncoder().encode(written))
+    else if (/^[\w+/-]{2,}={0,2}$/.test(written)) keys.push(Buffer.from(written, "base64"))
+    else complaints.push([`${name} is wrong: GATEWAY_SECRET_BASE64=true expects base64 or base64url`, `${name}=`])
+  }
+  return { ...settings, senders, keys }
+}
+type Settings = NonNullable<ReturnType<typeof readSettings>>
+
+// ───────────────────────────── Log: a line for every event, as it happens ─────────────────────────────
+
+type Level = "info" | "warn" | "error"
+type Fields = Record<string, string | number | undefined>
+type Log = (level: Level, event: string, fields?: Fields) => void
+
+/** Calling code (as ITU-T assigns them) and last four digits: `+44•••3456`. */
+function mask(recipient: string): string {
+  const code = /^\+(1|7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|\d{3})/.exec(recipient)?.[0]
+  return `${code}•••${recipient.slice(-4)}`
+}
+
+function logger({ clock, print }: World, format: "pretty" | "json"): Log {
+  const timeOfDay = new Intl.DateTimeFormat("en-US", { timeStyle: "medium" })
+  const colors = { info: "green", warn: "yellow", error: "red" } as const
+  if (format === "json") {
+    return (level, event, fields) =>
+      print(JSON.stringify({ time: new Date(clock()).toISOString(), level, event, ...fields }))
+  }
+  return (level, event, { request: _, recipient, provider, receipt, code, reason, ms, ...rest } = {}) => {
+    const time = timeOfDay.format(clock()).replaceAll("\u202f", " ").padStart(11)
+    const others = Object.entries(rest).map(([name, value]) => value && `${name}=${value}`)
+    const parts = [recipient, provider, receipt, code, reason, ...others, ms !== undefined && `${ms} ms`]
+    print([time, styleText(colors[level], event.padEnd(11)), ...parts.filter(Boolean)].join("  "))
+  }
+}
+
+/** Matches each value, also percent-encoded or inside JSON; a value of less than four characters only as a whole word. */
+function matching(values: string[]): RegExp {
+  const forms = values.flatMap((value) => [value, encodeURIComponent(value), JSON.stringify(value).slice(1, -1)])
+  const longestFirst = [...new Set(forms)].filter(Boolean).sort((a, b) => b.length - a.length)
+  const wordEdge = (form: string) => `(?<![\\p{L}\\p{N}])${RegExp.escape(form)}(?![\\p{L}\\p{N}])`
+  const patterns = longestFirst.map((form) => (form.length < 4 ? wordEdge(form) : RegExp.escape(form)))
+  return new RegExp(patterns.join("|") || "(?!)", "gu")
+}
+
+/**
+ * The one door through which a provider's words reach log and answer. `secrets` (the provider's variables), the recipient
+ * in any form, the body and every word of it that holds a digit become "•"; control characters go; 200 characters stay.
+ */
+function redact(foreign: unknown, secrets: RegExp, { recipient, body, code = "" }: Message): string {
+  const words = body.match(/[\p{L}\p{N}-]*\p{N}[\p{L}\p{N}-]*/gu) ?? []
+  const content = matching([body, code, ...words.filter((word) => word.length > 3)])
+  const readable = String(foreign).replace(/\s+/gu, " ").replace(/\p{C}/gu, "")
+  const safe = readable.replace(secrets, "•").replace(content, "•")
+  const withoutNumber = safe.replace(/\+?\d(?:[\s()./-]*\d){5,}/g, (run) => {
+    const digits = run.replace(/\D/g, "")
+    return recipient.includes(digits) || digits.includes(recipient.slice(-7)) ? "•" : run
+  })
+  return withoutNumber.trim().slice(0, 200)
+}
+
+// ───────────────────────────── Providers: one file each, found by its name ─────────────────────────────
+
+/** Prints the message and takes it as sent: the first step with this gateway. Built in, so that main.ts runs alone. */
+const consoleProvider = (print: World["print"]): Provider => ({
+  docs: "README.md",
+  url: "",
+  env: {},
+  request({ recipient, body, sender }) {
+    const text = body.replace(/[^\P{C}\n]/gu, "").replaceAll("\n", "\n  ")
+    print(`\n  To ${recipient}${sender && ` from ${sender}`}:\n  ${text}\n`)
+    return { id: crypto.randomUUID() }
+  },
+  receipt: ({ status }) => ({ code: status }),
+})
+
+const isDescribed = (schema: unknown): boolean =>
+  v.is(v.object({ kind: v.literal("schema") }), schema) && describe(schema as Variable) !== undefined
+const providerShape = v.object({
+  docs: v.string(),
+  url: v.optional(v.union([v.string(), v.function()])),
+  env: v.record(v.string(), v.custom<Variable>(isDescribed, "needs v.description(…)")),
+  request: v.function(),
+  receipt: v.function(),
+  faults: v.optional(v.record(v.picklist(faultNames), v.array(v.union([v.string(), v.number()])))),
+  routes: v.optional(v.function()),
+})
+
+/** The names in providers/, or undefined where no folder can be read (a bundle, Deno without permission). */
+function providerNames(): string[] | undefined {
+  try {
+    const files = readdirSync(new URL("./providers/", import.meta.url)).sort()
+    return files.flatMap((file) => (file.endsWith(".ts") ? file.slice(0, -3) : []))
+  } catch {
+    return undefined
+  }
+}
+
+/** Imports `providers/<name>.ts` and checks its shape; throws an Error that names the file and what is wrong with it. */
+async function importProvider(name: string, print: World["print"]): Promise<Provider> {
+  if (name === "console") return consoleProvider(print)
+  const file = `providers/${name}.ts`
+  const names = providerNames()
+  if (names && !names.includes(name)) throw new Error(`there is no ${file}; known are console, ${names.join(", ")}`)
+  const load = async (): Promise<{ default?: Provider }> => await import(`./providers/${name}.ts`)
+  const module = await load().catch((cause: Error) => {
+    throw new Error(`${file} cannot be loaded: ${cause.message}`, { cause })
+  })
+  const { issues } = v.safeParse(providerShape, module.default)
+  if (issues || !module.default)
+    throw new Error(`${file} must export a provider as default: ${wrongFields(issues ?? [])}`)
+  return module.default
+}
+
+/** https anywhere; http only on loopback, at private addresses and names without a dot. */
+function isSafeUrl(written: string): boolean {
+  const url = URL.parse(written)
+  if (!url || url.username || url.password || url.hash) return false
+  const host = url.hostname.replace(/^\[|\]$/g, "")
+  const privateAddress = /^(127\.|10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|169\.254\.|::1$|f[cd]|fe[89ab])/
+  const isPrivate = isIP(host) ? privateAddress.test(host) : /^[^.]+$|\.localhost$/.test(host)
+  return url.protocol === "https:" || (url.protocol === "http:" && isPrivate)
+}
+
+/** A provider with all that a call of it needs. */
+type Ready = {
+  name: string
+  provider: Provider
+  values: Values<Variables>
+  url: string
+  senders: Prefixed<string>[]
+  secrets: RegExp
+}
+
+async function loadProvider(name: string, { env, print }: World, complaints: Complaint[]): Promise<Ready> {
+  const NAME = name.toUpperCase().replaceAll("-", "_")
+  const provider = await importProvider(name, print)
+  const senders = byPrefix(env, `${NAME}_SENDER`, senderVariable, complaints)
+  const values = read(env, provider.env, complaints)
+  const url = env[`${NAME}_URL`] ?? (typeof provider.url === "function" ? values && provider.url(values) : provider.url)
+  if (env[`${NAME}_URL`] && !isSafeUrl(url ?? "")) {
+    complaints.push([`${NAME}_URL is wrong: expected is an https URL, or http at a private address`, `${NAME}_URL=`])
+  } else if (values && url === undefined && !provider.env[`${NAME}_URL`]) {
+    complaints.push([`${NAME}_URL is missing: expected is the base URL of your account`, `${NAME}_URL=`])
+  }
+  const given = Object.keys(provider.env).flatMap((variable) => env[variable] ?? [])
+  const parts = given.flatMap((value) => value.split(/[\s"'{}:,;=&?]+/).filter((part) => part.length >= 8))
+  return {
+    name,
+    provider,
+    values: values ?? {},
+    url: (url ?? "").replace(/\/+$/, ""),
+    senders,
+    secrets: matching([...given, ...parts]),
+  }
+}
+
+// ───────────────────────────── Delivery: a message in, one provider's acceptance out ─────────────────────────────
+
+/** One provider asked once. `code` is the provider's own, or why there is no answer of it. */
+export interface Attempt {
+  provider: string
+  outcome: "accepted" | "refused" | "timeout" | "unreachable"
+  code?: string
+  ms: number
+}
+
+/** What became of a message; `problem` is a code of `problems`. */
+export type Delivery = { attempts: Attempt[] } & (
+  | { provider: string; receipt: string }
+  | { problem: "invalid_recipient" | "delivery_rejected" | "delivery_timeout"; detail: string }
+)
+
+/** Why an attempt brought no acceptance. */
+class Failure extends Error {
+  readonly refusal: Refusal & { outcome: Attempt["outcome"] }
+  constructor(outcome: Attempt["outcome"], code: string | number, reason = "", fault: Fault = "provider") {
+    super(reason)
+    this.refusal = { outcome, code, reason, fault }
+  }
+}
+
+/** Of a failed call only the class is kept: runtimes put hosts and URLs into their texts. */
+function callFailed(cause: unknown): never {
+  let words = ""
+  for (let error = cause; error instanceof Error; error = error.cause)
+    words += `${error.name} ${error.message} ${Object(error).code} `
+  if (/ENOTFOUND|EAI_AGAIN|getaddrinfo|dns|resolve|FailedToOpenSocket/i.test(words))
+    throw new Failure("unreachable", "dns")
+  if (/refused/i.test(words)) throw new Failure("unreachable", "refused")
+  if (/cert|tls|ssl|handshake/i.test(words)) throw new Failure("unreachable", "tls")
+  if (/time(d |-)?out/i.test(words)) throw new Failure("unreachable", "timeout")
+  throw new Failure("unreachable", "reset", "it may have been sent")
+}
+
+/** The text of a body, or undefined where it is longer than `limit` bytes. */
+async function readText(body: ReadableStream<Uint8Array> | null, limit: number): Promise<string | undefined> {
+  const decoder = new TextDecoder()
+  let text = ""
+  let size = 0
+  for await (const chunk of body ?? []) {
+    size += chunk.byteLength
+    if (size > limit) return undefined
+    text += decoder.decode(chunk, { stream: true })
+  }
+  return text + decoder.decode()
+}
+
+/** Never throws: what is not JSON is undefined. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+const isGsm7 = (text: string) =>
+  /^[@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !"#¤%&'()*+,./0-9:;<=>?¡A-ZÄÖÑÜ§¿a-zäöñüà^{}\\[~\]|€\f-]*$/.test(text)
+
+/** Asks one provider and gives the id of its acceptance; throws a `Failure`, or whatever a provider file throws. */
+async function ask(
+  { provider, values, url }: Ready,
+  message: Message,
+  world: World,
+  signal: AbortSignal,
+): Promise<string> {
+  const call = async (request: Request) => {
+    const response = await world.fetch(request, { redirect: "manual", signal }).catch(callFailed)
+    const { status } = response
+    // A redirect that is followed carries the keys and the text to another host.
+    if (status >= 300 && status < 400) throw new Failure("refused", status, "it redirects, which is never followed")
+    return response
+  }
+  const fetch = (url: string, init?: RequestInit) => call(new Request(url, init))
+  const nonce = () => randomBytes(16).toString("hex")
+  const judge = (receipt: Receipt, status = 0) => {
+    if ("id" in receipt && typeof receipt.id === "string") return receipt.id
+    const { code, reason, fault } = receipt as Refusal
+    const listed = faultNames.find((name) => provider.faults?.[name]?.some((known) => String(known) === String(code)))
+    const byStatus = status === 401 || status === 402 || status === 403 ? "account" : "provider"
+    throw new Failure("refused", code, reason, fault ?? listed ?? byStatus)
+  }
+  const request = await provider.request(message, values, { url, fetch, clock: world.clock, nonce, isGsm7 })
+  if (!(request instanceof Request)) return judge(request)
+  const { status, headers, body } = await call(request)
+  const text = await readText(body, 65_536).catch(callFailed)
+  if (text === undefined) throw new Failure("refused", status, "its answer is longer than 64 KiB")
+  return judge(provider.receipt({ status, headers, text, json: parseJson(text) }, values), status)
+}
+
+/** Rejects after `limit` milliseconds at the latest, and aborts what `work` has under way. */
+function within<T>(limit: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const abort = new AbortController()
+  const { promise, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => {
+    reject(new Failure("timeout", "timeout", "it may have been sent"))
+    abort.abort()
+  }, limit)
+  return Promise.race([work(abort.signal), promise]).finally(() => clearTimeout(timer))
+}
+
+/** Takes a message along its route, inside one deadline, until a provider accepts it or none is left. */
+function deliverer(world: World, settings: Settings, routes: Prefixed<Ready[]>[], log: Log) {
+  const senderFor = ({ senders }: Ready, { recipient, sender }: Message) => {
+    const common = closest(settings.senders, recipient)
+    return closest(senders, recipient)?.value ?? (common?.prefix ? common.value : sender || (common?.value ?? ""))
+  }
+  return async (message: Message, request: string): Promise<Delivery> => {
+    const attempts: Attempt[] = []
+    const recipient = mask(message.recipient)
+    const route = closest(routes, message.recipient)?.value ?? []
+    const deadline = world.clock() + settings.DEADLINE
+    for (const [index, ready] of route.entries()) {
+      const { name: provider, secrets } = ready
+      const safe = (foreign: unknown) => redact(foreign ?? "", secrets, message)
+      const started = world.clock()
+      const left = deadline - started
+      const rivals = route.length - index
+      const limit = rivals === 1 ? left : Math.min(settings.ATTEMPT_TIMEOUT, left / rivals)
+      const outgoing = { ...message, sender: senderFor(ready, message) }
+      try {
+        const receipt = safe(await within(limit, (signal) => ask(ready, outgoing, world, signal)))
+        const ms = Math.round(world.clock() - started)
+        log("info", "accepted", { request, recipient, provider, receipt, ms })
+        return { provider, receipt, attempts: [...attempts, { provider, outcome: "accepted", ms }] }
+      } catch (error) {
+        const failure = error instanceof Failure ? error : new Failure("refused", "exception", String(error))
+        const { outcome, fault } = failure.refusal
+        const [code, reason] = [safe(failure.refusal.code), safe(failure.refusal.reason)]
+        const ms = Math.round(world.clock() - started)
+        log("warn", outcome, { request, recipient, provider, code, reason, fault, ms })
+        attempts.push({ provider, outcome, code, ms })
+        if (fault === "recipient")
+          return { problem: "invalid_recipient", detail: `${provider}: ${code} ${reason}`, attempts }
+      }
+    }
+    const detail = attempts.map(({ provider, outcome, code }) => `${provider} ${outcome} ${code}`).join(", ")
+    if (!attempts.some(({ outcome }) => outcome === "timeout"))
+      return { problem: "delivery_rejected", detail, attempts }
+    return { problem: "delivery_timeout", detail: `It may have been sent: ${detail}`, attempts }
+  }
+}
+
+// ───────────────────────────── Platforms: the shapes in which callers send a message ─────────────────────────────
+
+/** One shape: the fields that tell it from the others, and the schema that makes a `Message` of it. */
+interface Reader {
+  fields: string[]
+  schema: v.GenericSchema<unknown, Message>
+}
+
+/** Gives a function that reads a message in any shape that Auth0 sends or shows, or says what is wrong with its fields. */
+function messageReader(callingCode: string | undefined): (json: unknown) => Message | string {
+  const asNumber = v.rawTransform<string, string>(({ dataset, addIssue, NEVER }) => {
+    const fail = (message: string) => {
+      addIssue({ message })
+      return NEVER
+    }
+    const bare = bareNumber(dataset.value)
+    if (/\p{Cc}/u.test(bare)) return fail("must not hold control characters")
+    if (/^\d/.test(bare) && !callingCode) return fail("must begin with +, or DEFAULT_CALLING_CODE must be set")
+    const number = bare.startsWith("+") ? bare : `+${callingCode}${bare.replace(/^0/, "")}`
+    return /^\+[1-9]\d{6,14}$/.test(number) ? number : fail("must be a phone number: +, then 7 to 15 digits")
+  })
+  const isSendable = (text: string) => text !== "" && (text.length <= 1_600 || [...text].length <= 1_600)
+  const asWellFormed = v.transform((text: string) => text.toWellFormed())
+  const channels = v.picklist(["sms", "text", "voice"], "must be sms or voice")
+  const asChannel = v.transform((name: "sms" | "text" | "voice") => (name === "text" ? "sms" : name))
+  const asTag = v.transform((tag: string) => tag.replaceAll("_", "-"))
+  const asCode = v.transform((written: string) => written.trim() || undefined)
+
+  const recipient = v.pipe(v.string(), asNumber)
+  const body = v.pipe(v.string(), v.check(isSendable, "must be 1 to 1,600 characters"), asWellFormed)
+  const from = v.pipe(v.nullish(v.string(), ""), sender)
+  const code = v.pipe(v.nullish(v.string(), ""), v.regex(/^\P{Cc}{0,40}$/u, "must be at most 40 characters"), asCode)
+  const locale = v.fallback(v.optional(v.pipe(v.string(), v.regex(/^[\w-]{2,35}$/), asTag)), undefined)
+  const channel = v.pipe(v.nullish(channels, "sms"), asChannel)
+
+  /** Auth0's connection, and the Action of the README, which adds code, locale and channel. */
+  const own = v.object({ recipient, body, sender: from, code, locale, channel })
+  /** Auth0's sample Action, which keeps the shape of send-phone-message. */
+  const action = v.pipe(
+    v.object({ recipient, text: body, from, code, language: locale, message_type: channel }),
+    v.transform(({ text, from, language, message_type, ...rest }): Message => {
+      return { ...rest, body: text, sender: from, locale: language, channel: message_type }
+    }),
+  )
+  /** Auth0's shortest sample. */
+  const plain = v.pipe(
+    v.object({ to: recipient, from, body }),
+    v.transform(({ to, from, body }): Message => ({ recipient: to, body, sender: from })),
+  )
+  const readers: Reader[] = [
+    { fields: ["recipient", "body"], schema: own },
+    { fields: ["text"], schema: action },
+    { fields: ["to"], schema: plain },
+  ]
+  return (json) => {
+    if (typeof json !== "object" || json === null) return "the body must be a JSON object: {recipient, body, sender}"
+    const reader = readers.find(({ fields }) => fields.every((field) => field in json))
+    const read = v.safeParse(reader?.schema ?? own, json)
+    return read.success ? read.output : wrongFields(read.issues)
+  }
+}
+
+// ───────────────────────────── App: who calls, what they send, what they are told ─────────────────────────────
+
+/** The stable codes of every refusal, with status and title (RFC 9457). */
+export const problems = {
+  invalid_message: [400, "The message is not valid"],
+  authentication_failed: [401, "The caller is not authenticated"],
+  forbidden_address: [403, "The caller's address may not call"],
+  not_found: [404, "There is nothing here"],
+  method_not_allowed: [405, "The method is not allowed"],
+  message_too_large: [413, "The message is too large"],
+  invalid_recipient: [422, "The number cannot be reached"],
+  unsupported_channel: [422, "The channel is not supported"],
+  internal_error: [500, "The gateway failed"],
+  delivery_rejected: [502, "No provider accepted the message"],
+  delivery_timeout: [504, "No provider accepted the message in time"],
+} as const
+
+/** `address` gives the peer's address, from the runtime's own server. */
+type Bindings = { address?: () => string | undefined }
+type Call = Context_<{ Bindings: Bindings }>
+
+/** Gives a function that says why an Authorization header is not accepted, or undefined where it is (RFC 6750, 7519). */
+async function authenticator(settings: Settings, clock: World["clock"]) {
+  const { GATEWAY_AUTH, GATEWAY_TOKEN, GATEWAY_AUDIENCE, GATEWAY_SUBJECT, GATEWAY_ISSUER, keys } = settings
+  const hash = (token: string) => createHash("sha256").update(token).digest()
+  const staticToken = GATEWAY_TOKEN && hash(GATEWAY_TOKEN)
+  const hmac = { name: "HMAC", hash: "SHA-256" }
+  const secrets = await Promise.all(keys.map((key) => crypto.subtle.importKey("raw", key, hmac, false, ["verify"])))
+  const claims: JWTVerifyOptions = { algorithms: ["HS256"], audience: GATEWAY_AUDIENCE, clockTolerance: 60 }
+  if (GATEWAY_SUBJECT !== "any") claims.subject = GATEWAY_SUBJECT
+  if (GATEWAY_ISSUER) claims.issuer = GATEWAY_ISSUER
+  const told = (error: unknown) => {
+    if (error instanceof errors.JWTExpired) return "the token has expired"
+    if (error instanceof errors.JWTClaimValidationFailed)
+      return `the token's claim "${error.claim}" is missing or wrong`
+    if (error instanceof errors.JOSEAlgNotAllowed) return "the token is not signed with HS256"
+    const isForged = error instanceof errors.JWSSignatureVerificationFailed
+    return isForged ? "the token's signature does not match GATEWAY_SECRET" : "the token is not a JSON Web Token"
+  }
+  return async (authorization = ""): Promise<string | undefined> => {
+    if (GATEWAY_AUTH === "none") return undefined
+    const token = /^Bearer +(\S+)$/i.exec(authorization)?.[1]
+    if (!token) return "the header Authorization: Bearer <token> is missing"
+    if (staticToken && timingSafeEqual(hash(token), staticToken)) return undefined
+    let reason = "the token is not GATEWAY_TOKEN"
+    for (const key of secrets) {
+      const error = await jwtVerify(token, key, { ...claims, currentDate: new Date(clock()) }).then(
+        () => null,
+        (error) => error,
+      )
+      if (!error) return undefined
+      reason = told(error)
+      if (!(error instanceof errors.JWSSignatureVerificationFailed)) break
+    }
+    return reason
+  }
+}
+
+/** The caller's address: the peer's, or as many entries from the right of X-Forwarded-For as proxies stand in front. */
+function callerAddress(c: Call, proxies: number): string {
+  if (proxies === 0) return c.env.address?.() ?? ""
+  const entry = c.req.header("x-forwarded-for")?.split(",").at(-proxies)?.trim() ?? ""
+  const address = entry.replace(/^\[(.*)\](:\d+)?$/, "$1").replace(/^([\d.]+):\d+$/, "$1")
+  return isIP(address) ? address : ""
+}
+
+/** What serving and sending share. Throws a `StartError` that names all that is missing or wrong. */
+async function prepare(world: World, isServing: boolean) {
+  const env = withoutEmpty(world.env)
+  const complaints: Complaint[] = []
+  const named = readRoutes(env, complaints)
+  const settings = readSettings(env, complaints)
+  const providers = new Map<string, Ready>()
+  for (const name of new Set(named.flatMap(({ value }) => value))) {
+    const ready = await loadProvider(name, { ...world, env }, complaints).catch((error: Error) => error.message)
+    if (typeof ready === "string") complaints.push([ready])
+    else providers.set(name, ready)
+  }
+  if (isServing && !canBeCalled(env)) {
+    const text = "nobody could call: GATEWAY_SECRET, GATEWAY_TOKEN or GATEWAY_AUTH=none must be set"
+    complaints.push([text, `GATEWAY_SECRET=${randomBytes(32).toString("base64url")}`])
+  }
+  if (!settings || complaints.length > 0) throw new StartError(complaints)
+  const log = logger(world, settings.LOG_FORMAT)
+  const routes = named.map(({ prefix, value }) => ({
+    prefix,
+    value: value.flatMap((name) => providers.get(name) ?? []),
+  }))
+  return { settings, providers, log, deliver: deliverer(world, settings, routes, log) }
+}
+
+/**
+ * Builds the gateway from its world; nothing is started, and nothing read but `world`.
+ * @throws StartError when a setting or a provider file is missing or wrong.
+ */
+export async function gateway(world: World): Promise<Hono<{ Bindings: Bindings }>> {
+  const { settings, providers, log, deliver } = await prepare(world, true)
+  const { GATEWAY_ALLOW_IPS, GATEWAY_TRUST_PROXY, DEFAULT_CALLING_CODE } = settings
+  const warn = (reason: string) => log("warn", "warning", { reason })
+  if (settings.keys.some((key) => key.length < 32))
+    warn("a GATEWAY_SECRET of less than 32 bytes can be guessed from one token")
+  if (isProduction(world.env) && providers.has("console")) warn("SMS_PROVIDER=console prints every code and sends none")
+  const whyNot = await authenticator(settings, world.clock)
+  const readMessage = messageReader(DEFAULT_CALLING_CODE)
+  const app = new Hono<{ Bindings: Bindings }>()
+
+  /** Every answer that is not a success comes from here, and each is a line of the log. */
+  type Details = { request?: string; recipient?: string; attempts?: Attempt[]; headers?: Record<string, string> }
+  const refuse = (c: Call, code: keyof typeof problems, detail: string, details: Details = {}) => {
+    const [status, title] = problems[code]
+    const { request = crypto.randomUUID(), recipient, attempts, headers } = details
+    log(status < 500 ? "warn" : "error", "rejected", { request, recipient, status, code, reason: detail })
+    const problem = { type: `urn:smstask:${code}`, title, status, detail, code, id: request, attempts }
+    return c.body(JSON.stringify(problem), status, { "content-type": "application/problem+json", ...headers })
+  }
+
+  app.get("/", (c) => c.text("smstask: POST an SMS to this address as JSON, {recipient, body, sender}.\n"))
+  app.get("/health", (c) => (world.stopping?.aborted ? c.text("stopping\n", 503) : c.text("ok\n")))
+  if (GATEWAY_ALLOW_IPS) {
+    app.post(
+      "/",
+      ipRestriction((c) => callerAddress(c, GATEWAY_TRUST_PROXY), { allowList: GATEWAY_ALLOW_IPS }),
+    )
+  }
+  app.post("/", async (c) => {
+    const request = crypto.randomUUID()
+    const authorization = c.req.header("authorization")
+    const reason = await whyNot(authorization)
+    if (reason) {
+      const headers = { "www-authenticate": authorization ? 'Bearer error="invalid_token"' : "Bearer" }
+      return refuse(c, "authentication_failed", reason, { request, headers })
+    }
+    const text = await readText(c.req.raw.body, 16_384)
+    if (text === undefined) return refuse(c, "message_too_large", "at most 16 KiB of JSON are read", { request })
+    const message = readMessage(parseJson(text))
+    if (typeof message === "string") return refuse(c, "invalid_message", message, { request })
+    const recipient = mask(message.recipient)
+    if (message.channel === "voice")
+      return refuse(c, "unsupported_channel", "no provider speaks yet", { request, recipient })
+    log("info", "received", { request, recipient })
+    const delivery = await deliver(message, request)
+    if ("receipt" in delivery) return c.json({ id: request, ...delivery })
+    return refuse(c, delivery.problem, delivery.detail, { request, recipient, attempts: delivery.attempts })
+  })
+  for (const { name, provider, values } of providers.values()) {
+    const pages = new Hono()
+    provider.routes?.(pages, values)
+    app.route(`/${name}`, pages)
+  }
+  app.all("/", (c) =>
+    refuse(c, "method_not_allowed", "messages are taken by POST", { headers: { allow: "GET, HEAD, POST" } }),
+  )
+  app.all("/health", (c) =>
+    refuse(c, "method_not_allowed", "health is told to GET", { headers: { allow: "GET, HEAD" } }),
+  )
+  app.notFound((c) => refuse(c, "not_found", "messages are taken by POST /"))
+  app.onError((error, c) => {
+    if (error instanceof HTTPException) return refuse(c, "forbidden_address", "it is not in GATEWAY_ALLOW_IPS")
+    log("error", "failure", { reason: error.name, place: error.stack?.match(/[\w.-]+\.ts:\d+:\d+/)?.[0] })
+    return refuse(c, "internal_error", "the log says where")
+  })
+  return app
+}
+
+// ───────────────────────────── Commands: what a person starts ─────────────────────────────
+
+const help = `smstask stands between an identity platform and an SMS provider. Its settings are environment variables (README.md).
+
+  main.ts                                 serve
+  main.ts connection                      print the JSON that creates the connection in Auth0
+  main.ts token [--expires 1h]            print a token that calls the gateway
+  main.ts send +12223334444 "text"        send along the configured route and print what came of it
+  main.ts providers                       list the providers, and which of their variables are set`
+
+/** The settings of a command that needs the callers' secret. */
+function secretSettings(env: Environment, command: string): Settings {
+  const complaints: Complaint[] = []
+  const settings = readSettings(withoutEmpty(env), complaints)
+  if (settings?.keys.length === 0) complaints.push([`${command} needs GATEWAY_SECRET`, "GATEWAY_SECRET="])
+  if (!settings || complaints.length > 0) throw new StartError(complaints)
+  return settings
+}
+
+/** A token such as Auth0 signs for each call. */
+async function token({ keys, GATEWAY_AUDIENCE, GATEWAY_SUBJECT, GATEWAY_ISSUER }: Settings, now: number, life: number) {
+  const jwt = new SignJWT().setProtectedHeader({ alg: "HS256", typ: "JWT" }).setAudience(GATEWAY_AUDIENCE)
+  if (GATEWAY_SUBJECT !== "any") jwt.setSubject(GATEWAY_SUBJECT)
+  if (GATEWAY_ISSUER) jwt.setIssuer(GATEWAY_ISSUER)
+  return await jwt
+    .setIssuedAt(new Date(now))
+    .setExpirationTime(new Date(now + life))
+    .sign(keys[0] ?? new Uint8Array())
+}
+
+/** The body of `POST /api/v2/connections` (Auth0, "Custom SMS Gateway for Passwordless Connections"). */
+function connection(env: Environment) {
+  const settings = secretSettings(env, "connection")
+  if (!settings.GATEWAY_URL) throw new StartError([complaint("GATEWAY_URL", undefined, variables.GATEWAY_URL)])
+  const gateway_authentication = {
+    method: "bearer",
+    subject: settings.GATEWAY_SUBJECT === "any" ? "urn:Auth0" : settings.GATEWAY_SUBJECT,
+    audience: settings.GATEWAY_AUDIENCE,
+    secret: settings.GATEWAY_SECRET,
+    secret_base64_encoded: settings.GATEWAY_SECRET_BASE64 === "true",
+  }
+  const options = {
+    name: "sms",
+    provider: "sms_gateway",
+    gateway_url: settings.GATEWAY_URL,
+    gateway_authentication,
+    forward_req_info: true,
+    from: settings.senders.find(({ prefix }) => prefix === "")?.value,
+    syntax: "md_with_macros",
+    template: "Your verification code is: @@password@@",
+    totp: { time_step: 300, length: 6 },
+    disable_signup: false,
+    brute_force_protection: true,
+  }
+  return { name: "sms", strategy: "sms", options }
+}
+
+/** Sends by the configured route, with the log on standard error. */
+async function send(world: World, recipient: string, body: string, sender: string | undefined) {
+  const { settings, deliver } = await prepare(world, false)
+  const message = messageReader(settings.DEFAULT_CALLING_CODE)({ recipient, body, sender })
+  if (typeof message === "string") throw new Error(message)
+  return await deliver(message, crypto.randomUUID())
+}
+
+async function listProviders({ env, print }: World) {
+  for (const name of ["console", ...(providerNames() ?? [])]) {
+    const provider = await importProvider(name, print)
+    print(`${name}  ${provider.docs}`)
+    for (const [variable, schema] of Object.entries(provider.env)) {
+      const state = env[variable] ? "set" : v.is(schema, undefined) ? "optional" : "missing"
+      print(`  ${state.padEnd(8)}  ${variable}: ${describe(schema)}`)
+    }
+  }
+}
+
+/** What is used of the two runtimes that bring a server of their own. */
+type Server = { port: number; stop(): Promise<void>; addr: { port: number }; shutdown(): Promise<void> }
+type Peers = { requestIP(request: Request): { address: string } | null }
+type Peer = { remoteAddr: { hostname: string } }
+type Runtimes = { Bun?: { serve(options: object): Server }; Deno?: { serve(options: object, handler: object): Server } }
+type Handler = (request: Request, address: () => string | undefined) => Response | Promise<Response>
+type Listener = { port: number; close: () => Promise<unknown> }
+
+/** Listens with the runtime's own server; `close` stops accepting and waits for the requests in flight. */
+async function listen(hostname: string, port: number, handle: Handler): Promise<Listener> {
+  const { Bun, Deno } = globalThis as unknown as Runtimes
+  if (Bun) {
+    const fetch = (request: Request, server: Peers) => handle(request, () => server.requestIP(request)?.address)
+    const server = Bun.serve({ hostname, port, fetch, idleTimeout: 0, development: false })
+    return { port: server.port, close: () => server.stop() }
+  }
+  if (Deno) {
+    const fetch = (request: Request, peer: Peer) => handle(request, () => peer.remoteAddr.hostname)
+    const server = Deno.serve({ hostname, port, onListen() {} }, fetch)
+    return { port: server.addr.port, close: () => server.shutdown() }
+  }
+  const { serve } = await import("@hono/node-server")
+  const fetch = (request: Request, peer: { incoming: { socket: Socket } }) =>
+    handle(request, () => peer.incoming.socket.remoteAddress)
+  const server = serve({ hostname, port, fetch: fetch }) as HttpServer
+  server.keepAliveTimeout = 75_000
+  await once(server, "listening")
+  const close = async () => {
+    const sweep = setInterval(() => server.closeIdleConnections(), 100)
+    await new Promise((resolve) => server.close(resolve))
+    clearInterval(sweep)
+  }
+  return { port: (server.address() as AddressInfo).port, close }
+}
+
+/** Serves until SIGTERM or SIGINT, then lets the requests in flight finish; a second signal ends at once. */
+async function serve(world: World) {
+  const stopping = new AbortController()
+  const isFirstRun = !canBeCalled(withoutEmpty(world.env)) && !isProduction(world.env)
+  const own = { GATEWAY_SECRET: randomBytes(32).toString("base64url"), HOST: "127.0.0.1" }
+  const env = isFirstRun ? { ...world.env, ...own } : world.env
+  const app = await gateway({ ...world, env, stopping: stopping.signal })
+  const settings = readSettings(withoutEmpty(env), []) as Settings
+  const log = logger(world, settings.LOG_FORMAT)
+  const { port, close } = await listen(settings.HOST, settings.PORT, (request, address) =>
+    app.fetch(request, { address }),
+  )
+  log("info", "listening", { address: `http://${settings.HOST}:${port}/` })
+  if (isFirstRun) {
+    const bearer = await token(settings, world.clock(), 3_600_000)
+    const body = JSON.stringify({ recipient: "+12223334444", body: "Your code is 326162", sender: "" })
+    const curl = `curl -i http://127.0.0.1:${port}/ -H 'Authorization: Bearer ${bearer}' -d '${body}'`
+    console.error(
+      `\nNo GATEWAY_SECRET is set: this run has one of its own and listens on 127.0.0.1 only. Try it:\n\n${curl}\n`,
+    )
+  }
+  const onSignal = (signal: "SIGTERM" | "SIGINT") => {
+    if (stopping.signal.aborted) process.exit(signal === "SIGINT" ? 130 : 143)
+    stopping.abort()
+    log("info", "stopping", { signal })
+    setTimeout(() => process.exit(0), settings.DEADLINE + 1_000).unref()
+    close().then(() => log("info", "stopped"))
+  }
+  process.on("SIGTERM", onSignal).on("SIGINT", onSignal)
+  process.on("unhandledRejection", (error) => log("error", "failure", { reason: Object(error).name }))
+}
+
+/** Runs one command of the command line. Throws what is to be told on standard error. */
+async function main(args: string[], world: World) {
+  const options = {
+    help: { type: "boolean", short: "h" },
+    expires: { type: "string" },
+    sender: { type: "string" },
+  } as const
+  const { values, positionals } = parseArgs({ args, options, allowPositionals: true })
+  const [command = "serve", ...rest] = positionals
+  if (values.help) return world.print(help)
+  if (command === "serve") return await serve(world)
+  if (command === "connection") return world.print(JSON.stringify(connection(world.env), null, 2))
+  if (command === "providers") return await listProviders(world)
+  if (command === "send" && rest[0] && rest[1]) {
+    const delivery = await send({ ...world, print: console.error }, rest[0], rest[1], values.sender)
+    if ("problem" in delivery) process.exitCode = 1
+    return world.print(JSON.stringify(delivery, null, 2))
+  }
+  if (command === "token") {
+    const life = v.safeParse(duration, values.expires ?? "1h")
+    if (!life.success) throw new Error("--expires must be a duration such as 30s, 10m or 1h")
+    return world.print(await token(secretSettings(world.env, "token"), world.clock(), life.output))
+  }
+  throw new Error(`there is no such command, or something is missing behind it\n\n${help}`)
+}
+
+if (import.meta.main) {
+  try {
+    process.loadEnvFile()
+  } catch {
+    // There is no .env, or no permission to read it: the environment alone decides.
+  }
+  const LOG_FORMAT = process.env.LOG_FORMAT || (process.stdout.isTTY ? "pretty" : "json")
+  const world: World = {
+    env: { ...process.env, LOG_FORMAT },
+    fetch: (request, init) => fetch(request, init),
+    clock: Date.now,
+    print: (line) => process.stdout.write(`${line}\n`),
+  }
+  await main(process.argv.slice(2), world).catch((error: Error) => {
+    console.error(error.message)
+    process.exit(1)
+  })
+}

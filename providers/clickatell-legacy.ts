@@ -1,0 +1,41 @@
+import * as v from "valibot"
+import type { Provider } from "../main.ts"
+
+const env = {
+  CLICKATELL_USER: v.pipe(v.string(), v.description("user name of the Developers' Central account")),
+  CLICKATELL_PASSWORD: v.pipe(v.string(), v.description("its password")),
+  CLICKATELL_API_ID: v.pipe(v.string(), v.description("API ID of its HTTP connection")),
+}
+
+/** A 200 whose text begins with ERR is a refusal. By POST, so that the password stays out of URLs. */
+export default {
+  docs: "https://archive.clickatell.com/developers/api-docs/",
+  url: "https://api.clickatell.com",
+  env,
+  request({ recipient, sender, body }, env, { url, isGsm7 }) {
+    const form = new URLSearchParams({
+      user: env.CLICKATELL_USER,
+      password: env.CLICKATELL_PASSWORD,
+      api_id: env.CLICKATELL_API_ID,
+      to: recipient.slice(1),
+    })
+    if (sender) form.set("from", sender.replace("+", ""))
+    const isUnicode = !isGsm7(body)
+    const parts = Math.ceil(body.length / (isUnicode ? 67 : 153))
+    if (body.length > (isUnicode ? 70 : 160)) form.set("concat", String(parts))
+    if (isUnicode) form.set("unicode", "1")
+    form.set("text", isUnicode ? Buffer.from(body, "utf16le").swap16().toString("hex") : body)
+    return new Request(`${url}/http/sendmsg`, { method: "POST", headers: { accept: "text/plain" }, body: form })
+  },
+  faults: {
+    recipient: ["105", "121", "122", "128"],
+    account: ["001", "002", "003", "004", "007", "106", "108", "114", "123", "130", "301", "302"],
+    message: ["101", "107", "113", "116"],
+  },
+  receipt({ status, text }) {
+    const id = /^ID:\s*(\S+)/.exec(text.trim())?.[1]
+    if (status === 200 && id) return { id }
+    const [, code, reason] = /^ERR:\s*(\d+),?\s*(.*)/.exec(text.trim()) ?? []
+    return code ? { code, reason } : { code: status }
+  },
+} satisfies Provider<typeof env>

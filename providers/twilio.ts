@@ -1,0 +1,52 @@
+import * as v from "valibot"
+import type { Provider } from "../main.ts"
+
+const env = {
+  TWILIO_ACCOUNT_SID: v.pipe(v.string(), v.startsWith("AC"), v.description("Account SID, which begins with AC")),
+  TWILIO_AUTH_TOKEN: v.pipe(v.string(), v.description("Auth Token of the account")),
+  TWILIO_API_KEY: v.optional(
+    v.pipe(v.string(), v.startsWith("SK"), v.description("API key to sign in with instead, SK…")),
+  ),
+  TWILIO_API_SECRET: v.optional(v.pipe(v.string(), v.description("secret of that API key"))),
+  TWILIO_MESSAGING_SERVICE_SID: v.optional(
+    v.pipe(v.string(), v.startsWith("MG"), v.description("Messaging Service, MG…, which then picks the sender")),
+  ),
+}
+
+const Accepted = v.object({
+  sid: v.pipe(v.string(), v.nonEmpty()),
+  status: v.picklist(["accepted", "scheduled", "queued", "sending", "sent", "delivered"]),
+  error_code: v.nullish(v.null()),
+})
+const Refused = v.object({ code: v.number(), message: v.string() })
+
+/** A 400 of code 21611 (the sender's queue is full) passes; every other 400 is final. */
+export default {
+  docs: "https://www.twilio.com/docs/messaging/api/message-resource",
+  url: "https://api.twilio.com",
+  env,
+  request({ recipient, sender, body }, env, { url }) {
+    const [user, password] =
+      env.TWILIO_API_KEY && env.TWILIO_API_SECRET
+        ? [env.TWILIO_API_KEY, env.TWILIO_API_SECRET]
+        : [env.TWILIO_ACCOUNT_SID, env.TWILIO_AUTH_TOKEN]
+    const form = new URLSearchParams({ To: recipient })
+    if (env.TWILIO_MESSAGING_SERVICE_SID) form.set("MessagingServiceSid", env.TWILIO_MESSAGING_SERVICE_SID)
+    else form.set("From", sender)
+    form.set("Body", body)
+    return new Request(`${url}/2010-04-01/Accounts/${env.TWILIO_ACCOUNT_SID}/Messages.json`, {
+      method: "POST",
+      headers: { authorization: `Basic ${btoa(`${user}:${password}`)}`, accept: "application/json" },
+      body: form,
+    })
+  },
+  faults: {
+    recipient: [21211, 21214, 21217, 21610, 21614],
+    account: [20003, 21212, 21408, 21603, 21606, 21608, 21612, 21659, 21660, 21703, 21704, 30002],
+    message: [21602, 21605, 21617],
+  },
+  receipt({ status, json }) {
+    if (status === 201 && v.is(Accepted, json)) return { id: json.sid }
+    return v.is(Refused, json) ? { code: json.code, reason: json.message } : { code: status }
+  },
+} satisfies Provider<typeof env>
