@@ -109,6 +109,8 @@ export interface World {
   clock(): number
   /** Takes one line for standard output. */
   print(line: string): void
+  /** 32 hexadecimal digits, random unless a test needs the same ones again. */
+  nonce?(): string
   /** Aborted when the gateway is to stop: `/health` answers 503 from then on. */
   stopping?: AbortSignal
 }
@@ -508,7 +510,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-const isGsm7 = (text: string) =>
+export const isGsm7 = (text: string) =>
   /^[@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !"#¤%&'()*+,./0-9:;<=>?¡A-ZÄÖÑÜ§¿a-zäöñüà^{}\\[~\]|€\f-]*$/.test(text)
 
 /** Asks one provider and gives the id of its acceptance; throws a `Failure`, or whatever a provider file throws. */
@@ -526,7 +528,7 @@ async function ask(
     return response
   }
   const fetch = (url: string, init?: RequestInit) => call(new Request(url, init))
-  const nonce = () => randomBytes(16).toString("hex")
+  const nonce = world.nonce ?? (() => randomBytes(16).toString("hex"))
   const judge = (receipt: Receipt, status = 0) => {
     if ("id" in receipt && typeof receipt.id === "string") return receipt.id
     const { code, reason, fault } = receipt as Refusal

@@ -26,7 +26,8 @@ for (const [name, token, env] of good) {
   })
 }
 
-const none = () => Promise.resolve(`${base64url({ alg: "none" })}.${base64url({ aud: "urn:smstask", sub: "urn:Auth0" })}.`)
+const none = () =>
+  Promise.resolve(`${base64url({ alg: "none" })}.${base64url({ aud: "urn:smstask", sub: "urn:Auth0" })}.`)
 const tampered = async () => {
   const [head, , signature] = (await sign()).split(".")
   return `${head}.${base64url({ aud: "urn:smstask", sub: "urn:Auth0", admin: true })}.${signature}`

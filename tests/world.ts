@@ -3,7 +3,11 @@ import { SignJWT } from "jose"
 import { gateway, type World } from "../main.ts"
 
 export const secret = "the secret of these tests, longer than 32 bytes"
-export const message = { recipient: "+12223334444", body: "Grüße von A & B: 326162 ist dein Code", sender: "+15005550006" }
+export const message = {
+  recipient: "+12223334444",
+  body: "Grüße von A & B: 326162 ist dein Code",
+  sender: "+15005550006",
+}
 
 /** A provider by configuration alone, so that these tests rest on no vendor's contract. */
 export const httpEnv = {

@@ -1,0 +1,47 @@
+/** What a fixture of `tests/fixtures/` holds: data alone, taken from the provider's wire contract. */
+import type { Fault, Message } from "../main.ts"
+
+/** A message that shows every slip of encoding: "+", a space, letters beyond ASCII and "&". */
+export const sample: Message = {
+  recipient: "+12223334444",
+  body: "Grüße von A & B: 326162 ist dein Code",
+  sender: "+15005550006",
+  code: "326162",
+}
+
+/** The request that a message must become, as HTTP text: request line, headers by name, an empty line, the body. */
+export interface Call {
+  title?: string
+  /** Added to the fixture's variables. */
+  env?: Record<string, string>
+  /** Laid over the sample message. */
+  message?: Partial<Message>
+  http: string
+}
+
+/** An answer of the provider: `body` is text, or what is sent as JSON. */
+interface Reply {
+  title: string
+  status: number
+  headers?: Record<string, string>
+  body: unknown
+}
+
+export interface Fixture {
+  env: Record<string, string>
+  /** Milliseconds since 1970, for requests that hold a time. */
+  clock?: number
+  /** What `context.nonce()` gives, for requests that hold one. */
+  nonce?: string
+  calls: [Call, ...Call[]]
+  /** Answers to what `request` fetches before it builds the call (a login), in order. */
+  logins?: Reply[]
+  accepted: [Reply & { id: string }, ...(Reply & { id: string })[]]
+  /**
+   * The nodes of every accepted JSON answer, as dotted paths, that prove the acceptance: with any one of them gone or
+   * changed in type the answer must be refused. Empty for answers that are text.
+   */
+  marks: string[]
+  /** `fault` is the one that the gateway must come to. */
+  refused: (Reply & { code: string | number; reason?: string; fault: Fault })[]
+}

@@ -1,0 +1,184 @@
+import assert from "node:assert/strict"
+import { readdirSync } from "node:fs"
+import { describe, test } from "node:test"
+import * as v from "valibot"
+import { type Answer, gateway, isGsm7, type Message, type Provider, type Receipt } from "../main.ts"
+import { type Fixture, sample } from "./fixture.ts"
+import { secret, sign } from "./world.ts"
+
+const here = (folder: string) => new URL(folder, import.meta.url)
+const names = readdirSync(here("../providers/")).map((file) => file.replace(/\.ts$/, ""))
+const fixtures = readdirSync(here("./fixtures/")).map((file) => file.replace(/\.ts$/, ""))
+/** Providers that call nobody: what they do is tested by a file of their own. */
+const withoutCalls = ["inbox"]
+
+type Reply = Fixture["accepted"][number] | Fixture["refused"][number]
+
+const responseOf = ({ status, headers = {}, body }: Omit<Reply, "title">) =>
+  new Response(typeof body === "string" ? body : JSON.stringify(body), { status, headers })
+
+const answerOf = ({ status, headers, body }: Omit<Reply, "title">): Answer => {
+  const text = typeof body === "string" ? body : JSON.stringify(body)
+  const answer: Answer = { status, headers: new Headers(headers), text, json: undefined }
+  try {
+    answer.json = JSON.parse(text)
+  } catch {}
+  return answer
+}
+
+/** A request as HTTP text; form fields and JSON as they go over the wire, headers in the order of their names. */
+async function httpOf(request: Request): Promise<string> {
+  const headers = [...request.headers].map(([name, value]) => `${name}: ${value.replace(/;\s*charset=utf-8$/i, "")}`)
+  const body = await request.text()
+  return [`${request.method} ${request.url}`, ...headers.sort(), ...(body ? ["", body] : [])].join("\n")
+}
+
+/** Every answer that differs from `json` in one node: gone, null, or of another type. */
+function* damaged(json: unknown, path: string[] = []): Generator<[path: string, json: unknown]> {
+  if (typeof json !== "object" || json === null) return
+  for (const key of Object.keys(json)) {
+    const value: unknown = Reflect.get(json, key)
+    const at = [...path, key].join(".")
+    const others = [null, true, -1.5, "", {}, [], "\u0000"].filter(
+      (other) => typeof other !== typeof value || other === "",
+    )
+    for (const other of others) {
+      const copy = structuredClone(json)
+      Reflect.set(copy, key, other)
+      yield [at, copy]
+    }
+    const without = structuredClone(json)
+    Reflect.deleteProperty(without, key)
+    yield [at, without]
+    for (const [inner, damagedValue] of damaged(value, [...path, key])) {
+      const copy = structuredClone(json)
+      Reflect.set(copy, key, damagedValue)
+      yield [inner, copy]
+    }
+  }
+}
+
+test("every provider has a fixture, and every fixture a provider", () => {
+  assert.deepEqual(
+    fixtures,
+    names.filter((name) => !withoutCalls.includes(name)),
+  )
+})
+
+for (const name of fixtures) {
+  describe(name, async () => {
+    const provider: Provider = (await import(`../providers/${name}.ts`)).default
+    const fixture: Fixture = (await import(`./fixtures/${name}.ts`)).default
+    const NAME = name.toUpperCase().replaceAll("-", "_")
+    const judge = (answer: Answer, env: Fixture["env"] = fixture.env): Receipt =>
+      provider.receipt(answer, v.parse(v.object(provider.env), env))
+
+    /** Sends `message` through the gateway and gives its answer, its log and the calls that it made. */
+    const deliver = async (message: Message, replies: Omit<Reply, "title">[], env: Fixture["env"] = {}) => {
+      const calls: Request[] = []
+      const lines: string[] = []
+      const left = [...(fixture.logins ?? []), ...replies]
+      const app = await gateway({
+        env: { GATEWAY_SECRET: secret, SMS_PROVIDER: name, ...fixture.env, ...env },
+        fetch: async (request) => {
+          calls.push(request)
+          return responseOf(left.shift() ?? { status: 599, body: "" })
+        },
+        clock: () => fixture.clock ?? Date.now(),
+        print: (line) => lines.push(line),
+        ...(fixture.nonce && { nonce: () => fixture.nonce ?? "" }),
+      })
+      const headers = { authorization: `Bearer ${await sign()}` }
+      const response = await app.request("/", { method: "POST", headers, body: JSON.stringify(message) })
+      return { status: response.status, answer: await response.text(), lines, calls }
+    }
+
+    for (const { title = "the sample message", message, env, http } of fixture.calls) {
+      test(`${title} becomes the documented call`, async () => {
+        const { calls } = await deliver({ ...sample, ...message }, [fixture.accepted[0]], env)
+        const call = calls.at(-1)
+        assert.ok(call, "no call was made")
+        assert.equal(await httpOf(call), http.trim())
+      })
+    }
+
+    test("another sender and another address take the place of the message's and the provider's own", async () => {
+      const env = {
+        [`${NAME}_SENDER`]: "+4915112345678",
+        ...(!provider.env[`${NAME}_URL`] && { [`${NAME}_URL`]: "http://127.0.0.1:9/base/" }),
+      }
+      const { calls } = await deliver(sample, [fixture.accepted[0]], env)
+      const call = calls.at(-1)
+      assert.ok(call)
+      if (!provider.env[`${NAME}_URL`]) assert.ok(call.url.startsWith("http://127.0.0.1:9/base/"), call.url)
+      assert.doesNotMatch(await httpOf(call), /15005550006/)
+    })
+
+    for (const reply of fixture.accepted) {
+      test(`accepts: ${reply.title}`, async () => {
+        assert.deepEqual(judge(answerOf(reply)), { id: reply.id })
+        const { status, answer } = await deliver(sample, [reply])
+        assert.equal(status, 200, answer)
+      })
+
+      test(`never accepts under 500, 429 or 204: ${reply.title}`, () => {
+        for (const status of [500, 429, 204, 301])
+          assert.ok(!("id" in judge(answerOf({ ...reply, status }))), String(status))
+      })
+
+      test(`judges without its marks: ${reply.title}`, () => {
+        for (const text of ["", "null", "[]", "{}", '"OK"', "<html>", "0", "OK", "\u0000"]) {
+          const receipt = judge(answerOf({ ...reply, body: text }))
+          assert.ok(!("id" in receipt) || text === reply.body, `accepts ${JSON.stringify(text)}`)
+        }
+        if (typeof reply.body === "string") return
+        const seen = new Set<string>()
+        for (const [path, body] of damaged(reply.body)) {
+          const receipt = judge(answerOf({ ...reply, body }))
+          assert.ok("id" in receipt ? typeof receipt.id === "string" : "code" in receipt, path)
+          if (!fixture.marks.includes(path)) continue
+          seen.add(path)
+          assert.ok(!("id" in receipt), `accepts without ${path}: ${JSON.stringify(body)}`)
+        }
+        assert.deepEqual([...seen].sort(), [...fixture.marks].sort(), "marks that the answer does not have")
+      })
+    }
+
+    for (const reply of fixture.refused) {
+      test(`refuses: ${reply.title}`, async () => {
+        const receipt = judge(answerOf(reply))
+        assert.ok(!("id" in receipt))
+        assert.equal(String(receipt.code), String(reply.code))
+        if (reply.reason !== undefined) assert.equal(receipt.reason, reply.reason)
+        const { status, lines } = await deliver(sample, [reply])
+        assert.equal(status, reply.fault === "recipient" ? 422 : 502)
+        const events = lines.map((line): Record<string, unknown> => JSON.parse(line))
+        assert.equal(events.find(({ event }) => event === "refused")?.fault, reply.fault)
+        assert.ok(!("id" in judge(answerOf({ ...reply, status: 500 }))))
+      })
+    }
+
+    test("nothing of the message or of the variables reaches log or answer", async () => {
+      const echo = {
+        status: 400,
+        body: `${JSON.stringify(fixture.env)} ${JSON.stringify(sample)} ${sample.recipient.slice(1)}`,
+      }
+      for (const reply of [...fixture.accepted, ...fixture.refused, echo]) {
+        const { lines, answer } = await deliver(sample, [reply])
+        const told = `${lines.join("\n")}\n${answer}`
+        const secrets = Object.entries(fixture.env).flatMap(([key, value]) =>
+          /URL|SENDER|REGION/.test(key) || value.length < 6 ? [] : value,
+        )
+        for (const word of [sample.body, sample.code ?? "", sample.recipient.slice(1), ...secrets]) {
+          assert.ok(!told.includes(word), `${word} stands in ${told}`)
+        }
+      }
+    })
+  })
+}
+
+test("isGsm7 knows the alphabet and its extension, and nothing else", () => {
+  for (const text of ["", "Grüße", "€ [x] {y} ~ ^ | \\", "Å Ø Δ Ω ¡ ¿ Ñ § à", "a\nb\rc", "@£$¥_-+"])
+    assert.ok(isGsm7(text), text)
+  for (const text of ["Ł", "ç", "`", "код", "验证码", "😀", "á", "\t", "’"]) assert.ok(!isGsm7(text), text)
+})
