@@ -66,12 +66,20 @@ export interface Answer {
   json: unknown
 }
 
+/** A token that a log-in brought; `expires` is in milliseconds since 1970. */
+export interface Session {
+  token: string
+  expires: number
+}
+
 /** What a request may depend on besides the message and the variables, so that it stays a pure function. */
 export interface Context {
   /** The provider's base URL with no slash at its end, or what `<NAME>_URL` puts in its place. */
   url: string
   /** For a provider that logs in first. Redirects are refused, and the attempt's time limit covers it. */
   fetch(url: string, init?: RequestInit): Promise<Response>
+  /** What `login` last brought, until it expires. A 401 to the call that follows makes it log in again, once. */
+  session(login: () => Promise<Session | Refusal>): Promise<string | Refusal>
   /** Milliseconds since 1970. */
   clock(): number
   /** 32 random hexadecimal digits. */
@@ -88,6 +96,10 @@ export type Values<E extends Variables> = { readonly [K in keyof E]: v.InferOutp
 export interface Provider<E extends Variables = Variables> {
   /** The provider's page for the endpoint that `request` calls. */
   docs: string
+  /** Where it sends best: "Global", a continent or countries. */
+  region?: string
+  /** How its contract is known: from the `vendor` (pages, SDK, OpenAPI), from public `clients`, or `thin`. */
+  evidence?: "vendor" | "clients" | "thin"
   /** Base URL. Left out where every account has a host of its own: `<NAME>_URL` is then required. */
   url?: string | ((env: Values<E>) => string)
   env: E
@@ -373,6 +385,8 @@ const isDescribed = (schema: unknown): boolean =>
   v.is(v.object({ kind: v.literal("schema") }), schema) && describe(schema as Variable) !== undefined
 const providerShape = v.object({
   docs: v.string(),
+  region: v.optional(v.string()),
+  evidence: v.optional(v.picklist(["vendor", "clients", "thin"])),
   url: v.optional(v.union([v.string(), v.function()])),
   env: v.record(v.string(), v.custom<Variable>(isDescribed, "needs v.description(…)")),
   request: v.function(),
@@ -425,6 +439,7 @@ type Ready = {
   url: string
   senders: Prefixed<string>[]
   secrets: RegExp
+  session?: Session | undefined
 }
 
 async function loadProvider(name: string, { env, print }: World, complaints: Complaint[]): Promise<Ready> {
@@ -514,12 +529,8 @@ export const isGsm7 = (text: string) =>
   /^[@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !"#¤%&'()*+,./0-9:;<=>?¡A-ZÄÖÑÜ§¿a-zäöñüà^{}\\[~\]|€\f-]*$/.test(text)
 
 /** Asks one provider and gives the id of its acceptance; throws a `Failure`, or whatever a provider file throws. */
-async function ask(
-  { provider, values, url }: Ready,
-  message: Message,
-  world: World,
-  signal: AbortSignal,
-): Promise<string> {
+async function ask(ready: Ready, message: Message, world: World, signal: AbortSignal): Promise<string> {
+  const { provider, values, url } = ready
   const call = async (request: Request) => {
     const response = await world.fetch(request, { redirect: "manual", signal }).catch(callFailed)
     const { status } = response
@@ -527,21 +538,42 @@ async function ask(
     if (status >= 300 && status < 400) throw new Failure("refused", status, "it redirects, which is never followed")
     return response
   }
-  const fetch = (url: string, init?: RequestInit) => call(new Request(url, init))
-  const nonce = world.nonce ?? (() => randomBytes(16).toString("hex"))
+  const context: Context = {
+    url,
+    fetch: (url, init) => call(new Request(url, init)),
+    async session(login) {
+      if (ready.session && ready.session.expires > world.clock()) return ready.session.token
+      const answer = await login()
+      if ("token" in answer) ready.session = answer
+      return "token" in answer ? answer.token : answer
+    },
+    clock: world.clock,
+    nonce: world.nonce ?? (() => randomBytes(16).toString("hex")),
+    isGsm7,
+  }
   const judge = (receipt: Receipt, status = 0) => {
     if ("id" in receipt && typeof receipt.id === "string") return receipt.id
     const { code, reason, fault } = receipt as Refusal
     const listed = faultNames.find((name) => provider.faults?.[name]?.some((known) => String(known) === String(code)))
-    const byStatus = status === 401 || status === 402 || status === 403 ? "account" : "provider"
-    throw new Failure("refused", code, reason, fault ?? listed ?? byStatus)
+    throw new Failure(
+      "refused",
+      code,
+      reason,
+      fault ?? listed ?? ([401, 402, 403].includes(status) ? "account" : "provider"),
+    )
   }
-  const request = await provider.request(message, values, { url, fetch, clock: world.clock, nonce, isGsm7 })
-  if (!(request instanceof Request)) return judge(request)
-  const { status, headers, body } = await call(request)
-  const text = await readText(body, 65_536).catch(callFailed)
-  if (text === undefined) throw new Failure("refused", status, "its answer is longer than 64 KiB")
-  return judge(provider.receipt({ status, headers, text, json: parseJson(text) }, values), status)
+  for (let mayRenew = true; ; mayRenew = false) {
+    const request = await provider.request(message, values, context)
+    if (!(request instanceof Request)) return judge(request)
+    const { status, headers, body } = await call(request)
+    if (status === 401 && ready.session && mayRenew) {
+      ready.session = undefined
+      continue
+    }
+    const text = await readText(body, 65_536).catch(callFailed)
+    if (text === undefined) throw new Failure("refused", status, "its answer is longer than 64 KiB")
+    return judge(provider.receipt({ status, headers, text, json: parseJson(text) }, values), status)
+  }
 }
 
 /** Rejects after `limit` milliseconds at the latest, and aborts what `work` has under way. */

@@ -10,6 +10,8 @@ const env = {
 /** A 200 whose text begins with ERR is a refusal. By POST, so that the password stays out of URLs. */
 export default {
   docs: "https://archive.clickatell.com/developers/api-docs/",
+  region: "Global",
+  evidence: "clients",
   url: "https://api.clickatell.com",
   env,
   request({ recipient, sender, body }, env, { url, isGsm7 }) {

@@ -19,6 +19,8 @@ const RefusedMessage = v.object({ messages: v.tuple([v.object({ error: Reason })
 /** The key stands bare in Authorization, and `from` is refused by one-way integrations, whatever the platform sends. */
 export default {
   docs: "https://guides.clickatell.com/clickatell-chat-commerce-platform/developer/channels/whatsapp-and-sms-one-api/api-reference/messages/send-messages",
+  region: "Global",
+  evidence: "vendor",
   url: "https://platform.clickatell.com",
   env,
   request({ recipient, sender, body }, env, { url }) {

@@ -17,6 +17,8 @@ const Refused = v.object({ error: v.string() })
 /** A 202 whose message_uuid is empty sends nothing: the number stands in invalid_number then. Errors have no codes. */
 export default {
   docs: "https://www.plivo.com/docs/messaging/api/message/send-a-message",
+  region: "Global",
+  evidence: "vendor",
   url: "https://api.plivo.com",
   env,
   request({ recipient, sender, body }, env, { url }) {

@@ -23,6 +23,8 @@ const Refused = v.object({ code: v.number(), message: v.string() })
 /** A 400 of code 21611 (the sender's queue is full) passes; every other 400 is final. */
 export default {
   docs: "https://www.twilio.com/docs/messaging/api/message-resource",
+  region: "Global",
+  evidence: "vendor",
   url: "https://api.twilio.com",
   env,
   request({ recipient, sender, body }, env, { url }) {

@@ -93,6 +93,11 @@ for (const name of fixtures) {
       return { status: response.status, answer: await response.text(), lines, calls }
     }
 
+    test("says where it sends and how its contract is known", () => {
+      assert.match(provider.docs, name === "http" ? /README/ : /^https:\/\//)
+      if (name !== "http") assert.ok(provider.region && provider.evidence)
+    })
+
     for (const { title = "the sample message", message, env, http } of fixture.calls) {
       test(`${title} becomes the documented call`, async () => {
         const { calls } = await deliver({ ...sample, ...message }, [fixture.accepted[0]], env)
