@@ -263,11 +263,20 @@ function read<E extends Variables>(env: Environment, variables: E, complaints: C
 /** A value for the numbers that begin with the digits of `prefix`; "" is every number. */
 type Prefixed<T> = { prefix: string; value: T }
 
-/** `NAME` and every `NAME_<digits>`, longest digits first, so that the first that fits a number is the closest. */
-function byPrefix<T>(env: Environment, name: string, schema: v.GenericSchema<string, T>, complaints: Complaint[]) {
+/**
+ * `NAME` and every `NAME_<digits>`, longest digits first, so that the first that fits a number is the closest. `others`
+ * are variables that only look as if they belonged to them.
+ */
+function byPrefix<T>(
+  env: Environment,
+  name: string,
+  schema: v.GenericSchema<string, T>,
+  complaints: Complaint[],
+  others = {},
+) {
   const found: Prefixed<T>[] = []
   for (const [key, written = ""] of Object.entries(env)) {
-    if (key !== name && !key.startsWith(`${name}_`)) continue
+    if (key !== name && (!key.startsWith(`${name}_`) || key in others)) continue
     const prefix = key.slice(name.length + 1)
     const parsed = v.safeParse(schema, written)
     if (!/^([1-9]\d{0,14})?$/.test(prefix))
@@ -445,7 +454,7 @@ type Ready = {
 async function loadProvider(name: string, { env, print }: World, complaints: Complaint[]): Promise<Ready> {
   const NAME = name.toUpperCase().replaceAll("-", "_")
   const provider = await importProvider(name, print)
-  const senders = byPrefix(env, `${NAME}_SENDER`, senderVariable, complaints)
+  const senders = byPrefix(env, `${NAME}_SENDER`, senderVariable, complaints, provider.env)
   const values = read(env, provider.env, complaints)
   const url = env[`${NAME}_URL`] ?? (typeof provider.url === "function" ? values && provider.url(values) : provider.url)
   if (env[`${NAME}_URL`] && !isSafeUrl(url ?? "")) {
