@@ -235,7 +235,8 @@ function wrongFields(issues: readonly v.BaseIssue<unknown>[]): string {
   const told = issues.map((issue) => {
     const field = v.getDotPath(issue) ?? "it"
     if (issue.received === "undefined") return `${field} is missing`
-    return `${field} ${issue.type !== "custom" && issue.kind === "schema" ? `must be ${issue.type === "string" ? "text" : issue.type}` : issue.message}`
+    if (issue.kind !== "schema" || issue.type === "custom") return `${field} ${issue.message}`
+    return `${field} must be ${issue.type === "string" ? "text" : issue.expected}`
   })
   return told.join("; ")
 }
@@ -407,8 +408,8 @@ const providerShape = v.object({
 /** The names in providers/, or undefined where no folder can be read (a bundle, Deno without permission). */
 function providerNames(): string[] | undefined {
   try {
-    const files = readdirSync(new URL("./providers/", import.meta.url)).sort()
-    return files.flatMap((file) => (file.endsWith(".ts") ? file.slice(0, -3) : []))
+    const files = readdirSync(new URL("./providers/", import.meta.url))
+    return files.flatMap((file) => (file.endsWith(".ts") ? file.slice(0, -3) : [])).sort()
   } catch {
     return undefined
   }
@@ -661,7 +662,7 @@ function messageReader(callingCode: string | undefined): (json: unknown) => Mess
   })
   const isSendable = (text: string) => text !== "" && (text.length <= 1_600 || [...text].length <= 1_600)
   const asWellFormed = v.transform((text: string) => text.toWellFormed())
-  const channels = v.picklist(["sms", "text", "voice"], "must be sms or voice")
+  const channels = v.picklist(["sms", "text", "voice"])
   const asChannel = v.transform((name: "sms" | "text" | "voice") => (name === "text" ? "sms" : name))
   const asTag = v.transform((tag: string) => tag.replaceAll("_", "-"))
   const asCode = v.transform((written: string) => written.trim() || undefined)
