@@ -96,6 +96,8 @@ export type Values<E extends Variables> = { readonly [K in keyof E]: v.InferOutp
 export interface Provider<E extends Variables = Variables> {
   /** The provider's page for the endpoint that `request` calls. */
   docs: string
+  /** The calling codes that it serves, where it takes national numbers: others it would send to strangers. */
+  callingCodes?: readonly string[]
   /** Where it sends best: "Global", a continent or countries. */
   region?: string
   /** How its contract is known: from the `vendor` (pages, SDK, OpenAPI), from public `clients`, or `thin`. */
@@ -107,7 +109,7 @@ export interface Provider<E extends Variables = Variables> {
   request(message: Message, env: Values<E>, context: Context): Request | Receipt | Promise<Request | Receipt>
   /** Judges the answer: pure, never throws, and accepts only what the provider documents as acceptance. */
   receipt(answer: Answer, env: Values<E>): Receipt
-  /** The provider's own codes by whose fault they are; what is not listed is decided by the status. */
+  /** The provider's own codes by whose fault they are; a refusal of `{ code: status }` alone is decided by the status. */
   faults?: { readonly [F in Fault]?: readonly (string | number)[] }
   /** Pages or webhooks of the provider's own, served under `/<name>`. */
   routes?(app: Hono, env: Values<E>): void
@@ -396,6 +398,7 @@ const isDescribed = (schema: unknown): boolean =>
 const providerShape = v.object({
   docs: v.string(),
   region: v.optional(v.string()),
+  callingCodes: v.optional(v.array(v.string())),
   evidence: v.optional(v.picklist(["vendor", "clients", "thin"])),
   url: v.optional(v.union([v.string(), v.function()])),
   env: v.record(v.string(), v.custom<Variable>(isDescribed, "needs v.description(…)")),
@@ -564,13 +567,18 @@ async function ask(ready: Ready, message: Message, world: World, signal: AbortSi
   const judge = (receipt: Receipt, status = 0) => {
     if ("id" in receipt && typeof receipt.id === "string") return receipt.id
     const { code, reason, fault } = receipt as Refusal
-    const listed = faultNames.find((name) => provider.faults?.[name]?.some((known) => String(known) === String(code)))
+    const isOwnCode = code !== status || reason !== undefined
+    const lists = isOwnCode ? provider.faults : undefined
+    const listed = faultNames.find((name) => lists?.[name]?.some((known) => String(known) === String(code)))
     throw new Failure(
       "refused",
       code,
       reason,
       fault ?? listed ?? ([401, 402, 403].includes(status) ? "account" : "provider"),
     )
+  }
+  if (provider.callingCodes && !provider.callingCodes.some((code) => message.recipient.startsWith(code, 1))) {
+    throw new Failure("refused", "unserved", "it does not serve this calling code", "account")
   }
   for (let mayRenew = true; ; mayRenew = false) {
     const request = await provider.request(message, values, context)
@@ -767,8 +775,8 @@ function callerAddress(c: Call, proxies: number): string {
   return isIP(address) ? address : ""
 }
 
-/** What serving and sending share. Throws a `StartError` that names all that is missing or wrong. */
-async function prepare(world: World, isServing: boolean) {
+/** What serving and sending share; the log goes to `print`. Throws a `StartError` that names all that is wrong. */
+async function prepare(world: World, isServing: boolean, print = world.print) {
   const env = withoutEmpty(world.env)
   const complaints: Complaint[] = []
   const named = readRoutes(env, complaints)
@@ -784,7 +792,7 @@ async function prepare(world: World, isServing: boolean) {
     complaints.push([text, `GATEWAY_SECRET=${randomBytes(32).toString("base64url")}`])
   }
   if (!settings || complaints.length > 0) throw new StartError(complaints)
-  const log = logger(world, settings.LOG_FORMAT)
+  const log = logger({ ...world, print }, settings.LOG_FORMAT)
   const routes = named.map(({ prefix, value }) => ({
     prefix,
     value: value.flatMap((name) => providers.get(name) ?? []),
@@ -924,7 +932,7 @@ function connection(env: Environment) {
 
 /** Sends by the configured route, with the log on standard error. */
 async function send(world: World, recipient: string, body: string, sender: string | undefined) {
-  const { settings, deliver } = await prepare(world, false)
+  const { settings, deliver } = await prepare(world, false, console.error)
   const message = messageReader(settings.DEFAULT_CALLING_CODE)({ recipient, body, sender })
   if (typeof message === "string") throw new Error(message)
   return await deliver(message, crypto.randomUUID())
@@ -954,7 +962,7 @@ async function listen(hostname: string, port: number, handle: Handler): Promise<
   const { Bun, Deno } = globalThis as unknown as Runtimes
   if (Bun) {
     const fetch = (request: Request, server: Peers) => handle(request, () => server.requestIP(request)?.address)
-    const server = Bun.serve({ hostname, port, fetch, idleTimeout: 0, development: false })
+    const server = Bun.serve({ hostname, port, fetch, idleTimeout: 0, reusePort: false, development: false })
     return { port: server.port, close: () => server.stop() }
   }
   if (Deno) {
@@ -985,10 +993,13 @@ async function serve(world: World) {
   const app = await gateway({ ...world, env, stopping: stopping.signal })
   const settings = readSettings(withoutEmpty(env), []) as Settings
   const log = logger(world, settings.LOG_FORMAT)
-  const { port, close } = await listen(settings.HOST, settings.PORT, (request, address) =>
-    app.fetch(request, { address }),
+  const { HOST, PORT } = settings
+  const { port, close } = await listen(HOST, PORT, (request, address) => app.fetch(request, { address })).catch(
+    (cause) => {
+      throw new Error(`PORT ${PORT} of ${HOST} cannot be listened on: ${cause.code ?? cause.message}`, { cause })
+    },
   )
-  log("info", "listening", { address: `http://${settings.HOST}:${port}/` })
+  log("info", "listening", { address: `http://${HOST}:${port}/` })
   if (isFirstRun) {
     const bearer = await token(settings, world.clock(), 3_600_000)
     const body = JSON.stringify({ recipient: "+12223334444", body: "Your code is 326162", sender: "" })
@@ -1022,7 +1033,7 @@ async function main(args: string[], world: World) {
   if (command === "connection") return world.print(JSON.stringify(connection(world.env), null, 2))
   if (command === "providers") return await listProviders(world)
   if (command === "send" && rest[0] && rest[1]) {
-    const delivery = await send({ ...world, print: console.error }, rest[0], rest[1], values.sender)
+    const delivery = await send(world, rest[0], rest[1], values.sender)
     if ("problem" in delivery) process.exitCode = 1
     return world.print(JSON.stringify(delivery, null, 2))
   }

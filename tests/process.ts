@@ -1,0 +1,100 @@
+/** Starts main.ts as a user does, on the runtime that runs these tests. */
+import { type ChildProcess, spawn } from "node:child_process"
+import { once } from "node:events"
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
+import type { AddressInfo } from "node:net"
+import { after } from "node:test"
+import { fileURLToPath } from "node:url"
+import { variables } from "../main.ts"
+
+export const root = fileURLToPath(new URL("../", import.meta.url))
+
+/** The command of `deno task start`, `bun` or `node`. */
+const runtime = (): string[] => {
+  if (process.versions.deno === undefined) return []
+  return ["run", "--no-prompt", "--allow-net", "--allow-env", "--allow-read=.env,providers"]
+}
+
+const children = new Set<ChildProcess>()
+const servers = new Set<Server>()
+after(() => {
+  for (const child of children) child.kill("SIGKILL")
+  for (const server of servers) server.close().closeAllConnections()
+})
+
+type Environment = Record<string, string | undefined>
+
+export interface Run {
+  child: ChildProcess
+  stdout: () => string
+  stderr: () => string
+  /** Resolves with the exit code once the process has ended and its output is read. */
+  ended: Promise<number | null>
+}
+
+/** Variables of the machine, less those that would configure a gateway. */
+const machine = Object.entries(process.env).filter(
+  ([name]) => !(name in variables || /^(SMS_|NODE_ENV$|DENO_DEPLOY)/.test(name)),
+)
+
+/** Starts main.ts in an environment of its own. */
+export function run(args: string[], env: Environment = {}, folder = root): Run {
+  const options = { cwd: folder, env: { ...Object.fromEntries(machine), NO_COLOR: "1", ...env } }
+  const child = spawn(process.execPath, [...runtime(), `${folder}/main.ts`, ...args], options)
+  children.add(child)
+  let stdout = ""
+  let stderr = ""
+  child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text))
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text))
+  const ended = once(child, "close").then(([code]) => code as number | null)
+  return { child, stdout: () => stdout, stderr: () => stderr, ended }
+}
+
+/** Waits for a pattern in a process's output. */
+export async function until(read: () => string, pattern: RegExp): Promise<RegExpExecArray> {
+  for (let waited = 0; waited < 20_000; waited += 20) {
+    const match = pattern.exec(read())
+    if (match) return match
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+  throw new Error(`${pattern} did not come up in: ${read()}`)
+}
+
+/** Serves on a free port and gives the address. */
+export async function serving(env: Environment, folder = root): Promise<Run & { url: string }> {
+  const started = run([], { PORT: "0", HOST: "127.0.0.1", LOG_FORMAT: "json", ...env }, folder)
+  const failed = started.ended.then((code) => Promise.reject(new Error(`it ended with ${code}: ${started.stderr()}`)))
+  failed.catch(() => {})
+  const match = await Promise.race([until(started.stdout, /"address":"([^"]+)"/), failed])
+  return { ...started, url: match[1] ?? "" }
+}
+
+/** A provider of this machine: an HTTP server whose answers `handle` gives. */
+export async function provider(handle: (request: IncomingMessage, response: ServerResponse, body: string) => void) {
+  const server: Server = createServer((request, response) => {
+    let body = ""
+    request.setEncoding("utf8").on("data", (text: string) => (body += text))
+    request.on("end", () => handle(request, response, body))
+  })
+  server.listen(0, "127.0.0.1")
+  await once(server, "listening")
+  servers.add(server)
+  const { port } = server.address() as AddressInfo
+  return { url: `http://127.0.0.1:${port}`, close: () => server.close().closeAllConnections() }
+}
+
+/** A copy of main.ts in a folder of its own, inside the project so that the packages are found, gone afterwards. */
+export async function copy(files: Record<string, string>, work: (folder: string) => Promise<void>) {
+  const folder = mkdtempSync(`${root}.tmp-`)
+  try {
+    cpSync(`${root}main.ts`, `${folder}/main.ts`)
+    for (const [path, text] of Object.entries(files)) {
+      cpSync(`${root}LICENSE`, `${folder}/${path}`, { recursive: true })
+      writeFileSync(`${folder}/${path}`, text)
+    }
+    await work(folder)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
