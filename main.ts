@@ -1046,14 +1046,15 @@ async function main(args: string[], world: World) {
 }
 
 if (import.meta.main) {
+  const real = withoutEmpty(process.env)
   try {
     process.loadEnvFile()
   } catch {
     // There is no .env, or no permission to read it: the environment alone decides.
   }
-  const LOG_FORMAT = process.env.LOG_FORMAT || (process.stdout.isTTY ? "pretty" : "json")
+  const LOG_FORMAT = process.stdout.isTTY ? "pretty" : "json"
   const world: World = {
-    env: { ...process.env, LOG_FORMAT },
+    env: { LOG_FORMAT, ...withoutEmpty(process.env), ...real },
     fetch: (request, init) => fetch(request, init),
     clock: Date.now,
     print: (line) => process.stdout.write(`${line}\n`),

@@ -29,6 +29,8 @@ export interface Run {
   child: ChildProcess
   stdout: () => string
   stderr: () => string
+  /** Sends a signal by process id: Deno's `child.kill` makes every exit look like a kill. */
+  kill(signal?: NodeJS.Signals): void
   /** Resolves with the exit code once the process has ended and its output is read. */
   ended: Promise<number | null>
 }
@@ -48,7 +50,8 @@ export function run(args: string[], env: Environment = {}, folder = root): Run {
   child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text))
   child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text))
   const ended = once(child, "close").then(([code]) => code as number | null)
-  return { child, stdout: () => stdout, stderr: () => stderr, ended }
+  const kill = (signal: NodeJS.Signals = "SIGTERM") => void process.kill(child.pid ?? 0, signal)
+  return { child, stdout: () => stdout, stderr: () => stderr, kill, ended }
 }
 
 /** Waits for a pattern in a process's output. */

@@ -39,7 +39,7 @@ test(
       `POST /send application/json ${json}`,
     )
     await new Promise((resolve) => setTimeout(resolve, 1_000))
-    gateway.child.kill("SIGTERM")
+    gateway.kill("SIGTERM")
     assert.equal((await late).status, 200)
     const finished = Date.now()
     assert.equal(await gateway.ended, 0)
@@ -57,7 +57,7 @@ test("a redirect of the provider is not followed", slow, async () => {
   const gateway = await serving(env(url))
   assert.equal((await post(gateway.url)).status, 502)
   assert.deepEqual(asked, ["/send"])
-  gateway.child.kill("SIGINT")
+  gateway.kill("SIGINT")
   assert.equal(await gateway.ended, 0)
   close()
 })
@@ -66,19 +66,19 @@ test("providers that cannot be reached are told by class", slow, async () => {
   const { url, close } = await provider((request) => request.socket.destroy())
   const gateway = await serving({ ...env(url) })
   assert.match(await (await post(gateway.url)).text(), /"outcome":"unreachable","code":"reset"/)
-  gateway.child.kill()
+  gateway.kill()
   close()
   const nobody = await serving({ ...env(url) })
   assert.match(await (await post(nobody.url)).text(), /"outcome":"unreachable","code":"refused"/)
-  nobody.child.kill()
+  nobody.kill()
   const tls = await provider((_, response) => response.end())
   const plain = await serving({ ...env(tls.url.replace("http:", "https:")) })
   assert.match(await (await post(plain.url)).text(), /"outcome":"unreachable","code":"(tls|reset)"/)
-  plain.child.kill()
+  plain.kill()
   tls.close()
   const unknown = await serving({ ...env("https://nobody.invalid") })
   assert.match(await (await post(unknown.url)).text(), /"outcome":"unreachable","code":"dns"/)
-  unknown.child.kill()
+  unknown.kill()
 })
 
 test("a caller that hangs up cancels nothing, not even while stopping", slow, async () => {
@@ -90,7 +90,7 @@ test("a caller that hangs up cancels nothing, not even while stopping", slow, as
   await until(gateway.stdout, /"received"/)
   hangUp.abort()
   await assert.rejects(call)
-  gateway.child.kill("SIGTERM")
+  gateway.kill("SIGTERM")
   assert.equal(await gateway.ended, 0)
   assert.match(gateway.stdout(), /"event":"accepted"/)
   assert.match(gateway.stdout(), /"event":"stopped"/)
@@ -102,9 +102,9 @@ test("a second signal ends at once", slow, async () => {
   const gateway = await serving(env(url))
   post(gateway.url).catch(() => {})
   await until(gateway.stdout, /"received"/)
-  gateway.child.kill("SIGTERM")
+  gateway.kill("SIGTERM")
   await until(gateway.stdout, /"stopping"/)
-  gateway.child.kill("SIGTERM")
+  gateway.kill("SIGTERM")
   assert.equal(await gateway.ended, 143)
   close()
 })
@@ -114,7 +114,7 @@ test("while it stops, no new connection is taken and the deadline ends it", slow
   const gateway = await serving({ ...env(url), DEADLINE: "2s" })
   const pending = post(gateway.url)
   await until(gateway.stdout, /"received"/)
-  gateway.child.kill("SIGTERM")
+  gateway.kill("SIGTERM")
   await until(gateway.stdout, /"stopping"/)
   await assert.rejects(fetch(`${gateway.url}health`))
   assert.equal((await pending).status, 504)
@@ -125,7 +125,7 @@ test("while it stops, no new connection is taken and the deadline ends it", slow
 test("with nothing set it makes a secret, listens on 127.0.0.1 alone and prints a call that works", slow, async () => {
   for (const folder of ["with providers", "alone"]) {
     await copy(folder === "alone" ? {} : { "providers/x.ts": "export default 1" }, async (folder) => {
-      const { child, stdout, stderr, ended } = run([], { PORT: "0", HOST: "0.0.0.0" }, folder)
+      const { kill, stdout, stderr, ended } = run([], { PORT: "0", HOST: "0.0.0.0" }, folder)
       const [, url = "", token = "", body = ""] = await until(
         stderr,
         /curl -i (\S+) -H 'Authorization: Bearer (\S+)' -d '(.*)'/,
@@ -135,7 +135,7 @@ test("with nothing set it makes a secret, listens on 127.0.0.1 alone and prints 
       assert.equal(response.status, 200)
       assert.match(stdout(), /To \+12223334444:\n {2}Your code is 326162\n/)
       assert.match(stdout(), /"address":"http:\/\/127\.0\.0\.1:/)
-      child.kill()
+      kill()
       assert.equal(await ended, 0)
     })
   }
@@ -165,7 +165,7 @@ test("a port that is taken is an error that says so", slow, async () => {
   const { ended, stderr } = run([], { GATEWAY_SECRET: secret, HOST: "127.0.0.1", PORT: new URL(first.url).port })
   assert.equal(await ended, 1)
   assert.match(stderr(), /PORT \d+ of 127\.0\.0\.1 cannot be listened on/)
-  first.child.kill()
+  first.kill()
 })
 
 const broken: [name: string, source: string, told: RegExp][] = [
@@ -224,7 +224,7 @@ test("a provider file that is dropped in is all it takes", slow, async () => {
     assert.match(await (await post(gateway.url)).text(), /"provider":"acme","receipt":"ok \/•"/)
     assert.equal(await (await fetch(`${gateway.url}acme/hello`)).text(), "3")
     assert.equal((await fetch(`${gateway.url}acme/other`)).status, 404)
-    gateway.child.kill()
+    gateway.kill()
     assert.equal(await gateway.ended, 0)
   })
   close()
@@ -246,7 +246,7 @@ test(".env is read where it stands, and real variables win", slow, async () => {
       assert.equal(await call({ aud: "urn:file", iss: "real" }), 400)
       assert.equal(await call({ aud: "urn:file", iss: "file" }), 401)
       assert.equal(await call({ aud: "urn:smstask", iss: "real" }), 401)
-      gateway.child.kill()
+      gateway.kill()
     },
   )
 })
