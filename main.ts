@@ -9,7 +9,7 @@
  * It reads downward: contract, settings, log, providers, delivery, platforms, app, commands. Importing it starts nothing.
  * @module
  */
-import { createHash, randomBytes, timingSafeEqual } from "node:crypto"
+import { createHash, createHmac, randomBytes, timingSafeEqual } from "node:crypto"
 import { once } from "node:events"
 import { readdirSync } from "node:fs"
 import type { Server as HttpServer } from "node:http"
@@ -171,6 +171,11 @@ const asMilliseconds = v.transform(
   (written: string) => parseInt(written, 10) * (millisecondsPer[written.slice(-1)] ?? 0),
 )
 const duration = v.pipe(v.string(), v.regex(/^[1-9]\d{0,3}[smh]$/), asMilliseconds)
+const asLimit = v.transform((written: string) => {
+  const [count = "", period = ""] = written.split("/")
+  return period ? { count: Number(count), period: v.parse(duration, period) } : undefined
+})
+const limit = v.pipe(v.string(), v.regex(/^(off|[1-9]\d{0,8}\/[1-9]\d{0,3}[smh])$/), asLimit)
 const wholeNumber = (most: number) => v.pipe(v.string(), v.regex(/^\d{1,5}$/), v.transform(Number), v.maxValue(most))
 const asList = v.transform((written: string) => written.split(",").flatMap((item) => item.trim() || []))
 const listOf = <T>(item: v.GenericSchema<string, T>) => v.pipe(v.string(), asList, v.array(item), v.minLength(1))
@@ -183,6 +188,9 @@ const addressRule = v.custom<string>((rule) => {
   return rule === "*" || (version > 0 && isRange && rest.length === 0)
 })
 
+const withoutPlus = v.transform((written: string) => written.replace("+", ""))
+const prefix = v.pipe(v.string(), v.regex(/^\+?[1-9]\d{0,14}$/), withoutPlus)
+
 /** A provider's name is its file's and no other way to write that: this stands between a variable and an import. */
 const reservedNames = ["sms", "gateway", "limit", "log", "metrics", "health", "store", "default"]
 const namePattern = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/
@@ -190,7 +198,8 @@ const providerName = v.pipe(v.string(), v.regex(namePattern), v.maxLength(40), v
 
 /** `console` and `inbox` show the message to the developer; beside a provider that sends they would hide it. */
 const standAlone = v.check((names: string[]) => names.length === 1 || !/\b(console|inbox)\b/.test(names.join()))
-const route = v.pipe(listOf(providerName), standAlone)
+const isDistinct = v.check((names: string[]) => new Set(names).size === names.length)
+const route = v.pipe(listOf(providerName), standAlone, isDistinct)
 
 /** A setting with what is expected of it: told by the error at start and checked against the README. */
 const set = <const S extends Variable>(schema: S, expected: string) => v.pipe(schema, v.description(expected))
@@ -217,6 +226,15 @@ export const variables = {
   GATEWAY_URL: set(v.optional(webAddress), "the public address of this gateway, at most 255 characters"),
   DEADLINE: set(v.optional(duration, "16s"), "a duration such as 16s, for everything that one request may take"),
   ATTEMPT_TIMEOUT: set(v.optional(duration, "8s"), "a duration such as 8s, for one provider while others are left"),
+  DUPLICATE_WINDOW: set(v.optional(v.union([duration, v.literal("off")]), "15s"), "a duration such as 15s, or off"),
+  GUARD: set(v.optional(v.picklist(["enforce", "observe"]), "enforce"), "enforce, or observe to log and let through"),
+  LIMIT_RECIPIENT: set(v.optional(limit, "5/10m"), "count/period such as 5/10m for one number, or off"),
+  LIMIT_PREFIX: set(v.optional(limit, "50/10m"), "count/period for numbers alike but for four digits, or off"),
+  LIMIT_IP: set(v.optional(limit, "off"), "count/period for an end user's address, or off"),
+  LIMIT_TOTAL: set(v.optional(limit, "off"), "count/period for all messages together, or off"),
+  ALLOW_PREFIXES: set(v.optional(listOf(prefix)), "calling codes or longer prefixes, separated by commas"),
+  DENY_PREFIXES: set(v.optional(listOf(prefix)), "calling codes or longer prefixes, separated by commas"),
+  STORE: set(v.optional(v.pipe(v.string(), v.url(), v.regex(/^rediss?:/))), "a redis:// or rediss:// URL"),
   PORT: set(v.optional(wholeNumber(65_535), "3000"), "a port, 0 to 65535"),
   HOST: set(v.optional(v.pipe(v.string(), v.regex(/^[\w.:-]+$/)), "0.0.0.0"), "an address to listen on"),
   LOG_FORMAT: set(v.optional(v.picklist(["pretty", "json"]), "json"), "pretty or json"),
@@ -452,6 +470,8 @@ type Ready = {
   url: string
   senders: Prefixed<string>[]
   secrets: RegExp
+  failures: number
+  restsUntil: number
   session?: Session | undefined
 }
 
@@ -475,24 +495,33 @@ async function loadProvider(name: string, { env, print }: World, complaints: Com
     url: (url ?? "").replace(/\/+$/, ""),
     senders,
     secrets: matching([...given, ...parts]),
+    failures: 0,
+    restsUntil: 0,
   }
 }
 
 // ───────────────────────────── Delivery: a message in, one provider's acceptance out ─────────────────────────────
 
+const outcomes = ["accepted", "refused", "timeout", "unreachable"] as const
+
 /** One provider asked once. `code` is the provider's own, or why there is no answer of it. */
 export interface Attempt {
   provider: string
-  outcome: "accepted" | "refused" | "timeout" | "unreachable"
+  outcome: (typeof outcomes)[number]
   code?: string
   ms: number
 }
 
-/** What became of a message; `problem` is a code of `problems`. */
-export type Delivery = { attempts: Attempt[] } & (
-  | { provider: string; receipt: string }
-  | { problem: "invalid_recipient" | "delivery_rejected" | "delivery_timeout"; detail: string }
-)
+/** What became of a message; `problem` is a code of `problems`, `retryAfter` in milliseconds. */
+export type Delivery =
+  | { id: string; provider: string; receipt: string; attempts: Attempt[] }
+  | { problem: DeliveryProblem; detail: string; attempts?: Attempt[]; retryAfter?: number }
+type DeliveryProblem =
+  | "invalid_recipient"
+  | "destination_not_allowed"
+  | "rate_limited"
+  | "delivery_rejected"
+  | "delivery_timeout"
 
 /** Why an attempt brought no acceptance. */
 class Failure extends Error {
@@ -605,6 +634,9 @@ function within<T>(limit: number, work: (signal: AbortSignal) => Promise<T>): Pr
   return Promise.race([work(abort.signal), promise]).finally(() => clearTimeout(timer))
 }
 
+/** A provider rests for 30 s after 3 failures in a row; then one message probes it. */
+const rest = { failures: 3, milliseconds: 30_000 }
+
 /** Takes a message along its route, inside one deadline, until a provider accepts it or none is left. */
 function deliverer(world: World, settings: Settings, routes: Prefixed<Ready[]>[], log: Log) {
   const senderFor = ({ senders }: Ready, { recipient, sender }: Message) => {
@@ -614,49 +646,269 @@ function deliverer(world: World, settings: Settings, routes: Prefixed<Ready[]>[]
   return async (message: Message, request: string): Promise<Delivery> => {
     const attempts: Attempt[] = []
     const recipient = mask(message.recipient)
-    const route = closest(routes, message.recipient)?.value ?? []
-    const deadline = world.clock() + settings.DEADLINE
+    const started = world.clock()
+    const isResting = ({ failures, restsUntil }: Ready) => failures >= rest.failures && restsUntil > started
+    const preferred = closest(routes, message.recipient)?.value ?? []
+    const route = [...preferred.filter((ready) => !isResting(ready)), ...preferred.filter(isResting)]
     for (const [index, ready] of route.entries()) {
       const { name: provider, secrets } = ready
       const safe = (foreign: unknown) => redact(foreign ?? "", secrets, message)
-      const started = world.clock()
-      const left = deadline - started
+      const asked = world.clock()
+      const left = started + settings.DEADLINE - asked
       const rivals = route.length - index
       const limit = rivals === 1 ? left : Math.min(settings.ATTEMPT_TIMEOUT, left / rivals)
       const outgoing = { ...message, sender: senderFor(ready, message) }
-      try {
-        const receipt = safe(await within(limit, (signal) => ask(ready, outgoing, world, signal)))
-        const ms = Math.round(world.clock() - started)
+      if (ready.failures >= rest.failures) ready.restsUntil = asked + rest.milliseconds
+      const result = await within(limit, (signal) => ask(ready, outgoing, world, signal)).catch(
+        (error: unknown) => error,
+      )
+      const ms = Math.round(world.clock() - asked)
+      if (typeof result === "string") {
+        const receipt = safe(result)
+        ready.failures = 0
         log("info", "accepted", { request, recipient, provider, receipt, ms })
-        return { provider, receipt, attempts: [...attempts, { provider, outcome: "accepted", ms }] }
-      } catch (error) {
-        const failure = error instanceof Failure ? error : new Failure("refused", "exception", String(error))
-        const { outcome, fault } = failure.refusal
-        const [code, reason] = [safe(failure.refusal.code), safe(failure.refusal.reason)]
-        const ms = Math.round(world.clock() - started)
-        log("warn", outcome, { request, recipient, provider, code, reason, fault, ms })
-        attempts.push({ provider, outcome, code, ms })
-        if (fault === "recipient")
-          return { problem: "invalid_recipient", detail: `${provider}: ${code} ${reason}`, attempts }
+        return { id: request, provider, receipt, attempts: [...attempts, { provider, outcome: "accepted", ms }] }
+      }
+      const failure = result instanceof Failure ? result : new Failure("refused", "exception", String(result))
+      const { outcome, fault } = failure.refusal
+      const [code, reason] = [safe(failure.refusal.code), safe(failure.refusal.reason)]
+      log("warn", outcome, { request, recipient, provider, code, reason, fault, ms })
+      attempts.push({ provider, outcome, code, ms })
+      if (fault === "recipient")
+        return { problem: "invalid_recipient", detail: `${provider}: ${code} ${reason}`, attempts }
+      if (fault === "provider" && ++ready.failures === rest.failures) {
+        ready.restsUntil = world.clock() + rest.milliseconds
+        log("warn", "resting", { provider, reason: `${rest.failures} failures in a row` })
       }
     }
-    const detail = attempts.map(({ provider, outcome, code }) => `${provider} ${outcome} ${code}`).join(", ")
-    if (!attempts.some(({ outcome }) => outcome === "timeout"))
-      return { problem: "delivery_rejected", detail, attempts }
-    return { problem: "delivery_timeout", detail: `It may have been sent: ${detail}`, attempts }
+    const told = attempts.map(({ provider, outcome, code }) => `${provider} ${outcome} ${code}`).join(", ")
+    const isLate = attempts.some(({ outcome }) => outcome === "timeout")
+    const detail = attempts.some(isPerhapsSent) ? `It may have been sent: ${told}` : told
+    return { problem: isLate ? "delivery_timeout" : "delivery_rejected", detail, attempts }
+  }
+}
+
+// ───────────────────────────── Guard: what is sent once, and what is not sent at all ─────────────────────────────
+
+type Limit = { count: number; period: number }
+
+/** Counts messages in windows: `take` gives the milliseconds to wait, 0 where there is room; `giveBack` undoes one. */
+type Counter = { take(key: string): Promise<number>; giveBack(key: string): Promise<unknown> }
+
+/** Sets an entry of a map that is kept in the order of `ends`: what has ended goes, and the oldest beyond 100,000. */
+function keep<T extends { ends: number }>(map: Map<string, T>, key: string, value: T, now: number) {
+  map.delete(key)
+  for (const [oldest, { ends }] of map) {
+    if (ends > now && map.size < 100_000) break
+    map.delete(oldest)
+  }
+  map.set(key, value)
+}
+
+/** Fixed windows in memory. */
+function memoryCounter({ count, period }: Limit, clock: World["clock"]): Counter {
+  const windows = new Map<string, { used: number; ends: number }>()
+  return {
+    async take(key) {
+      const now = clock()
+      const current = windows.get(key)
+      if (current && current.ends > now && current.used >= count) return current.ends - now
+      if (current && current.ends > now) current.used += 1
+      else keep(windows, key, { used: 1, ends: now + period }, now)
+      return 0
+    },
+    async giveBack(key) {
+      const current = windows.get(key)
+      if (current && current.used > 0) current.used -= 1
+    },
+  }
+}
+
+/** The store that instances share. What it does not answer within 250 ms is undefined, and it is left alone for a second. */
+async function openStore(url: string, { clock, stopping }: World, log: Log) {
+  const { createClient } = await import("@redis/client")
+  const { RateLimiterRedis } = await import("rate-limiter-flexible")
+  const client = createClient({
+    url,
+    disableOfflineQueue: true,
+    socket: { reconnectStrategy: () => !stopping?.aborted && 500 },
+  })
+  let isAway = false
+  let awayUntil = 0
+  const attempt = async <T>(work: () => Promise<T>): Promise<T | undefined> => {
+    if (clock() < awayUntil) return undefined
+    try {
+      const answer = await within(250, work)
+      if (isAway) log("info", "store_back")
+      isAway = false
+      return answer
+    } catch (error) {
+      if (!isAway)
+        log("warn", "store_away", { reason: "limits and duplicates are kept in memory", code: Object(error).code })
+      isAway = true
+      awayUntil = clock() + 1_000
+      return undefined
+    }
+  }
+  client.on("error", () => {})
+  await attempt(() => client.connect())
+  client.unref()
+  return {
+    recall: (key: string) => attempt(async () => parseJson((await client.get(`smstask:sent:${key}`)) ?? "")),
+    remember: (key: string, value: object, period: number) =>
+      attempt(() => client.set(`smstask:sent:${key}`, JSON.stringify(value), { PX: period })),
+    counter(name: string, { count, period }: Limit, spare: Counter): Counter {
+      const options = { storeClient: client, useRedisPackage: true, keyPrefix: `smstask:${name}` }
+      const limiter = new RateLimiterRedis({ ...options, points: count, duration: period / 1_000 })
+      const take = async (key: string) => {
+        const refused = await limiter.consume(key).then(
+          () => undefined,
+          (refusal) => refusal,
+        )
+        if (refused instanceof Error) throw refused
+        return refused ? Math.max(1, refused.msBeforeNext) : 0
+      }
+      return {
+        take: async (key) => (await attempt(() => take(key))) ?? (await spare.take(key)),
+        giveBack: async (key) => (await attempt(() => limiter.reward(key))) ?? (await spare.giveBack(key)),
+      }
+    },
+  }
+}
+type Store = Awaited<ReturnType<typeof openStore>>
+
+/** An address as a limit counts it: IPv6 by its /64, which is one household (RFC 6177), mapped IPv4 as IPv4. */
+function network(address: string): string {
+  const ipv4 = /^(?:::ffff:)?([\d.]+)$/i.exec(address)?.[1]
+  if (ipv4) return ipv4
+  const [head = "", tail = ""] = address.toLowerCase().split("::")
+  const groups = head.split(":").concat(Array(8).fill("0"))
+  return (address.includes("::") ? groups : `${head}:${tail}`.split(":"))
+    .slice(0, 4)
+    .map((group) => parseInt(group, 16))
+    .join(":")
+}
+
+const isPerhapsSent = ({ outcome, code }: Attempt) => outcome === "timeout" || code === "reset"
+
+const acceptedDelivery = v.object({
+  id: v.string(),
+  provider: v.string(),
+  receipt: v.string(),
+  attempts: v.array(
+    v.object({
+      provider: v.string(),
+      outcome: v.picklist(outcomes),
+      code: v.exactOptional(v.string()),
+      ms: v.number(),
+    }),
+  ),
+})
+
+/** Delivers what may be sent, once: joins duplicates, refuses destinations, counts limits. */
+function guarded(
+  world: World,
+  settings: Settings,
+  store: Store | undefined,
+  log: Log,
+  deliver: ReturnType<typeof deliverer>,
+) {
+  const { LIMIT_RECIPIENT, LIMIT_IP, LIMIT_PREFIX, LIMIT_TOTAL, ALLOW_PREFIXES, DENY_PREFIXES, DUPLICATE_WINDOW } =
+    settings
+  const counted = (name: string, limit: Limit | undefined, keyOf: (recipient: string, ip: string) => string) => {
+    if (!limit) return []
+    const inMemory = memoryCounter(limit, world.clock)
+    return { name, keyOf, counter: store?.counter(name, limit, inMemory) ?? inMemory }
+  }
+  const limits = [
+    counted("LIMIT_RECIPIENT", LIMIT_RECIPIENT, (recipient) => recipient),
+    counted("LIMIT_IP", LIMIT_IP, (_, ip) => ip && network(ip)),
+    counted("LIMIT_PREFIX", LIMIT_PREFIX, (recipient) => recipient.slice(0, -4)),
+    counted("LIMIT_TOTAL", LIMIT_TOTAL, () => "all"),
+  ].flat()
+  const secret = settings.GATEWAY_SECRET ?? settings.GATEWAY_TOKEN ?? settings.STORE ?? randomBytes(32)
+  const hash = (text: string) => createHmac("sha256", secret).update(text).digest("base64url")
+  const longest = (prefixes: string[], recipient: string) =>
+    Math.max(-1, ...prefixes.flatMap((prefix) => (recipient.startsWith(prefix, 1) ? prefix.length : [])))
+  /** The longest match of both lists decides; a tie is denied, and so is what no entry of an allow-list fits. */
+  const isAllowed = (recipient: string) => {
+    const denied = longest(DENY_PREFIXES ?? [], recipient)
+    const allowed = longest(ALLOW_PREFIXES ?? [""], recipient)
+    return allowed > denied
+  }
+  const sendGuarded = async (message: Message, ip: string, request: string): Promise<Delivery> => {
+    const taken: (() => Promise<unknown>)[] = []
+    const giveBack = () => Promise.all(taken.map((undo) => undo()))
+    let refusal: Delivery | undefined
+    if (!isAllowed(message.recipient)) {
+      refusal = {
+        problem: "destination_not_allowed",
+        detail: "the number is outside ALLOW_PREFIXES or in DENY_PREFIXES",
+      }
+    }
+    for (const { name, counter, keyOf } of refusal ? [] : limits) {
+      const key = keyOf(message.recipient, ip)
+      if (!key) continue
+      const retryAfter = await counter.take(store ? hash(key) : key)
+      if (retryAfter > 0) {
+        refusal = { problem: "rate_limited", detail: `${name} is used up`, retryAfter }
+        break
+      }
+      taken.push(() => counter.giveBack(store ? hash(key) : key))
+    }
+    if (refusal && settings.GUARD === "enforce") {
+      await giveBack()
+      return refusal
+    }
+    if (refusal && "problem" in refusal) {
+      log("warn", "observed", {
+        request,
+        recipient: mask(message.recipient),
+        code: refusal.problem,
+        reason: refusal.detail,
+      })
+    }
+    const delivery = await deliver(message, request)
+    if ("problem" in delivery && !delivery.attempts?.some(isPerhapsSent)) await giveBack()
+    return delivery
+  }
+  const known = new Map<string, { delivery: Promise<Delivery>; ends: number }>()
+  return async (message: Message, ip: string, request: string): Promise<Delivery> => {
+    const key = hash(`${message.recipient}\n${message.body}`)
+    const recall = async () => {
+      const shared = DUPLICATE_WINDOW === "off" ? undefined : await store?.recall(key)
+      return v.is(acceptedDelivery, shared) ? shared : undefined
+    }
+    const first = known.get(key)
+    if (first && first.ends > world.clock()) {
+      log("info", "duplicate", { request, recipient: mask(message.recipient) })
+      return await first.delivery
+    }
+    const delivery = recall().then((shared) => shared ?? sendGuarded(message, ip, request))
+    keep(known, key, { delivery, ends: Number.POSITIVE_INFINITY }, world.clock())
+    const done = await delivery.finally(() => known.delete(key))
+    if ("receipt" in done && DUPLICATE_WINDOW !== "off") {
+      keep(known, key, { delivery, ends: world.clock() + DUPLICATE_WINDOW }, world.clock())
+      if (done.id === request) await store?.remember(key, done, DUPLICATE_WINDOW)
+      else log("info", "duplicate", { request, recipient: mask(message.recipient) })
+    }
+    return done
   }
 }
 
 // ───────────────────────────── Platforms: the shapes in which callers send a message ─────────────────────────────
 
-/** One shape: the fields that tell it from the others, and the schema that makes a `Message` of it. */
+/** A message as it came in, with the end user's address where the platform forwards it. */
+type Inbound = Message & { ip?: string | undefined }
+
+/** One shape: the fields that tell it from the others, and the schema that makes a message of it. */
 interface Reader {
   fields: string[]
-  schema: v.GenericSchema<unknown, Message>
+  schema: v.GenericSchema<unknown, Inbound>
 }
 
 /** Gives a function that reads a message in any shape that Auth0 sends or shows, or says what is wrong with its fields. */
-function messageReader(callingCode: string | undefined): (json: unknown) => Message | string {
+function messageReader(callingCode: string | undefined): (json: unknown) => Inbound | string {
   const asNumber = v.rawTransform<string, string>(({ dataset, addIssue, NEVER }) => {
     const fail = (message: string) => {
       addIssue({ message })
@@ -682,8 +934,13 @@ function messageReader(callingCode: string | undefined): (json: unknown) => Mess
   const locale = v.fallback(v.optional(v.pipe(v.string(), v.regex(/^[\w-]{2,35}$/), asTag)), undefined)
   const channel = v.pipe(v.nullish(channels, "sms"), asChannel)
 
+  const request = v.fallback(v.optional(v.object({ ip: v.optional(v.pipe(v.string(), v.ip())) })), undefined)
+
   /** Auth0's connection, and the Action of the README, which adds code, locale and channel. */
-  const own = v.object({ recipient, body, sender: from, code, locale, channel })
+  const own = v.pipe(
+    v.object({ recipient, body, sender: from, code, locale, channel, req: request }),
+    v.transform(({ req, ...message }): Inbound => ({ ...message, ip: req?.ip })),
+  )
   /** Auth0's sample Action, which keeps the shape of send-phone-message. */
   const action = v.pipe(
     v.object({ recipient, text: body, from, code, language: locale, message_type: channel }),
@@ -721,6 +978,8 @@ export const problems = {
   message_too_large: [413, "The message is too large"],
   invalid_recipient: [422, "The number cannot be reached"],
   unsupported_channel: [422, "The channel is not supported"],
+  destination_not_allowed: [422, "The destination is not allowed"],
+  rate_limited: [429, "Too many messages"],
   internal_error: [500, "The gateway failed"],
   delivery_rejected: [502, "No provider accepted the message"],
   delivery_timeout: [504, "No provider accepted the message in time"],
@@ -797,7 +1056,13 @@ async function prepare(world: World, isServing: boolean, print = world.print) {
     prefix,
     value: value.flatMap((name) => providers.get(name) ?? []),
   }))
-  return { settings, providers, log, deliver: deliverer(world, settings, routes, log) }
+  const store = settings.STORE ? await openStore(settings.STORE, world, log) : undefined
+  return {
+    settings,
+    providers,
+    log,
+    deliver: guarded(world, settings, store, log, deliverer(world, settings, routes, log)),
+  }
 }
 
 /**
@@ -810,13 +1075,20 @@ export async function gateway(world: World): Promise<Hono<{ Bindings: Bindings }
   const warn = (reason: string) => log("warn", "warning", { reason })
   if (settings.keys.some((key) => key.length < 32))
     warn("a GATEWAY_SECRET of less than 32 bytes can be guessed from one token")
+  if (isProduction(world.env) && !settings.ALLOW_PREFIXES)
+    warn("without ALLOW_PREFIXES anyone can make you pay for messages to any country")
   if (isProduction(world.env) && providers.has("console")) warn("SMS_PROVIDER=console prints every code and sends none")
   const whyNot = await authenticator(settings, world.clock)
   const readMessage = messageReader(DEFAULT_CALLING_CODE)
   const app = new Hono<{ Bindings: Bindings }>()
 
   /** Every answer that is not a success comes from here, and each is a line of the log. */
-  type Details = { request?: string; recipient?: string; attempts?: Attempt[]; headers?: Record<string, string> }
+  type Details = Partial<{
+    request: string
+    recipient: string
+    attempts: Attempt[] | undefined
+    headers: Record<string, string> | undefined
+  }>
   const refuse = (c: Call, code: keyof typeof problems, detail: string, details: Details = {}) => {
     const [status, title] = problems[code]
     const { request = crypto.randomUUID(), recipient, attempts, headers } = details
@@ -843,15 +1115,18 @@ export async function gateway(world: World): Promise<Hono<{ Bindings: Bindings }
     }
     const text = await readText(c.req.raw.body, 16_384)
     if (text === undefined) return refuse(c, "message_too_large", "at most 16 KiB of JSON are read", { request })
-    const message = readMessage(parseJson(text))
-    if (typeof message === "string") return refuse(c, "invalid_message", message, { request })
+    const inbound = readMessage(parseJson(text))
+    if (typeof inbound === "string") return refuse(c, "invalid_message", inbound, { request })
+    const { ip = "", ...message } = inbound
     const recipient = mask(message.recipient)
     if (message.channel === "voice")
       return refuse(c, "unsupported_channel", "no provider speaks yet", { request, recipient })
     log("info", "received", { request, recipient })
-    const delivery = await deliver(message, request)
-    if ("receipt" in delivery) return c.json({ id: request, ...delivery })
-    return refuse(c, delivery.problem, delivery.detail, { request, recipient, attempts: delivery.attempts })
+    const delivery = await deliver(message, ip, request)
+    if ("receipt" in delivery) return c.json(delivery)
+    const { problem, detail, attempts, retryAfter } = delivery
+    const headers = retryAfter ? { "retry-after": String(Math.ceil(retryAfter / 1_000)) } : undefined
+    return refuse(c, problem, detail, { request, recipient, attempts, headers })
   })
   for (const { name, provider, values } of providers.values()) {
     const pages = new Hono()
@@ -935,7 +1210,7 @@ async function send(world: World, recipient: string, body: string, sender: strin
   const { settings, deliver } = await prepare(world, false, console.error)
   const message = messageReader(settings.DEFAULT_CALLING_CODE)({ recipient, body, sender })
   if (typeof message === "string") throw new Error(message)
-  return await deliver(message, crypto.randomUUID())
+  return await deliver(message, "", crypto.randomUUID())
 }
 
 async function listProviders({ env, print }: World) {
