@@ -96,8 +96,6 @@ export type Values<E extends Variables> = { readonly [K in keyof E]: v.InferOutp
 export interface Provider<E extends Variables = Variables> {
   /** The provider's page for the endpoint that `request` calls. */
   docs: string
-  /** The calling codes that it serves, where it takes national numbers: others it would send to strangers. */
-  callingCodes?: readonly string[]
   /** Where it sends best: "Global", a continent or countries. */
   region?: string
   /** How its contract is known: from the `vendor` (pages, SDK, OpenAPI), from public `clients`, or `thin`. */
@@ -416,7 +414,6 @@ const isDescribed = (schema: unknown): boolean =>
 const providerShape = v.object({
   docs: v.string(),
   region: v.optional(v.string()),
-  callingCodes: v.optional(v.array(v.string())),
   evidence: v.optional(v.picklist(["vendor", "clients", "thin"])),
   url: v.optional(v.union([v.string(), v.function()])),
   env: v.record(v.string(), v.custom<Variable>(isDescribed, "needs v.description(…)")),
@@ -606,9 +603,6 @@ async function ask(ready: Ready, message: Message, world: World, signal: AbortSi
       fault ?? listed ?? ([401, 402, 403].includes(status) ? "account" : "provider"),
     )
   }
-  if (provider.callingCodes && !provider.callingCodes.some((code) => message.recipient.startsWith(code, 1))) {
-    throw new Failure("refused", "unserved", "it does not serve this calling code", "account")
-  }
   for (let mayRenew = true; ; mayRenew = false) {
     const request = await provider.request(message, values, context)
     if (!(request instanceof Request)) return judge(request)
@@ -781,9 +775,9 @@ type Store = Awaited<ReturnType<typeof openStore>>
 function network(address: string): string {
   const ipv4 = /^(?:::ffff:)?([\d.]+)$/i.exec(address)?.[1]
   if (ipv4) return ipv4
-  const [head = "", tail = ""] = address.toLowerCase().split("::")
-  const groups = head.split(":").concat(Array(8).fill("0"))
-  return (address.includes("::") ? groups : `${head}:${tail}`.split(":"))
+  const [left = [], right] = address.split("::").map((part) => part.split(":").filter(Boolean))
+  const groups = right ? [...left, ...Array(8 - left.length - right.length).fill("0"), ...right] : left
+  return groups
     .slice(0, 4)
     .map((group) => parseInt(group, 16))
     .join(":")

@@ -94,7 +94,8 @@ test(
     }
     const sent = await command(["send", "+1 222 333 4444", "Your code is 326162", "--sender", "Acme"], env)
     assert.equal(sent.code, 0)
-    const { attempts, ...rest } = JSON.parse(sent.stdout)
+    const { id, attempts, ...rest } = JSON.parse(sent.stdout)
+    assert.match(id, /^[\da-f-]{36}$/)
     assert.deepEqual(rest, { provider: "http", receipt: "m-9" })
     assert.equal(attempts[0].outcome, "accepted")
     assert.match(sent.stderr, /accepted/)

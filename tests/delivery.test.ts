@@ -145,7 +145,7 @@ test("{code} is filled where there is one, and refused as the message's fault wh
   const { post, calls, events } = await start(env)
   assert.equal((await post({ recipient: "+12223334444", body: "hello", code: "0077" })).status, 200)
   assert.equal(calls[0]?.text, '{"code":"0077"}')
-  assert.equal((await post({ recipient: "+12223334444", body: "hello" })).status, 502)
+  assert.equal((await post({ recipient: "+12223334444", body: "hello again" })).status, 502)
   assert.equal(calls.length, 1)
   assert.equal(events().find(({ event }) => event === "refused")?.fault, "message")
 })

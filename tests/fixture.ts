@@ -34,6 +34,8 @@ export interface Fixture {
   /** What `context.nonce()` gives, for requests that hold one. */
   nonce?: string
   calls: [Call, ...Call[]]
+  /** Messages that `request` itself refuses. */
+  uncalled?: (Omit<Call, "http" | "title"> & { title: string; code: string; fault: Fault })[]
   /** Answers to what `request` fetches before it builds the call (a login), in order. */
   logins?: Reply[]
   accepted: [Reply & { id: string }, ...(Reply & { id: string })[]]

@@ -15,7 +15,7 @@ const withoutCalls = ["inbox"]
 type Reply = Fixture["accepted"][number] | Fixture["refused"][number]
 
 const responseOf = ({ status, headers = {}, body }: Omit<Reply, "title">) =>
-  new Response(typeof body === "string" ? body : JSON.stringify(body), { status, headers })
+  new Response(status === 204 ? null : typeof body === "string" ? body : JSON.stringify(body), { status, headers })
 
 const answerOf = ({ status, headers, body }: Omit<Reply, "title">): Answer => {
   const text = typeof body === "string" ? body : JSON.stringify(body)
@@ -98,6 +98,19 @@ for (const name of fixtures) {
       if (name !== "http") assert.ok(provider.region && provider.evidence)
     })
 
+    for (const { title, message, env, code, fault } of fixture.uncalled ?? []) {
+      test(`${title} is refused before any call`, async () => {
+        const { status, calls, lines } = await deliver({ ...sample, ...message }, [], env)
+        assert.equal(status, 502)
+        assert.equal(calls.length, 0)
+        const refused = lines
+          .map((line): Record<string, unknown> => JSON.parse(line))
+          .find(({ event }) => event === "refused")
+        assert.equal(refused?.code, code)
+        assert.equal(refused?.fault, fault)
+      })
+    }
+
     for (const { title = "the sample message", message, env, http } of fixture.calls) {
       test(`${title} becomes the documented call`, async () => {
         const { calls } = await deliver({ ...sample, ...message }, [fixture.accepted[0]], env)
@@ -127,7 +140,7 @@ for (const name of fixtures) {
       })
 
       test(`never accepts under 500, 429 or 204: ${reply.title}`, () => {
-        for (const status of [500, 429, 204, 301])
+        for (const status of [500, 429, 204, 301].filter((other) => other !== reply.status))
           assert.ok(!("id" in judge(answerOf({ ...reply, status }))), String(status))
       })
 
