@@ -7,14 +7,14 @@ const env = {
 }
 
 const Accepted = v.object({
-  messages: v.tuple([
+  messages: v.strictTuple([
     v.object({ apiMessageId: v.pipe(v.string(), v.nonEmpty()), accepted: v.literal(true), error: v.nullish(v.null()) }),
   ]),
   error: v.nullish(v.null()),
 })
 const Reason = v.object({ code: v.number(), description: v.string() })
 const Refused = v.object({ error: Reason })
-const RefusedMessage = v.object({ messages: v.tuple([v.object({ error: Reason })]) })
+const RefusedMessage = v.object({ messages: v.strictTuple([v.object({ error: Reason })]) })
 
 /** The key stands bare in Authorization, and `from` is refused by one-way integrations, whatever the platform sends. */
 export default {

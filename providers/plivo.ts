@@ -8,7 +8,7 @@ const env = {
 }
 
 const Accepted = v.object({
-  message_uuid: v.tuple([v.pipe(v.string(), v.nonEmpty())]),
+  message_uuid: v.strictTuple([v.pipe(v.string(), v.nonEmpty())]),
   invalid_number: v.optional(v.pipe(v.array(v.string()), v.empty())),
 })
 const InvalidNumber = v.object({ invalid_number: v.pipe(v.array(v.string()), v.nonEmpty()) })

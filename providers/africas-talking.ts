@@ -1,0 +1,53 @@
+import * as v from "valibot"
+import type { Provider } from "../main.ts"
+
+const env = {
+  AT_USERNAME: v.pipe(v.string(), v.description("user name of the app; sandbox chooses the sandbox")),
+  AT_API_KEY: v.pipe(v.string(), v.description("API key of the app")),
+}
+
+const Accepted = v.object({
+  SMSMessageData: v.object({
+    Recipients: v.strictTuple([
+      v.object({
+        statusCode: v.picklist([100, 101, 102]),
+        messageId: v.pipe(v.string(), v.nonEmpty(), v.notValue("None")),
+      }),
+    ]),
+  }),
+})
+const Refused = v.object({
+  SMSMessageData: v.object({
+    Message: v.string(),
+    Recipients: v.array(v.object({ statusCode: v.number(), status: v.string() })),
+  }),
+})
+
+/** A 201 may hold a refusal, with codes that look like HTTP's: its 403 is a bad number. A bad sender empties Recipients. */
+export default {
+  docs: "https://developers.africastalking.com/docs/sms/sending/bulk",
+  region: "Africa",
+  evidence: "vendor",
+  url: ({ AT_USERNAME }) => `https://api.${AT_USERNAME === "sandbox" ? "sandbox." : ""}africastalking.com`,
+  env,
+  request({ recipient, sender, body }, env, { url }) {
+    const form = new URLSearchParams({ username: env.AT_USERNAME, to: recipient, message: body })
+    if (sender) form.set("from", sender)
+    form.set("bulkSMSMode", "1")
+    return new Request(`${url}/version1/messaging`, {
+      method: "POST",
+      headers: { apikey: env.AT_API_KEY, accept: "application/json" },
+      body: form,
+    })
+  },
+  faults: { recipient: [403, 404, 406, 409], account: [401, 402, 405, 407, "InvalidSenderId"] },
+  receipt({ status, json }) {
+    const isAnswer = status === 201 || status === 200
+    if (isAnswer && v.is(Accepted, json)) return { id: json.SMSMessageData.Recipients[0].messageId }
+    if (isAnswer && v.is(Refused, json)) {
+      const [first] = json.SMSMessageData.Recipients
+      return first ? { code: first.statusCode, reason: first.status } : { code: json.SMSMessageData.Message }
+    }
+    return { code: status, fault: [401, 402, 403].includes(status) ? "account" : "provider" }
+  },
+} satisfies Provider<typeof env>

@@ -1,0 +1,62 @@
+import { AwsClient } from "aws4fetch"
+import * as v from "valibot"
+import type { Provider } from "../main.ts"
+
+const env = {
+  AWS_ACCESS_KEY_ID: v.pipe(v.string(), v.description("access key ID of an IAM user who may call sns:Publish")),
+  AWS_SECRET_ACCESS_KEY: v.pipe(v.string(), v.description("secret access key that belongs to it")),
+  AWS_SESSION_TOKEN: v.optional(v.pipe(v.string(), v.description("session token, where the keys are temporary"))),
+  AWS_REGION: v.pipe(v.string(), v.regex(/^[a-z0-9-]+$/), v.description("region with SMS, such as us-east-1")),
+}
+
+/** Accepted is not sent: past the monthly limit (1 USD at first) SNS drops it, and only CloudWatch tells. */
+export default {
+  docs: "https://docs.aws.amazon.com/sns/latest/api/API_Publish.html",
+  region: "Global",
+  evidence: "vendor",
+  url: ({ AWS_REGION }) => `https://sns.${AWS_REGION}.amazonaws.com`,
+  env,
+  async request({ recipient, sender, body }, env, { url, clock }) {
+    const form = new URLSearchParams({
+      Action: "Publish",
+      Version: "2010-03-31",
+      Message: body,
+      PhoneNumber: recipient,
+      "MessageAttributes.entry.1.Name": "AWS.SNS.SMS.SMSType",
+      "MessageAttributes.entry.1.Value.DataType": "String",
+      "MessageAttributes.entry.1.Value.StringValue": "Transactional",
+    })
+    if (sender) {
+      const isNumber = /^\+?\d+$/.test(sender)
+      const name = isNumber ? "AWS.MM.SMS.OriginationNumber" : "AWS.SNS.SMS.SenderID"
+      form.set("MessageAttributes.entry.2.Name", name)
+      form.set("MessageAttributes.entry.2.Value.DataType", "String")
+      form.set("MessageAttributes.entry.2.Value.StringValue", sender)
+    }
+    const aws = new AwsClient({
+      accessKeyId: env.AWS_ACCESS_KEY_ID,
+      secretAccessKey: env.AWS_SECRET_ACCESS_KEY,
+      ...(env.AWS_SESSION_TOKEN && { sessionToken: env.AWS_SESSION_TOKEN }),
+      service: "sns",
+      region: env.AWS_REGION,
+    })
+    return await aws.sign(`${url}/`, {
+      method: "POST",
+      headers: { "content-type": "application/x-www-form-urlencoded" },
+      body: form.toString(),
+      aws: { datetime: new Date(clock()).toISOString().replace(/[:-]|\.\d+/g, ""), allHeaders: true },
+    })
+  },
+  faults: {
+    recipient: ["OptedOut"],
+    account: ["AuthorizationError", "IncompleteSignature", "InvalidClientTokenId", "RequestExpired"],
+  },
+  receipt({ status, text }) {
+    const id = /<PublishResult>\s*<MessageId>([^<\s]+)<\/MessageId>/.exec(text)?.[1]
+    if (status === 200 && id) return { id }
+    const [, code, reason] = /<Code>([^<]+)<\/Code>\s*<Message>([^<]*)<\/Message>/.exec(text) ?? []
+    if (!code) return { code: status }
+    const isNumber = code === "InvalidParameter" && /PhoneNumber Reason: .* is not valid/.test(reason ?? "")
+    return { code, reason, fault: isNumber ? "recipient" : undefined }
+  },
+} satisfies Provider<typeof env>

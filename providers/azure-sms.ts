@@ -1,0 +1,76 @@
+import * as v from "valibot"
+import type { Provider } from "../main.ts"
+
+const connection = /^endpoint=(https:\/\/[^;]+);accesskey=([\w+/]+=*);?$/i
+const env = {
+  COMMUNICATION_SERVICES_CONNECTION_STRING: v.pipe(
+    v.string(),
+    v.regex(connection),
+    v.transform((text) => connection.exec(text) ?? []),
+    v.description("connection string of the resource, endpoint=https://…;accesskey=…"),
+  ),
+}
+
+const Accepted = v.object({
+  value: v.strictTuple([
+    v.object({
+      messageId: v.pipe(v.string(), v.nonEmpty()),
+      successful: v.literal(true),
+      errorMessage: v.nullish(v.literal("")),
+    }),
+  ]),
+})
+const RefusedNumber = v.object({
+  value: v.strictTuple([
+    v.object({ httpStatusCode: v.number(), successful: v.literal(false), errorMessage: v.nullish(v.string()) }),
+  ]),
+})
+const Refused = v.object({ error: v.object({ code: v.string(), message: v.string() }) })
+
+/** A 202 may hold a refusal, with a status of its own inside. A 401 may only mean that this machine's clock is wrong. */
+export default {
+  docs: "https://learn.microsoft.com/en-us/rest/api/communication/dataplane/sms/send",
+  region: "Global",
+  evidence: "vendor",
+  url: ({ COMMUNICATION_SERVICES_CONNECTION_STRING: [, endpoint = ""] }) => endpoint,
+  env,
+  async request({ recipient, sender, body }, env, { url, clock }) {
+    const [, , accessKey = ""] = env.COMMUNICATION_SERVICES_CONNECTION_STRING
+    const { href, host, pathname, search } = new URL(`${url}/sms?api-version=2021-03-07`)
+    const text = JSON.stringify({
+      from: sender,
+      smsRecipients: [{ to: recipient }],
+      message: body,
+      smsSendOptions: { enableDeliveryReport: false },
+    })
+    const bytes = (text: string) => new TextEncoder().encode(text)
+    const base64 = (buffer: ArrayBuffer) => Buffer.from(buffer).toString("base64")
+    const date = new Date(clock()).toUTCString()
+    const hash = base64(await crypto.subtle.digest("SHA-256", bytes(text)))
+    const hmac = { name: "HMAC", hash: "SHA-256" }
+    const key = await crypto.subtle.importKey("raw", Buffer.from(accessKey, "base64"), hmac, false, ["sign"])
+    const signed = bytes(`POST\n${pathname}${search}\n${date};${host};${hash}`)
+    const signature = base64(await crypto.subtle.sign("HMAC", key, signed))
+    return new Request(href, {
+      method: "POST",
+      headers: {
+        "content-type": "application/json",
+        accept: "application/json",
+        "x-ms-date": date,
+        "x-ms-content-sha256": hash,
+        authorization: `HMAC-SHA256 SignedHeaders=x-ms-date;host;x-ms-content-sha256&Signature=${signature}`,
+      },
+      body: text,
+    })
+  },
+  faults: { account: [401, 403] },
+  receipt({ status, json }) {
+    if (status === 202 && v.is(Accepted, json)) return { id: json.value[0].messageId }
+    if (v.is(RefusedNumber, json)) {
+      const [{ httpStatusCode: code, errorMessage }] = json.value
+      const isNumber = errorMessage === "Invalid To phone number format."
+      return { code, reason: errorMessage ?? undefined, fault: isNumber ? "recipient" : undefined }
+    }
+    return v.is(Refused, json) ? { code: json.error.code, reason: json.error.message } : { code: status }
+  },
+} satisfies Provider<typeof env>

@@ -1,0 +1,50 @@
+import * as v from "valibot"
+import type { Provider } from "../main.ts"
+
+const env = {
+  ILETIMERKEZI_API_KEY: v.pipe(v.string(), v.description("API key, from the panel's settings")),
+  ILETIMERKEZI_API_HASH: v.pipe(v.string(), v.description("hash that the panel shows with that key")),
+}
+
+const Accepted = v.object({
+  response: v.object({
+    status: v.object({ code: v.picklist(["200", 200]) }),
+    order: v.object({ id: v.union([v.pipe(v.string(), v.digits()), v.pipe(v.number(), v.integer(), v.minValue(1))]) }),
+  }),
+})
+const Refused = v.object({
+  response: v.object({ status: v.object({ code: v.union([v.string(), v.number()]), message: v.string() }) }),
+})
+
+/** Digits 5XXXXXXXXX are Turkish, so a foreign number of that form is not sent. The field is spelt receipents. */
+export default {
+  docs: "https://www.iletimerkezi.com/en/docs/api/send-sms",
+  region: "Turkey",
+  evidence: "vendor",
+  url: "https://api.iletimerkezi.com",
+  env,
+  request({ recipient, sender, body }, env, { url }) {
+    if (/^\+5\d{9}$/.test(recipient))
+      return { code: "ambiguous_number", reason: "it would be taken for a Turkish number", fault: "account" }
+    const authentication = { key: env.ILETIMERKEZI_API_KEY, hash: env.ILETIMERKEZI_API_HASH }
+    const order = {
+      sender: sender.replace("+", ""),
+      sendDateTime: [],
+      iys: "0",
+      iysList: "BIREYSEL",
+      message: { text: body, receipents: { number: [recipient.replace(/^\+90/, "")] } },
+    }
+    return new Request(`${url}/v1/send-sms/json`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ request: { authentication, order } }),
+    })
+  },
+  faults: { recipient: [452, 466], account: [450, 459, 460], message: [453, 454] },
+  receipt({ status, json }) {
+    if (status === 200 && v.is(Accepted, json)) return { id: String(json.response.order.id) }
+    if (!v.is(Refused, json)) return { code: status }
+    const { code, message } = json.response.status
+    return { code, reason: message }
+  },
+} satisfies Provider<typeof env>

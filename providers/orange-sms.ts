@@ -1,0 +1,80 @@
+import * as v from "valibot"
+import type { Provider } from "../main.ts"
+
+const env = {
+  ORANGE_SMS_CLIENT_ID: v.pipe(v.string(), v.description("client ID of the application")),
+  ORANGE_SMS_CLIENT_SECRET: v.pipe(v.string(), v.description("client secret of the application")),
+  ORANGE_SMS_SENDER_ADDRESS: v.pipe(
+    v.string(),
+    v.regex(/^\+\d+$/),
+    v.description("country sender number given by Orange, such as +2250000"),
+  ),
+  ORANGE_SMS_SENDER: v.optional(v.pipe(v.string(), v.description("sender name that Orange approved; else unset"))),
+}
+
+const Token = v.object({
+  access_token: v.pipe(v.string(), v.nonEmpty()),
+  expires_in: v.pipe(v.union([v.number(), v.string()]), v.transform(Number), v.minValue(1)),
+})
+const isResource = v.regex(/\/requests\/[^/]+$/)
+const Accepted = v.object({ outboundSMSMessageRequest: v.object({ resourceURL: v.pipe(v.string(), isResource) }) })
+const Reason = v.object({ messageId: v.string(), text: v.string(), variables: v.nullish(v.array(v.string())) })
+const Refused = v.object({
+  requestError: v.union([v.object({ serviceException: Reason }), v.object({ policyException: Reason })]),
+})
+const RefusedCall = v.object({ code: v.number(), message: v.string() })
+
+/** Errors have two shapes, of the API's front and of the SMS service behind it. The id stands in resourceURL alone. */
+export default {
+  docs: "https://developer.orange.com/apis/sms/getting-started",
+  region: "Africa",
+  evidence: "clients",
+  url: "https://api.orange.com",
+  env,
+  async request({ recipient, sender, body }, env, { url, clock, session, fetch }) {
+    const token = await session(async () => {
+      const answer = await fetch(`${url}/oauth/v3/token`, {
+        method: "POST",
+        headers: {
+          accept: "application/json",
+          authorization: `Basic ${btoa(`${env.ORANGE_SMS_CLIENT_ID}:${env.ORANGE_SMS_CLIENT_SECRET}`)}`,
+        },
+        body: new URLSearchParams({ grant_type: "client_credentials" }),
+      })
+      const read = v.safeParse(Token, await answer.json().catch(() => undefined))
+      if (answer.status === 200 && read.success) {
+        const { access_token, expires_in } = read.output
+        return { token: access_token, expires: clock() + (expires_in - 60) * 1000 }
+      }
+      const isOurs = [400, 401, 403].includes(answer.status)
+      return { code: answer.status, reason: "the log-in brought no token", fault: isOurs ? "account" : "provider" }
+    })
+    if (typeof token !== "string") return token
+    const address = `tel:${env.ORANGE_SMS_SENDER_ADDRESS}`
+    return new Request(`${url}/smsmessaging/v1/outbound/${encodeURIComponent(address)}/requests`, {
+      method: "POST",
+      headers: { "content-type": "application/json", authorization: `Bearer ${token}` },
+      body: JSON.stringify({
+        outboundSMSMessageRequest: {
+          address: `tel:${recipient}`,
+          senderAddress: address,
+          outboundSMSTextMessage: { message: body },
+          ...(env.ORANGE_SMS_SENDER && { senderName: sender }),
+        },
+      }),
+    })
+  },
+  receipt({ status, json }) {
+    if (status === 201 && v.is(Accepted, json)) {
+      const { resourceURL } = json.outboundSMSMessageRequest
+      return { id: resourceURL.slice(resourceURL.lastIndexOf("/") + 1) }
+    }
+    if (v.is(RefusedCall, json)) return { code: json.code, reason: json.message }
+    if (!v.is(Refused, json)) return { code: status }
+    const error =
+      "serviceException" in json.requestError ? json.requestError.serviceException : json.requestError.policyException
+    // SVC0004 is told of the sender's address too, which is no fault of the recipient.
+    const isNumber = error.messageId === "SVC0004" && error.variables?.[0] === "address"
+    return { code: error.messageId, reason: error.text, fault: isNumber ? "recipient" : undefined }
+  },
+} satisfies Provider<typeof env>

@@ -1,0 +1,45 @@
+import * as v from "valibot"
+import type { Provider } from "../main.ts"
+
+const env = {
+  SEVEN_API_KEY: v.pipe(v.string(), v.description("API key of the account")),
+}
+
+const Sent = v.object({
+  id: v.pipe(v.string(), v.nonEmpty()),
+  success: v.literal(true),
+  error: v.nullish(v.null()),
+})
+const Accepted = v.object({ success: v.picklist(["100", 100]), messages: v.strictTuple([Sent]) })
+const Code = v.pipe(v.union([v.number(), v.pipe(v.string(), v.digits())]), v.notValues(["100", 100]))
+const Refused = v.object({ success: Code })
+const RefusedMessage = v.object({ messages: v.tuple([v.object({ error: Code, error_text: v.nullish(v.string()) })]) })
+
+/** A refusal is a 200 too: its whole text is a number then, or `success` is other than 100. */
+export default {
+  docs: "https://docs.seven.io/en/rest-api/endpoints/sms",
+  region: "Europe",
+  evidence: "vendor",
+  url: "https://gateway.seven.io",
+  env,
+  request({ recipient, sender, body }, env, { url }) {
+    const from = sender && { from: sender.replace("+", "") }
+    return new Request(`${url}/api/sms`, {
+      method: "POST",
+      headers: { "x-api-key": env.SEVEN_API_KEY, "content-type": "application/json", accept: "application/json" },
+      body: JSON.stringify({ to: recipient.slice(1), ...from, text: body, json: 1 }),
+    })
+  },
+  faults: { recipient: [202], account: [201, 300, 306, 500, 900, 902, 903], message: [305, 401] },
+  receipt({ status, json }) {
+    if (status === 200 && v.is(Accepted, json)) return { id: json.messages[0].id }
+    if (v.is(RefusedMessage, json)) {
+      const [{ error, error_text }] = json.messages
+      return { code: error, reason: error_text ?? undefined }
+    }
+    if (v.is(Refused, json)) return { code: json.success }
+    if (v.is(Code, json)) return { code: json }
+    // Some of its codes are HTTP statuses of another meaning.
+    return { code: status, fault: [401, 402, 403].includes(status) ? "account" : "provider" }
+  },
+} satisfies Provider<typeof env>

@@ -1,0 +1,45 @@
+import * as v from "valibot"
+import type { Provider } from "../main.ts"
+
+const env = {
+  SMSAPI_ACCESS_TOKEN: v.pipe(v.string(), v.description("API token (OAuth) of the account")),
+  SMSAPI_FAST: v.pipe(
+    v.optional(v.picklist(["0", "1"]), "1"),
+    v.description("1 for priority, which costs more, or 0 for none"),
+  ),
+}
+
+const Sent = v.object({
+  id: v.pipe(v.string(), v.nonEmpty()),
+  status: v.picklist(["QUEUE", "ACCEPTED", "SENT", "DELIVERED"]),
+  error: v.nullish(v.null()),
+})
+const Accepted = v.object({ count: v.literal(1), list: v.strictTuple([Sent]), error: v.nullish(v.null()) })
+const Refused = v.object({ error: v.union([v.number(), v.string()]), message: v.nullish(v.string()) })
+
+/** A refusal is a 200 too, with `error`. For accounts of smsapi.pl, .bg or .se set SMSAPI_URL to https://api.smsapi.pl … */
+export default {
+  docs: "https://www.smsapi.com/docs",
+  region: "Europe",
+  evidence: "vendor",
+  url: "https://api.smsapi.com",
+  env,
+  request({ recipient, sender, body }, env, { url }) {
+    const form = new URLSearchParams({ to: recipient.slice(1) })
+    if (sender) form.set("from", sender.replace("+", ""))
+    form.set("message", body)
+    form.set("format", "json")
+    form.set("encoding", "utf-8")
+    if (env.SMSAPI_FAST === "1") form.set("fast", "1")
+    return new Request(`${url}/sms.do`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${env.SMSAPI_ACCESS_TOKEN}`, accept: "application/json" },
+      body: form,
+    })
+  },
+  faults: { recipient: [13], account: [14, 101, 102, 103, 105, 110, 1000, 1001], message: [11, 12] },
+  receipt({ status, json }) {
+    if ([200, 201].includes(status) && v.is(Accepted, json)) return { id: json.list[0].id }
+    return v.is(Refused, json) ? { code: json.error, reason: json.message ?? undefined } : { code: status }
+  },
+} satisfies Provider<typeof env>

@@ -1,0 +1,66 @@
+import * as v from "valibot"
+import type { Provider } from "../main.ts"
+
+const env = {
+  TELNYX_API_KEY: v.pipe(v.string(), v.description("API key of version 2, KEY…")),
+  TELNYX_MESSAGING_PROFILE_ID: v.optional(
+    v.pipe(v.string(), v.description("messaging profile, for alphanumeric senders and number pools")),
+  ),
+}
+
+const Accepted = v.object({
+  data: v.object({
+    id: v.pipe(v.string(), v.nonEmpty()),
+    to: v.tuple([v.object({ status: v.picklist(["queued", "sending", "sent", "delivered"]) })]),
+    errors: v.nullish(v.pipe(v.array(v.unknown()), v.empty())),
+  }),
+})
+const Refused = v.object({
+  errors: v.tuple([
+    v.object({
+      code: v.string(),
+      title: v.string(),
+      detail: v.nullish(v.string()),
+      source: v.nullish(v.object({ pointer: v.nullish(v.string()) })),
+    }),
+  ]),
+})
+const RefusedMessage = v.object({ data: Refused })
+
+/** A 200 may hold a message that failed at once, its error inside `data`. */
+export default {
+  docs: "https://developers.telnyx.com/api/messaging/send-message",
+  region: "Global",
+  evidence: "vendor",
+  url: "https://api.telnyx.com",
+  env,
+  request({ recipient, sender, body }, env, { url }) {
+    const from = sender && { from: sender }
+    const messaging_profile_id = env.TELNYX_MESSAGING_PROFILE_ID
+    return new Request(`${url}/v2/messages`, {
+      method: "POST",
+      headers: {
+        authorization: `Bearer ${env.TELNYX_API_KEY}`,
+        "content-type": "application/json",
+        accept: "application/json",
+      },
+      body: JSON.stringify({ ...from, messaging_profile_id, to: recipient, text: body }),
+    })
+  },
+  faults: {
+    recipient: [40001, 40012, 40300, 40310],
+    account: [
+      10009, 10010, 20002, 20006, 20012, 20013, 20014, 20015, 20016, 20017, 20100, 40010, 40013, 40100, 40150, 40151,
+      40305, 40306, 40309, 40311, 40312, 40313, 40314, 40315, 40320, 40321, 40329,
+    ],
+    message: [40009, 40302, 40316, 40322, 40328],
+  },
+  receipt({ status, json }) {
+    if (status === 200 && v.is(Accepted, json)) return { id: json.data.id }
+    const [error] = v.is(RefusedMessage, json) ? json.data.errors : v.is(Refused, json) ? json.errors : []
+    if (!error) return { code: status }
+    // Codes of a malformed number, which may be the sender's as well.
+    const isRecipient = ["10002", "10016"].includes(error.code) && error.source?.pointer === "/to"
+    return { code: error.code, reason: error.detail ?? error.title, fault: isRecipient ? "recipient" : undefined }
+  },
+} satisfies Provider<typeof env>

@@ -1,0 +1,40 @@
+import * as v from "valibot"
+import type { Provider } from "../main.ts"
+
+const env = {
+  UNIFONIC_APP_SID: v.pipe(v.string(), v.description("AppSid of the application")),
+}
+
+const Accepted = v.object({
+  success: v.union([v.literal(true), v.literal("true")]),
+  errorCode: v.optional(v.literal("ER-00")),
+  data: v.object({
+    MessageID: v.union([v.number(), v.pipe(v.string(), v.digits())]),
+    Status: v.optional(v.pipe(v.string(), v.notValues(["Failed", "Rejected"]))),
+  }),
+})
+const Refused = v.object({ errorCode: v.string(), message: v.nullish(v.string()) })
+
+/** `success` is a boolean or its text, and a 200 may be false. Its statuses are its own: 480, 482, 599 and others. */
+export default {
+  docs: "https://docs.unifonic.com/reference/http-status-codes",
+  region: "Saudi Arabia, Middle East",
+  evidence: "vendor",
+  url: "https://el.cloud.unifonic.com",
+  env,
+  request({ recipient, sender, body }, env, { url }) {
+    const form = new URLSearchParams({ AppSid: env.UNIFONIC_APP_SID, Body: body, Recipient: recipient.slice(1) })
+    if (sender) form.set("SenderID", sender.replace("+", ""))
+    return new Request(`${url}/rest/SMS/messages`, {
+      method: "POST",
+      headers: { accept: "application/json" },
+      body: form,
+    })
+  },
+  faults: { recipient: [410, 482], account: [440, 480], message: [449] },
+  receipt({ status, json }) {
+    if (status === 200 && v.is(Accepted, json)) return { id: String(json.data.MessageID) }
+    if (!v.is(Refused, json) || json.errorCode === "ER-00") return { code: status }
+    return { code: status === 200 ? json.errorCode : status, reason: json.message ?? undefined }
+  },
+} satisfies Provider<typeof env>
