@@ -34,7 +34,7 @@ export default {
   faults: { recipient: [410, 482], account: [440, 480], message: [449] },
   receipt({ status, json }) {
     if (status === 200 && v.is(Accepted, json)) return { id: String(json.data.MessageID) }
-    if (!v.is(Refused, json) || json.errorCode === "ER-00") return { code: status }
+    if (!v.is(Refused, json) || json.errorCode === "ER-00") return { code: status, reason: "told by its status" }
     return { code: status === 200 ? json.errorCode : status, reason: json.message ?? undefined }
   },
 } satisfies Provider<typeof env>
