@@ -66,9 +66,10 @@ test("every provider has a fixture, and every fixture a provider", () => {
 })
 
 for (const name of fixtures) {
-  describe(name, async () => {
-    const provider: Provider = (await import(`../providers/${name}.ts`)).default
-    const fixture: Fixture = (await import(`./fixtures/${name}.ts`)).default
+  // Outside of describe: Deno runs nothing that an asynchronous describe registers.
+  const provider: Provider = (await import(`../providers/${name}.ts`)).default
+  const fixture: Fixture = (await import(`./fixtures/${name}.ts`)).default
+  describe(name, () => {
     const NAME = name.toUpperCase().replaceAll("-", "_")
     const judge = (answer: Answer, env: Fixture["env"] = fixture.env): Receipt =>
       provider.receipt(answer, v.parse(v.object(provider.env), env))

@@ -1,7 +1,5 @@
 import assert from "node:assert/strict"
-import { readFileSync } from "node:fs"
 import { test } from "node:test"
-import * as v from "valibot"
 import { gateway, StartError, variables } from "../main.ts"
 import { httpEnv, secret, start } from "./world.ts"
 
@@ -199,17 +197,4 @@ for (const [env, told] of warnings) {
 
 test("it does not warn about what is right", async () => {
   assert.deepEqual((await start()).events(), [])
-})
-
-test("the README's table of settings has every setting, with its default", () => {
-  const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8")
-  for (const [name, schema] of Object.entries(variables)) {
-    const row = readme.split("\n").find((line) => line.startsWith("|") && line.split("|")[1]?.includes(`\`${name}\``))
-    assert.ok(row, `${name} is missing in the README`)
-    const fallback = v.safeParse(schema, undefined)
-    const optional = "default" in schema.pipe[0] ? schema.pipe[0].default : undefined
-    assert.ok(fallback.success)
-    if (typeof optional === "string")
-      assert.ok(row.includes(`\`${optional}\``), `${name}: the README does not say ${optional}`)
-  }
 })
