@@ -202,7 +202,7 @@ const route = v.pipe(listOf(providerName), standAlone, isDistinct)
 /** A setting with what is expected of it: told by the error at start and checked against the README. */
 const set = <const S extends Variable>(schema: S, expected: string) => v.pipe(schema, v.description(expected))
 const flag = v.picklist(["true", "false"])
-const secret = v.pipe(v.string(), v.minLength(32))
+const secret = v.pipe(v.string(), v.regex(/^\S{32,}$/))
 const webAddress = v.pipe(v.string(), v.url(), v.regex(/^https?:/), v.maxLength(255))
 
 /** Every setting but the families `SMS_PROVIDER…` and `SMS_SENDER…`, which `byPrefix` reads. */
@@ -214,7 +214,7 @@ export const variables = {
   GATEWAY_AUDIENCE: set(v.optional(v.string(), "urn:smstask"), "the aud that tokens must have"),
   GATEWAY_SUBJECT: set(v.optional(v.string(), "urn:Auth0"), "the sub that tokens must have, or any"),
   GATEWAY_ISSUER: set(v.optional(v.string()), "the iss that tokens must have"),
-  GATEWAY_TOKEN: set(v.optional(secret), "a static bearer token of at least 32 characters"),
+  GATEWAY_TOKEN: set(v.optional(secret), "a static bearer token of at least 32 characters, no spaces"),
   GATEWAY_AUTH: set(
     v.optional(v.picklist(["required", "none"]), "required"),
     "required, or none with GATEWAY_ALLOW_IPS",

@@ -22,6 +22,7 @@ const wrong: [env: Record<string, string>, told: RegExp][] = [
   [{ HOST: "local host" }, /HOST/],
   [{ LOG_FORMAT: "xml" }, /LOG_FORMAT is wrong: expected is pretty or json/],
   [{ GATEWAY_TOKEN: "short-canary" }, /GATEWAY_TOKEN is wrong: expected is a static bearer token of at least 32/],
+  [{ GATEWAY_TOKEN: "canary with spaces, and more than 32 characters" }, /GATEWAY_TOKEN/],
   [{ GATEWAY_AUTH: "off" }, /GATEWAY_AUTH/],
   [{ GATEWAY_AUTH: "none" }, /GATEWAY_AUTH=none lets anyone send at your cost/],
   [{ GATEWAY_AUTH: "none", GATEWAY_ALLOW_IPS: "*" }, /GATEWAY_AUTH=none/],
