@@ -18,6 +18,7 @@ import { parseArgs, styleText } from "node:util"
 import { type Context as Context_, Hono } from "hono"
 import { HTTPException } from "hono/http-exception"
 import { ipRestriction } from "hono/ip-restriction"
+import { expandIPv6 } from "hono/utils/ipaddr"
 import * as errors from "jose/errors"
 import { SignJWT } from "jose/jwt/sign"
 import { type JWTVerifyOptions, jwtVerify } from "jose/jwt/verify"
@@ -33,7 +34,7 @@ export interface Message {
   body: string
   /** A number, a short code or an alphanumeric id of up to 11 characters; "" where none is set. */
   sender: string
-  /** The one-time code, where the platform sends it apart. */
+  /** The one-time code, sent apart by the platform or found in the text; undefined where there is none or several. */
   code?: string | undefined
   /** BCP 47, such as `pt-BR`. */
   locale?: string | undefined
@@ -156,7 +157,9 @@ function bareNumber(written: string): string {
 }
 
 /** A sender that looks like a number loses its separators; an alphanumeric one stays as it is. */
-const asSender = v.transform((written: string) => /^\+?\d{3,15}$/.exec(bareNumber(written))?.[0] ?? written.trim())
+const asSender = v.transform(
+  (written: string) => /^\+?\d{3,15}$/.exec(bareNumber(written))?.[0] ?? written.trim().toWellFormed(),
+)
 const sender = v.pipe(
   v.string(),
   v.regex(/^\P{Cc}*$/u, "must not hold control characters"),
@@ -186,6 +189,17 @@ const addressRule = v.custom<string>((rule) => {
   return rule === "*" || (version > 0 && isRange && rest.length === 0)
 })
 
+const pattern = v.pipe(
+  v.string(),
+  v.rawTransform<string, RegExp>(({ dataset, addIssue, NEVER }) => {
+    try {
+      return new RegExp(dataset.value, "mu")
+    } catch {
+      addIssue()
+      return NEVER
+    }
+  }),
+)
 const withoutPlus = v.transform((written: string) => written.replace("+", ""))
 const prefix = v.pipe(v.string(), v.regex(/^\+?[1-9]\d{0,14}$/), withoutPlus)
 
@@ -208,6 +222,7 @@ const webAddress = v.pipe(v.string(), v.url(), v.regex(/^https?:/), v.maxLength(
 /** Every setting but the families `SMS_PROVIDER…` and `SMS_SENDER…`, which `byPrefix` reads. */
 export const variables = {
   DEFAULT_CALLING_CODE: set(v.optional(v.pipe(v.string(), v.regex(/^[1-9]\d{0,2}$/))), "a calling code, 1 to 3 digits"),
+  CODE_PATTERN: set(v.optional(pattern), "a regular expression; its group, or else its match, is the code in a text"),
   GATEWAY_SECRET: set(v.optional(v.string()), "the secret that signs the callers' tokens (HS256)"),
   GATEWAY_SECRET_PREVIOUS: set(v.optional(v.string()), "the secret before that, while it is being changed"),
   GATEWAY_SECRET_BASE64: set(v.optional(flag, "false"), "true where the secrets are base64 or base64url, else false"),
@@ -369,29 +384,27 @@ function logger({ clock, print }: World, format: "pretty" | "json"): Log {
   }
 }
 
-/** Matches each value, also percent-encoded or inside JSON; a value of less than four characters only as a whole word. */
-function matching(values: string[]): RegExp {
-  const forms = values.flatMap((value) => [value, encodeURIComponent(value), JSON.stringify(value).slice(1, -1)])
-  const longestFirst = [...new Set(forms)].filter(Boolean).sort((a, b) => b.length - a.length)
-  const wordEdge = (form: string) => `(?<![\\p{L}\\p{N}])${RegExp.escape(form)}(?![\\p{L}\\p{N}])`
-  const patterns = longestFirst.map((form) => (form.length < 4 ? wordEdge(form) : RegExp.escape(form)))
-  return new RegExp(patterns.join("|") || "(?!)", "gu")
-}
-
 /**
- * The one door through which a provider's words reach log and answer. `secrets` (the provider's variables), the recipient
- * in any form, the body and every word of it that holds a digit become "•"; control characters go; 200 characters stay.
+ * The one door through which a provider's words reach log and answer. `secrets` (the provider's variables) as they are,
+ * percent-encoded or inside JSON, the recipient in any form, the body and every word of it that holds a digit become "•";
+ * control characters go; 200 characters stay.
  */
-function redact(foreign: unknown, secrets: RegExp, { recipient, body, code = "" }: Message): string {
+function redact(foreign: string, secrets: string[], { recipient, body, code = "" }: Message): string {
   const words = body.match(/[\p{L}\p{N}-]*\p{N}[\p{L}\p{N}-]*/gu) ?? []
-  const content = matching([body, code, ...words.filter((word) => word.length > 3)])
-  const readable = String(foreign).replace(/\s+/gu, " ").replace(/\p{C}/gu, "")
-  const safe = readable.replace(secrets, "•").replace(content, "•")
-  const withoutNumber = safe.replace(/\+?\d(?:[\s()./-]*\d){5,}/g, (run) => {
+  const readable = foreign.replace(/\s+/gu, " ").replace(/\p{C}/gu, "")
+  const hidden = [...secrets, body, code, ...words.filter((word) => word.length > 3)]
+  const forms = hidden.flatMap((value) => [value, encodeURIComponent(value), JSON.stringify(value).slice(1, -1)])
+  let safe = readable
+  for (const form of forms.filter((form) => form && readable.includes(form)).sort((a, b) => b.length - a.length)) {
+    const isShort = form.length < 4 // which alone, as a whole word, is told from a part of another
+    const pattern = isShort ? `(?<![\\p{L}\\p{N}])${RegExp.escape(form)}(?![\\p{L}\\p{N}])` : RegExp.escape(form)
+    safe = safe.replace(new RegExp(pattern, "gu"), "•")
+  }
+  safe = safe.replace(/\+?\d(?:[\s()./-]*\d){5,}/g, (run) => {
     const digits = run.replace(/\D/g, "")
     return recipient.includes(digits) || digits.includes(recipient.slice(-7)) ? "•" : run
   })
-  return withoutNumber.trim().slice(0, 200)
+  return safe.trim().slice(0, 200)
 }
 
 // ───────────────────────────── Providers: one file each, found by its name ─────────────────────────────
@@ -466,7 +479,7 @@ type Ready = {
   values: Values<Variables>
   url: string
   senders: Prefixed<string>[]
-  secrets: RegExp
+  secrets: string[]
   failures: number
   restsUntil: number
   session?: Session | undefined
@@ -491,7 +504,7 @@ async function loadProvider(name: string, { env, print }: World, complaints: Com
     values: values ?? {},
     url: (url ?? "").replace(/\/+$/, ""),
     senders,
-    secrets: matching([...given, ...parts]),
+    secrets: [...given, ...parts],
     failures: 0,
     restsUntil: 0,
   }
@@ -499,26 +512,22 @@ async function loadProvider(name: string, { env, print }: World, complaints: Com
 
 // ───────────────────────────── Delivery: a message in, one provider's acceptance out ─────────────────────────────
 
-const outcomes = ["accepted", "refused", "timeout", "unreachable"] as const
+const outcome = v.picklist(["accepted", "refused", "timeout", "unreachable"])
+const attempt = v.object({ provider: v.string(), outcome, code: v.exactOptional(v.string()), ms: v.number() })
+const acceptance = v.object({ id: v.string(), provider: v.string(), receipt: v.string(), attempts: v.array(attempt) })
 
 /** One provider asked once. `code` is the provider's own, or why there is no answer of it. */
-export interface Attempt {
-  provider: string
-  outcome: (typeof outcomes)[number]
-  code?: string
-  ms: number
-}
+export type Attempt = v.InferOutput<typeof attempt>
 
 /** What became of a message; `problem` is a code of `problems`, `retryAfter` in milliseconds. */
-export type Delivery =
-  | { id: string; provider: string; receipt: string; attempts: Attempt[] }
-  | { problem: DeliveryProblem; detail: string; attempts?: Attempt[]; retryAfter?: number }
-type DeliveryProblem =
+export type Delivery = v.InferOutput<typeof acceptance> | Undelivered
+type Problem =
   | "invalid_recipient"
   | "destination_not_allowed"
   | "rate_limited"
   | "delivery_rejected"
   | "delivery_timeout"
+type Undelivered = { problem: Problem; detail: string; attempts?: Attempt[]; retryAfter?: number }
 
 /** Why an attempt brought no acceptance. */
 class Failure extends Error {
@@ -531,15 +540,16 @@ class Failure extends Error {
 
 /** Of a failed call only the class is kept: runtimes put hosts and URLs into their texts. */
 function callFailed(cause: unknown): never {
-  let words = ""
-  for (let error = cause; error instanceof Error; error = error.cause)
-    words += `${error.name} ${error.message} ${Object(error).code} `
-  if (/ENOTFOUND|EAI_AGAIN|getaddrinfo|dns|resolve|FailedToOpenSocket/i.test(words))
-    throw new Failure("unreachable", "dns")
-  if (/refused/i.test(words)) throw new Failure("unreachable", "refused")
-  if (/cert|tls|ssl|handshake/i.test(words)) throw new Failure("unreachable", "tls")
-  if (/time(d |-)?out/i.test(words)) throw new Failure("unreachable", "timeout")
-  throw new Failure("unreachable", "reset", "it may have been sent")
+  let text = ""
+  for (let error = cause; error instanceof Error; error = error.cause) text += `${error} ${Object(error).code} `
+  const classes = {
+    dns: /ENOTFOUND|EAI_AGAIN|getaddrinfo|dns|resolve|FailedToOpenSocket/i,
+    refused: /refused/i,
+    tls: /cert|tls|ssl|handshake/i,
+    timeout: /time(d |-)?out/i,
+  }
+  const known = Object.entries(classes).find(([, pattern]) => pattern.test(text))?.[0]
+  throw new Failure("unreachable", known ?? "reset", known ? "" : "it may have been sent")
 }
 
 /** The text of a body, or undefined where it is longer than `limit` bytes. */
@@ -593,15 +603,10 @@ async function ask(ready: Ready, message: Message, world: World, signal: AbortSi
   const judge = (receipt: Receipt, status = 0) => {
     if ("id" in receipt && typeof receipt.id === "string") return receipt.id
     const { code, reason, fault } = receipt as Refusal
-    const isOwnCode = code !== status || reason !== undefined
-    const lists = isOwnCode ? provider.faults : undefined
+    const lists = code === status && reason === undefined ? {} : provider.faults
     const listed = faultNames.find((name) => lists?.[name]?.some((known) => String(known) === String(code)))
-    throw new Failure(
-      "refused",
-      code,
-      reason,
-      fault ?? listed ?? ([401, 402, 403].includes(status) ? "account" : "provider"),
-    )
+    const usual = [401, 402, 403].includes(status) ? "account" : "provider"
+    throw new Failure("refused", code, reason, fault ?? listed ?? usual)
   }
   for (let mayRenew = true; ; mayRenew = false) {
     const request = await provider.request(message, values, context)
@@ -646,7 +651,8 @@ function deliverer(world: World, settings: Settings, routes: Prefixed<Ready[]>[]
     const route = [...preferred.filter((ready) => !isResting(ready)), ...preferred.filter(isResting)]
     for (const [index, ready] of route.entries()) {
       const { name: provider, secrets } = ready
-      const safe = (foreign: unknown) => redact(foreign ?? "", secrets, message)
+      const hidden = ready.session ? [...secrets, ready.session.token] : secrets
+      const safe = (foreign: unknown = "") => redact(String(foreign), hidden, message)
       const asked = world.clock()
       const left = started + settings.DEADLINE - asked
       const rivals = route.length - index
@@ -722,11 +728,8 @@ function memoryCounter({ count, period }: Limit, clock: World["clock"]): Counter
 async function openStore(url: string, { clock, stopping }: World, log: Log) {
   const { createClient } = await import("@redis/client")
   const { RateLimiterRedis } = await import("rate-limiter-flexible")
-  const client = createClient({
-    url,
-    disableOfflineQueue: true,
-    socket: { reconnectStrategy: () => !stopping?.aborted && 500 },
-  })
+  const socket = { reconnectStrategy: () => !stopping?.aborted && 500 }
+  const client = createClient({ url, disableOfflineQueue: true, socket })
   let isAway = false
   let awayUntil = 0
   const attempt = async <T>(work: () => Promise<T>): Promise<T | undefined> => {
@@ -736,9 +739,8 @@ async function openStore(url: string, { clock, stopping }: World, log: Log) {
       if (isAway) log("info", "store_back")
       isAway = false
       return answer
-    } catch (error) {
-      if (!isAway)
-        log("warn", "store_away", { reason: "limits and duplicates are kept in memory", code: Object(error).code })
+    } catch {
+      if (!isAway) log("warn", "store_away", { reason: "limits and duplicates are kept in memory" })
       isAway = true
       awayUntil = clock() + 1_000
       return undefined
@@ -774,30 +776,10 @@ type Store = Awaited<ReturnType<typeof openStore>>
 /** An address as a limit counts it: IPv6 by its /64, which is one household (RFC 6177), mapped IPv4 as IPv4. */
 function network(address: string): string {
   const ipv4 = /^(?:::ffff:)?([\d.]+)$/i.exec(address)?.[1]
-  if (ipv4) return ipv4
-  const [left = [], right] = address.split("::").map((part) => part.split(":").filter(Boolean))
-  const groups = right ? [...left, ...Array(8 - left.length - right.length).fill("0"), ...right] : left
-  return groups
-    .slice(0, 4)
-    .map((group) => parseInt(group, 16))
-    .join(":")
+  return ipv4 ?? (address && expandIPv6(address.toLowerCase()).slice(0, 19))
 }
 
 const isPerhapsSent = ({ outcome, code }: Attempt) => outcome === "timeout" || code === "reset"
-
-const acceptedDelivery = v.object({
-  id: v.string(),
-  provider: v.string(),
-  receipt: v.string(),
-  attempts: v.array(
-    v.object({
-      provider: v.string(),
-      outcome: v.picklist(outcomes),
-      code: v.exactOptional(v.string()),
-      ms: v.number(),
-    }),
-  ),
-})
 
 /** Delivers what may be sent, once: joins duplicates, refuses destinations, counts limits. */
 function guarded(
@@ -807,61 +789,52 @@ function guarded(
   log: Log,
   deliver: ReturnType<typeof deliverer>,
 ) {
-  const { LIMIT_RECIPIENT, LIMIT_IP, LIMIT_PREFIX, LIMIT_TOTAL, ALLOW_PREFIXES, DENY_PREFIXES, DUPLICATE_WINDOW } =
-    settings
-  const counted = (name: string, limit: Limit | undefined, keyOf: (recipient: string, ip: string) => string) => {
+  const { DUPLICATE_WINDOW } = settings
+  const narrowestFirst = ["LIMIT_RECIPIENT", "LIMIT_IP", "LIMIT_PREFIX", "LIMIT_TOTAL"] as const
+  const limits = narrowestFirst.flatMap((name) => {
+    const limit = settings[name]
     if (!limit) return []
     const inMemory = memoryCounter(limit, world.clock)
-    return { name, keyOf, counter: store?.counter(name, limit, inMemory) ?? inMemory }
+    return { name, counter: store?.counter(name, limit, inMemory) ?? inMemory }
+  })
+  const keyOf = (name: (typeof narrowestFirst)[number], recipient: string, ip: string) => {
+    const keys = {
+      LIMIT_RECIPIENT: recipient,
+      LIMIT_IP: network(ip),
+      LIMIT_PREFIX: recipient.slice(0, -4),
+      LIMIT_TOTAL: "all",
+    }
+    return store && keys[name] ? hash(keys[name]) : keys[name]
   }
-  const limits = [
-    counted("LIMIT_RECIPIENT", LIMIT_RECIPIENT, (recipient) => recipient),
-    counted("LIMIT_IP", LIMIT_IP, (_, ip) => ip && network(ip)),
-    counted("LIMIT_PREFIX", LIMIT_PREFIX, (recipient) => recipient.slice(0, -4)),
-    counted("LIMIT_TOTAL", LIMIT_TOTAL, () => "all"),
-  ].flat()
   const secret = settings.GATEWAY_SECRET ?? settings.GATEWAY_TOKEN ?? settings.STORE ?? randomBytes(32)
   const hash = (text: string) => createHmac("sha256", secret).update(text).digest("base64url")
-  const longest = (prefixes: string[], recipient: string) =>
+  const longest = (recipient: string, prefixes: string[]) =>
     Math.max(-1, ...prefixes.flatMap((prefix) => (recipient.startsWith(prefix, 1) ? prefix.length : [])))
   /** The longest match of both lists decides; a tie is denied, and so is what no entry of an allow-list fits. */
-  const isAllowed = (recipient: string) => {
-    const denied = longest(DENY_PREFIXES ?? [], recipient)
-    const allowed = longest(ALLOW_PREFIXES ?? [""], recipient)
-    return allowed > denied
-  }
+  const isAllowed = (recipient: string) =>
+    longest(recipient, settings.ALLOW_PREFIXES ?? [""]) > longest(recipient, settings.DENY_PREFIXES ?? [])
   const sendGuarded = async (message: Message, ip: string, request: string): Promise<Delivery> => {
+    const { recipient } = message
     const taken: (() => Promise<unknown>)[] = []
     const giveBack = () => Promise.all(taken.map((undo) => undo()))
-    let refusal: Delivery | undefined
-    if (!isAllowed(message.recipient)) {
-      refusal = {
-        problem: "destination_not_allowed",
-        detail: "the number is outside ALLOW_PREFIXES or in DENY_PREFIXES",
-      }
-    }
-    for (const { name, counter, keyOf } of refusal ? [] : limits) {
-      const key = keyOf(message.recipient, ip)
-      if (!key) continue
-      const retryAfter = await counter.take(store ? hash(key) : key)
+    let refusal: Undelivered | undefined
+    if (!isAllowed(recipient))
+      refusal = { problem: "destination_not_allowed", detail: "see ALLOW_PREFIXES and DENY_PREFIXES" }
+    for (const { name, counter } of refusal ? [] : limits) {
+      const key = keyOf(name, recipient, ip)
+      const retryAfter = key ? await counter.take(key) : 0
       if (retryAfter > 0) {
         refusal = { problem: "rate_limited", detail: `${name} is used up`, retryAfter }
         break
       }
-      taken.push(() => counter.giveBack(store ? hash(key) : key))
+      if (key) taken.push(() => counter.giveBack(key))
     }
     if (refusal && settings.GUARD === "enforce") {
       await giveBack()
       return refusal
     }
-    if (refusal && "problem" in refusal) {
-      log("warn", "observed", {
-        request,
-        recipient: mask(message.recipient),
-        code: refusal.problem,
-        reason: refusal.detail,
-      })
-    }
+    if (refusal)
+      log("warn", "observed", { request, recipient: mask(recipient), code: refusal.problem, reason: refusal.detail })
     const delivery = await deliver(message, request)
     if ("problem" in delivery && !delivery.attempts?.some(isPerhapsSent)) await giveBack()
     return delivery
@@ -871,7 +844,7 @@ function guarded(
     const key = hash(`${message.recipient}\n${message.body}`)
     const recall = async () => {
       const shared = DUPLICATE_WINDOW === "off" ? undefined : await store?.recall(key)
-      return v.is(acceptedDelivery, shared) ? shared : undefined
+      return v.is(acceptance, shared) ? shared : undefined
     }
     const first = known.get(key)
     if (first && first.ends > world.clock()) {
@@ -901,8 +874,26 @@ interface Reader {
   schema: v.GenericSchema<unknown, Inbound>
 }
 
+/** Digits of every script as ASCII ones: each script's ten stand in a row that begins at a code point of …0 or …6. */
+function asciiDigit(digit: string): string {
+  const point = digit.codePointAt(0) ?? 0
+  const low = point % 16
+  return String(/\p{Nd}/u.test(String.fromCodePoint(point - low)) ? low : low - 6)
+}
+
+/** The one-time code in a text: that of a WebOTP line, else the one run of 4 to 10 digits, else none; or the pattern's. */
+function findCode(body: string, pattern: RegExp | undefined): string | undefined {
+  const text = body.replace(/\p{Nd}/gu, asciiDigit)
+  if (pattern) return pattern.exec(text)?.findLast(Boolean)
+  const runs = new Set(text.match(/(?<!\d)\d{4,10}(?!\d)/g))
+  return /^@\S+ #([^\s%]+)/m.exec(text)?.[1] ?? (runs.size === 1 ? [...runs][0] : undefined)
+}
+
 /** Gives a function that reads a message in any shape that Auth0 sends or shows, or says what is wrong with its fields. */
-function messageReader(callingCode: string | undefined): (json: unknown) => Inbound | string {
+function messageReader({
+  DEFAULT_CALLING_CODE: callingCode,
+  CODE_PATTERN,
+}: Settings): (json: unknown) => Inbound | string {
   const asNumber = v.rawTransform<string, string>(({ dataset, addIssue, NEVER }) => {
     const fail = (message: string) => {
       addIssue({ message })
@@ -919,7 +910,7 @@ function messageReader(callingCode: string | undefined): (json: unknown) => Inbo
   const channels = v.picklist(["sms", "text", "voice"])
   const asChannel = v.transform((name: "sms" | "text" | "voice") => (name === "text" ? "sms" : name))
   const asTag = v.transform((tag: string) => tag.replaceAll("_", "-"))
-  const asCode = v.transform((written: string) => written.trim() || undefined)
+  const asCode = v.transform((written: string) => written.trim().toWellFormed() || undefined)
 
   const recipient = v.pipe(v.string(), asNumber)
   const body = v.pipe(v.string(), v.check(isSendable, "must be 1 to 1,600 characters"), asWellFormed)
@@ -956,7 +947,8 @@ function messageReader(callingCode: string | undefined): (json: unknown) => Inbo
     if (typeof json !== "object" || json === null) return "the body must be a JSON object: {recipient, body, sender}"
     const reader = readers.find(({ fields }) => fields.every((field) => field in json))
     const read = v.safeParse(reader?.schema ?? own, json)
-    return read.success ? read.output : wrongFields(read.issues)
+    if (!read.success) return wrongFields(read.issues)
+    return { ...read.output, code: read.output.code ?? findCode(read.output.body, CODE_PATTERN) }
   }
 }
 
@@ -1046,17 +1038,11 @@ async function prepare(world: World, isServing: boolean, print = world.print) {
   }
   if (!settings || complaints.length > 0) throw new StartError(complaints)
   const log = logger({ ...world, print }, settings.LOG_FORMAT)
-  const routes = named.map(({ prefix, value }) => ({
-    prefix,
-    value: value.flatMap((name) => providers.get(name) ?? []),
-  }))
+  const found = (names: string[]) => names.flatMap((name) => providers.get(name) ?? [])
+  const routes = named.map(({ prefix, value }) => ({ prefix, value: found(value) }))
   const store = settings.STORE ? await openStore(settings.STORE, world, log) : undefined
-  return {
-    settings,
-    providers,
-    log,
-    deliver: guarded(world, settings, store, log, deliverer(world, settings, routes, log)),
-  }
+  const deliver = guarded(world, settings, store, log, deliverer(world, settings, routes, log))
+  return { settings, providers, log, deliver }
 }
 
 /**
@@ -1065,7 +1051,7 @@ async function prepare(world: World, isServing: boolean, print = world.print) {
  */
 export async function gateway(world: World): Promise<Hono<{ Bindings: Bindings }>> {
   const { settings, providers, log, deliver } = await prepare(world, true)
-  const { GATEWAY_ALLOW_IPS, GATEWAY_TRUST_PROXY, DEFAULT_CALLING_CODE } = settings
+  const { GATEWAY_ALLOW_IPS, GATEWAY_TRUST_PROXY } = settings
   const warn = (reason: string) => log("warn", "warning", { reason })
   if (settings.keys.some((key) => key.length < 32))
     warn("a GATEWAY_SECRET of less than 32 bytes can be guessed from one token")
@@ -1073,16 +1059,16 @@ export async function gateway(world: World): Promise<Hono<{ Bindings: Bindings }
     warn("without ALLOW_PREFIXES anyone can make you pay for messages to any country")
   if (isProduction(world.env) && providers.has("console")) warn("SMS_PROVIDER=console prints every code and sends none")
   const whyNot = await authenticator(settings, world.clock)
-  const readMessage = messageReader(DEFAULT_CALLING_CODE)
+  const readMessage = messageReader(settings)
   const app = new Hono<{ Bindings: Bindings }>()
 
   /** Every answer that is not a success comes from here, and each is a line of the log. */
-  type Details = Partial<{
-    request: string
-    recipient: string
-    attempts: Attempt[] | undefined
-    headers: Record<string, string> | undefined
-  }>
+  type Details = {
+    request?: string
+    recipient?: string
+    attempts?: Attempt[] | undefined
+    headers?: Record<string, string>
+  }
   const refuse = (c: Call, code: keyof typeof problems, detail: string, details: Details = {}) => {
     const [status, title] = problems[code]
     const { request = crypto.randomUUID(), recipient, attempts, headers } = details
@@ -1119,7 +1105,7 @@ export async function gateway(world: World): Promise<Hono<{ Bindings: Bindings }
     const delivery = await deliver(message, ip, request)
     if ("receipt" in delivery) return c.json(delivery)
     const { problem, detail, attempts, retryAfter } = delivery
-    const headers = retryAfter ? { "retry-after": String(Math.ceil(retryAfter / 1_000)) } : undefined
+    const headers = retryAfter ? { "retry-after": String(Math.ceil(retryAfter / 1_000)) } : {}
     return refuse(c, problem, detail, { request, recipient, attempts, headers })
   })
   for (const { name, provider, values } of providers.values()) {
@@ -1202,7 +1188,7 @@ function connection(env: Environment) {
 /** Sends by the configured route, with the log on standard error. */
 async function send(world: World, recipient: string, body: string, sender: string | undefined) {
   const { settings, deliver } = await prepare(world, false, console.error)
-  const message = messageReader(settings.DEFAULT_CALLING_CODE)({ recipient, body, sender })
+  const message = messageReader(settings)({ recipient, body, sender })
   if (typeof message === "string") throw new Error(message)
   return await deliver(message, "", crypto.randomUUID())
 }

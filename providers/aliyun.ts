@@ -27,7 +27,7 @@ export default {
   url: "https://dysmsapi.aliyuncs.com",
   env,
   async request({ recipient, code }, env, { url, clock, nonce }) {
-    if (!code) return { code: "no_code", reason: "the message holds no code", fault: "message" }
+    if (!code) return { code: "no_code", reason: "the message holds no code, or several", fault: "message" }
     const form = new URLSearchParams({
       AccessKeyId: env.ALIYUN_ACCESS_KEY_ID,
       Action: "SendSms",

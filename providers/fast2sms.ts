@@ -25,7 +25,7 @@ export default {
     if (!recipient.startsWith("+91") && /[6-9]\d{9}$/.test(recipient))
       return { code: "not_indian", reason: "only numbers of +91 can be sent to", fault: "account" }
     if ((route === "dlt" || route === "otp") && code === undefined)
-      return { code: "no_code", reason: "the message holds no code", fault: "message" }
+      return { code: "no_code", reason: "the message holds no code, or several", fault: "message" }
     const sender_id = sender.replace("+", "") || undefined
     const language = /[^ -~\r\n]/.test(body) ? { language: "unicode" } : {}
     const content = {

@@ -65,7 +65,7 @@ export default {
     const values = { ...message, recipient_digits: message.recipient.slice(1) }
     const template = env.HTTP_METHOD === "GET" ? "" : (env.HTTP_BODY ?? "")
     if (!message.code && `${env.HTTP_URL} ${template}`.includes("{code}")) {
-      return { code: "no_code", reason: "the message holds no code", fault: "message" }
+      return { code: "no_code", reason: "the message holds no code, or several", fault: "message" }
     }
     const fill = (text: string, encode: (value: string) => string) =>
       text.replace(placeholder, (_, name: keyof typeof values) => encode(values[name] ?? ""))

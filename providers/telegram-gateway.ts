@@ -25,7 +25,7 @@ export default {
   url: "https://gatewayapi.telegram.org",
   env,
   request({ recipient, code }, env, { url }) {
-    if (!code) return { code: "no_code", reason: "the message holds no code", fault: "message" }
+    if (!code) return { code: "no_code", reason: "the message holds no code, or several", fault: "message" }
     return new Request(`${url}/sendVerificationMessage`, {
       method: "POST",
       headers: {

@@ -33,7 +33,7 @@ export default {
   url: "https://sms.tencentcloudapi.com",
   env,
   async request({ recipient, sender, code }, env, { url, clock }) {
-    if (!code) return { code: "no_code", reason: "the message holds no code", fault: "message" }
+    if (!code) return { code: "no_code", reason: "the message holds no code, or several", fault: "message" }
     const body = JSON.stringify({
       PhoneNumberSet: [recipient],
       SmsSdkAppId: env.TENCENTCLOUD_SMS_SDK_APP_ID,

@@ -38,7 +38,7 @@ export default {
   url: "https://graph.facebook.com",
   env,
   request({ recipient, code }, env, { url }) {
-    if (!code) return { code: "no_code", reason: "the message holds no code", fault: "message" }
+    if (!code) return { code: "no_code", reason: "the message holds no code, or several", fault: "message" }
     const parameters = [{ type: "text", text: code }]
     return new Request(`${url}/${env.WHATSAPP_API_VERSION}/${env.WHATSAPP_PHONE_NUMBER_ID}/messages`, {
       method: "POST",
