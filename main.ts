@@ -1307,6 +1307,8 @@ if (import.meta.main) {
   } catch {
     // There is no .env, or no permission to read it: the environment alone decides.
   }
+  // Whoever read the log may have gone; the logins go on.
+  process.stdout.on("error", () => {})
   const LOG_FORMAT = process.stdout.isTTY ? "pretty" : "json"
   const world: World = {
     env: { LOG_FORMAT, ...withoutEmpty(process.env), ...real },

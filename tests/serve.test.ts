@@ -97,6 +97,15 @@ test("a caller that hangs up cancels nothing, not even while stopping", slow, as
   close()
 })
 
+test("a log that nobody reads any more costs no login", slow, async () => {
+  const gateway = await serving({ GATEWAY_SECRET: secret })
+  gateway.child.stdout?.destroy()
+  for (let sent = 0; sent < 3; sent += 1)
+    assert.equal((await post(gateway.url, { ...message, body: `${sent}` })).status, 200)
+  gateway.kill()
+  assert.equal(await gateway.ended, 0)
+})
+
 test("a second signal ends at once", slow, async () => {
   const { url, close } = await provider(() => {})
   const gateway = await serving(env(url))
