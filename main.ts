@@ -853,12 +853,15 @@ function guarded(
     }
     const delivery = recall().then((shared) => shared ?? sendGuarded(message, ip, request))
     keep(known, key, { delivery, ends: Number.POSITIVE_INFINITY }, world.clock())
-    const done = await delivery.finally(() => known.delete(key))
-    if ("receipt" in done && DUPLICATE_WINDOW !== "off") {
-      keep(known, key, { delivery, ends: world.clock() + DUPLICATE_WINDOW }, world.clock())
-      if (done.id === request) await store?.remember(key, done, DUPLICATE_WINDOW)
-      else log("info", "duplicate", { request, recipient: mask(message.recipient) })
-    }
+    const done = await delivery.catch((error) => {
+      known.delete(key)
+      throw error
+    })
+    if (!("receipt" in done) || DUPLICATE_WINDOW === "off") known.delete(key)
+    else keep(known, key, { delivery, ends: world.clock() + DUPLICATE_WINDOW }, world.clock())
+    if ("receipt" in done && done.id !== request)
+      log("info", "duplicate", { request, recipient: mask(message.recipient) })
+    else if ("receipt" in done && DUPLICATE_WINDOW !== "off") await store?.remember(key, done, DUPLICATE_WINDOW)
     return done
   }
 }
@@ -1254,7 +1257,7 @@ async function serve(world: World) {
       throw new Error(`PORT ${PORT} of ${HOST} cannot be listened on: ${cause.code ?? cause.message}`, { cause })
     },
   )
-  log("info", "listening", { address: `http://${HOST}:${port}/` })
+  log("info", "listening", { address: `http://${HOST.includes(":") ? `[${HOST}]` : HOST}:${port}/` })
   if (isFirstRun) {
     const bearer = await token(settings, world.clock(), 3_600_000)
     const body = JSON.stringify({ recipient: "+12223334444", body: "Your code is 326162", sender: "" })
