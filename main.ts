@@ -651,8 +651,7 @@ function deliverer(world: World, settings: Settings, routes: Prefixed<Ready[]>[]
     const route = [...preferred.filter((ready) => !isResting(ready)), ...preferred.filter(isResting)]
     for (const [index, ready] of route.entries()) {
       const { name: provider, secrets } = ready
-      const hidden = ready.session ? [...secrets, ready.session.token] : secrets
-      const safe = (foreign: unknown = "") => redact(String(foreign), hidden, message)
+      const safe = (foreign: unknown = "") => redact(String(foreign), [...secrets, ready.session?.token ?? ""], message)
       const asked = world.clock()
       const left = started + settings.DEADLINE - asked
       const rivals = route.length - index

@@ -6,10 +6,12 @@ const env = {
   HUBTEL_CLIENT_SECRET: v.pipe(v.string(), v.description("client secret of the SMS API keys")),
 }
 
-const Accepted = v.object({ messageId: v.pipe(v.string(), v.nonEmpty()), status: v.literal(0) })
+const id = v.pipe(v.string(), v.nonEmpty())
+const Accepted = v.object({ messageId: id, status: v.literal(0) })
+const AcceptedOnce = v.object({ MessageId: id, Status: v.literal(0) })
 const Refused = v.object({ status: v.number(), statusDescription: v.nullish(v.string()) })
 
-/** A 200 or 201 is acceptance only with the status 0 in it. */
+/** A 200 or 201 is acceptance only with the status 0 in it; older accounts get the same names in PascalCase. */
 export default {
   docs: "https://businessdocs-developers.hubtel.com/docs/simple-messaging",
   region: "Ghana",
@@ -29,6 +31,7 @@ export default {
   faults: { recipient: [1], account: [2, 4, 12], message: [3, 6] },
   receipt({ status, json }) {
     if ((status === 200 || status === 201) && v.is(Accepted, json)) return { id: json.messageId }
+    if ((status === 200 || status === 201) && v.is(AcceptedOnce, json)) return { id: json.MessageId }
     if (!v.is(Refused, json) || json.status === 0) return { code: status }
     return { code: json.status, reason: json.statusDescription ?? undefined }
   },

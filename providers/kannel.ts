@@ -9,26 +9,20 @@ const env = {
 const refusal =
   /^(?:Sent\. )?(Denied receivers|Number\(s\) has\/have been denied|Authorization failed|Not routable|Temporal failure|Sending failed|[\w -]+, rejected)/
 
-/** Success is 202 and plain text, with no id. KANNEL_URL ends before /sendsms: http://127.0.0.1:13013/cgi-bin. */
+/** Success is 202 and plain text, with no id. KANNEL_URL is that of sendsms: http://127.0.0.1:13013/cgi-bin/sendsms. */
 export default {
   docs: "https://www.kannel.org/download/1.4.5/userguide-1.4.5/userguide.html",
   region: "Self-hosted",
   evidence: "vendor",
   env,
   request({ recipient, sender, body }, env, { url, isGsm7 }) {
-    // By GET the same fields would put password and text into the URL. A sender keeps its "+": it marks the number type.
-    return new Request(`${url}/sendsms`, {
-      method: "POST",
-      headers: {
-        "content-type": "text/plain; charset=UTF-8",
-        "x-kannel-username": env.KANNEL_USERNAME,
-        "x-kannel-password": env.KANNEL_PASSWORD,
-        ...(sender && { "x-kannel-from": sender }),
-        "x-kannel-to": recipient,
-        "x-kannel-coding": isGsm7(body) ? "0" : "2",
-      },
-      body,
-    })
+    const query = new URLSearchParams({ username: env.KANNEL_USERNAME, password: env.KANNEL_PASSWORD })
+    if (sender) query.set("from", sender)
+    query.set("to", recipient)
+    query.set("text", body)
+    query.set("charset", "UTF-8")
+    query.set("coding", isGsm7(body) ? "0" : "2")
+    return new Request(`${url}?${query}`)
   },
   receipt({ status, text }) {
     const reason = refusal.exec(text)?.[1]

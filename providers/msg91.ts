@@ -9,7 +9,6 @@ const env = {
     v.notValue("mobiles"),
     v.description("name of the template's variable that takes the text"),
   ),
-  MSG91_SENDER: v.optional(v.pipe(v.string(), v.description("DLT header in place of the template's own; else unset"))),
 }
 
 const Accepted = v.object({ type: v.literal("success"), message: v.pipe(v.string(), v.nonEmpty()) })
@@ -17,7 +16,7 @@ const Refused = v.object({ type: v.literal("error"), message: v.string(), code: 
 const Unauthorized = v.object({ hasError: v.literal(true), errors: v.string(), apiError: v.string() })
 
 /**
- * It sends templates only: the text fills one variable, and the header is the template's, whatever the platform sends.
+ * It sends templates only: the text fills one variable, and a sender that is a number is no header.
  * `message` is the id, or the error where `type` is "error".
  */
 export default {
@@ -33,7 +32,7 @@ export default {
       body: JSON.stringify({
         template_id: env.MSG91_TEMPLATE_ID,
         short_url: "0",
-        ...(env.MSG91_SENDER && { sender: sender.replace("+", "") }),
+        ...(/[A-Za-z]/.test(sender) && { sender }),
         recipients: [{ mobiles: recipient.slice(1), [env.MSG91_VARIABLE]: body }],
       }),
     })

@@ -9,7 +9,6 @@ const env = {
     v.regex(/^\+\d+$/),
     v.description("country sender number given by Orange, such as +2250000"),
   ),
-  ORANGE_SMS_SENDER: v.optional(v.pipe(v.string(), v.description("sender name that Orange approved; else unset"))),
 }
 
 const Token = v.object({
@@ -59,7 +58,7 @@ export default {
           address: `tel:${recipient}`,
           senderAddress: address,
           outboundSMSTextMessage: { message: body },
-          ...(env.ORANGE_SMS_SENDER && { senderName: sender }),
+          ...(/[A-Za-z]/.test(sender) && { senderName: sender }),
         },
       }),
     })

@@ -27,6 +27,12 @@ interface Reply {
   body: unknown
 }
 
+interface Acceptance extends Reply {
+  id: string
+  /** In place of the fixture's, for an answer of another shape. */
+  marks?: string[]
+}
+
 export interface Fixture {
   env: Record<string, string>
   /** Milliseconds since 1970, for requests that hold a time. */
@@ -38,9 +44,9 @@ export interface Fixture {
   uncalled?: (Omit<Call, "http" | "title"> & { title: string; code: string; fault: Fault })[]
   /** Answers to what `request` fetches before it builds the call (a login), in order. */
   logins?: Reply[]
-  accepted: [Reply & { id: string }, ...(Reply & { id: string })[]]
+  accepted: [Acceptance, ...Acceptance[]]
   /**
-   * The nodes of every accepted JSON answer, as dotted paths, that prove the acceptance: with any one of them gone or
+   * The nodes of the accepted JSON answers, as dotted paths, that prove the acceptance: with any one of them gone or
    * changed in type the answer must be refused. Empty for answers that are text.
    */
   marks: string[]
