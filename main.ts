@@ -110,9 +110,12 @@ export interface Provider<E extends Variables = Variables> {
   receipt(answer: Answer, env: Values<E>): Receipt
   /** The provider's own codes by whose fault they are; a refusal of `{ code: status }` alone is decided by the status. */
   faults?: { readonly [F in Fault]?: readonly (string | number)[] }
-  /** Pages or webhooks of the provider's own, served under `/<name>`. */
-  routes?(app: Hono, env: Values<E>): void
+  /** Pages or webhooks of the provider's own, served under `/<name>`; streams must end when `world.stopping` aborts. */
+  routes?(app: Hono<{ Bindings: Bindings }>, env: Values<E>, world: Pick<World, "clock" | "stopping">): void
 }
+
+/** What a request brings besides itself: `address` gives the peer's address, from the runtime's own server. */
+export type Bindings = { address?: () => string | undefined }
 
 /** Everything that the gateway takes from outside; tests bring a world of their own. */
 export interface World {
@@ -330,6 +333,9 @@ const senderVariable = set(sender, "a number, a short code or an alphanumeric id
 /** `SMS_PROVIDER` and its family: the names of the providers for a number, in order of preference. */
 function readRoutes(env: Environment, complaints: Complaint[]) {
   const routes = byPrefix(env, "SMS_PROVIDER", routeVariable, complaints)
+  if (isProduction(env) && routes.some(({ value }) => value.includes("inbox"))) {
+    complaints.push(["SMS_PROVIDER=inbox shows every code to whoever opens it: it does not start in production"])
+  }
   if (env.SMS_PROVIDER) return routes
   if (isProduction(env)) complaints.push(complaint("SMS_PROVIDER", undefined, routeVariable))
   return [...routes, { prefix: "", value: ["console"] }]
@@ -940,8 +946,26 @@ function messageReader({
     v.object({ to: recipient, from, body }),
     v.transform(({ to, from, body }): Message => ({ recipient: to, body, sender: from })),
   )
+  /** The whole event of custom-phone-provider. */
+  const notification = v.object({ recipient, as_text: body, from, code, delivery_method: channel, locale })
+  const event = v.pipe(
+    v.object({ notification, request }),
+    v.transform(({ notification: { as_text, from, delivery_method, ...rest }, request }): Inbound => {
+      return { ...rest, body: as_text, sender: from, channel: delivery_method, ip: request?.ip }
+    }),
+  )
+  /** The whole event of send-phone-message, the older trigger of MFA. */
+  const message_options = v.object({ recipient, text: body, code, message_type: channel })
+  const olderEvent = v.pipe(
+    v.object({ message_options, request }),
+    v.transform(({ message_options: { text, message_type, ...rest }, request }): Inbound => {
+      return { ...rest, body: text, sender: "", channel: message_type, ip: request?.ip }
+    }),
+  )
   const readers: Reader[] = [
     { fields: ["recipient", "body"], schema: own },
+    { fields: ["notification"], schema: event },
+    { fields: ["message_options"], schema: olderEvent },
     { fields: ["text"], schema: action },
     { fields: ["to"], schema: plain },
   ]
@@ -973,8 +997,6 @@ export const problems = {
   delivery_timeout: [504, "No provider accepted the message in time"],
 } as const
 
-/** `address` gives the peer's address, from the runtime's own server. */
-type Bindings = { address?: () => string | undefined }
 type Call = Context_<{ Bindings: Bindings }>
 
 /** Gives a function that says why an Authorization header is not accepted, or undefined where it is (RFC 6750, 7519). */
@@ -1111,8 +1133,8 @@ export async function gateway(world: World): Promise<Hono<{ Bindings: Bindings }
     return refuse(c, problem, detail, { request, recipient, attempts, headers })
   })
   for (const { name, provider, values } of providers.values()) {
-    const pages = new Hono()
-    provider.routes?.(pages, values)
+    const pages = new Hono<{ Bindings: Bindings }>()
+    provider.routes?.(pages, values, world)
     app.route(`/${name}`, pages)
   }
   app.all("/", (c) =>

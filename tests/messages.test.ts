@@ -37,6 +37,24 @@ const shapes: [name: string, body: unknown][] = [
     },
   ],
   ["of the shortest sample (C)", { to: recipient, from: sender, body }],
+  [
+    "of the whole event of custom-phone-provider",
+    {
+      notification: {
+        recipient: "+1-222-333-4444",
+        as_text: body,
+        as_voice: "x",
+        code: "326162",
+        delivery_method: "text",
+        message_type: "otp_verify",
+        from: sender,
+        locale: "en_US",
+      },
+      request: { ip: "192.0.2.1", geoip: {} },
+      client: { client_id: "x" },
+      user: { user_id: "auth0|1" },
+    },
+  ],
   ["with members that nobody knows", { recipient, body, sender, __proto__: { x: 1 }, constructor: "x", extra: [1] }],
   [
     "with null for all that is optional",
@@ -131,6 +149,14 @@ for (const [name, env, own, sent] of chosen) {
   })
 }
 
+test("the whole event of send-phone-message is read, with the sender that is set", async () => {
+  const sent = {
+    message_options: { action: "enrollment", recipient, text: body, code: "326162", message_type: "sms" },
+    request: { ip: "192.0.2.1" },
+  }
+  assert.deepEqual(await outgoing(sent, { SMS_SENDER: "Acme" }), { to: recipient, from: "Acme", text: body })
+})
+
 test("line breaks, emoji and 1,600 characters go out untouched", async () => {
   for (const text of ["a\nb\r\nc", "😀".repeat(1600), "x".repeat(1600), " ", "\u0000"]) {
     assert.equal((await outgoing({ recipient, body: text, sender })).text, text)
@@ -192,9 +218,11 @@ for (const [name, sent, detail] of wrong) {
 
 for (const sent of [
   { recipient, body, sender, channel: "voice" },
+  { notification: { recipient, as_text: body, as_voice: "x", delivery_method: "voice", from: sender } },
+  { message_options: { recipient, text: body, message_type: "voice" } },
   { recipient, text: body, message_type: "voice" },
 ]) {
-  test("a voice message is a 422, and nothing is sent", async () => {
+  test(`a voice message is a 422, and nothing is sent: ${Object.keys(sent)}`, async () => {
     const { post, calls } = await start()
     const response = await post(sent)
     assert.equal(response.status, 422)
