@@ -6,9 +6,15 @@ import { type Answer, gateway, isGsm7, type Message, type Provider, type Receipt
 import { type Fixture, sample } from "./fixture.ts"
 import { secret, sign } from "./world.ts"
 
-const here = (folder: string) => new URL(folder, import.meta.url)
-const names = readdirSync(here("../providers/")).map((file) => file.replace(/\.ts$/, ""))
-const fixtures = readdirSync(here("./fixtures/")).map((file) => file.replace(/\.ts$/, ""))
+/** PROVIDER=name proves that one alone. */
+const only = process.env.PROVIDER
+const namesIn = (folder: string) =>
+  readdirSync(new URL(folder, import.meta.url)).flatMap((file) => {
+    const name = file.replace(/\.ts$/, "")
+    return !only || only === name ? name : []
+  })
+const names = namesIn("../providers/")
+const fixtures = namesIn("./fixtures/")
 /** Providers that call nobody: what they do is tested by a file of their own. */
 const withoutCalls = ["inbox"]
 
@@ -59,6 +65,7 @@ function* damaged(json: unknown, path: string[] = []): Generator<[path: string, 
 }
 
 test("every provider has a fixture, and every fixture a provider", () => {
+  if (only) assert.ok(names.length > 0, `there is no providers/${only}.ts`)
   assert.deepEqual(
     fixtures,
     names.filter((name) => !withoutCalls.includes(name)),
@@ -96,7 +103,7 @@ for (const name of fixtures) {
 
     test("says where it sends and how its contract is known", () => {
       assert.match(provider.docs, name === "http" ? /README/ : /^https:\/\//)
-      if (name !== "http") assert.ok(provider.region && provider.evidence)
+      if (name !== "http") assert.ok(provider.region && provider.evidence, "region and evidence must say where and how")
     })
 
     for (const { title, message, env, code, fault } of fixture.uncalled ?? []) {
@@ -171,7 +178,7 @@ for (const name of fixtures) {
         assert.equal(String(receipt.code), String(reply.code))
         if (reply.reason !== undefined) assert.equal(receipt.reason, reply.reason)
         const { status, lines } = await deliver(sample, [reply])
-        assert.equal(status, reply.fault === "recipient" ? 422 : 502)
+        assert.equal(status, reply.fault === "recipient" ? 422 : 502, `the fault is not ${reply.fault}`)
         const events = lines.map((line): Record<string, unknown> => JSON.parse(line))
         assert.equal(events.find(({ event }) => event === "refused")?.fault, reply.fault)
         assert.ok(!("id" in judge(answerOf({ ...reply, status: 500 }))))
