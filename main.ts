@@ -14,6 +14,7 @@ import { once } from "node:events"
 import { readdirSync } from "node:fs"
 import type { Server as HttpServer } from "node:http"
 import { type AddressInfo, isIP, type Socket } from "node:net"
+import * as timers from "node:timers"
 import { parseArgs, styleText } from "node:util"
 import { type Context as Context_, Hono } from "hono"
 import { HTTPException } from "hono/http-exception"
@@ -253,6 +254,7 @@ export const variables = {
   STORE: set(v.optional(v.pipe(v.string(), v.url(), v.regex(/^rediss?:/))), "a redis:// or rediss:// URL"),
   PORT: set(v.optional(wholeNumber(65_535), "3000"), "a port, 0 to 65535"),
   HOST: set(v.optional(v.pipe(v.string(), v.regex(/^[\w.:-]+$/)), "0.0.0.0"), "an address to listen on"),
+  LOG_TOKEN: set(v.optional(secret), "a token of at least 32 characters, no spaces, that may read GET /log"),
   LOG_FORMAT: set(v.optional(v.picklist(["pretty", "json"]), "json"), "pretty or json"),
 }
 
@@ -327,7 +329,10 @@ function byPrefix<T>(
 const closest = <T>(family: Prefixed<T>[], recipient: string) =>
   family.find(({ prefix }) => recipient.startsWith(prefix, 1))
 
-const routeVariable = set(route, "a provider's name, or several separated by commas (console and inbox stand alone)")
+const routeVariable = set(
+  route,
+  "a provider's name (lower case, with -), or several separated by commas; console and inbox alone",
+)
 const senderVariable = set(sender, "a number, a short code or an alphanumeric id of up to 11 characters")
 
 /** `SMS_PROVIDER` and its family: the names of the providers for a number, in order of preference. */
@@ -390,6 +395,34 @@ function logger({ clock, print }: World, format: "pretty" | "json"): Log {
   }
 }
 
+/** The log as server-sent events, for at most 20 readers; one that falls 1,000 lines behind is cut. */
+function logStream(stopping: AbortSignal | undefined) {
+  type Reader = ReadableStreamDefaultController<Uint8Array>
+  const readers = new Set<Reader>()
+  const cut = (reader: Reader) => void (readers.delete(reader) && reader.close())
+  const send = (text: string) => {
+    const bytes = readers.size > 0 && new TextEncoder().encode(text)
+    for (const reader of readers) {
+      if (bytes && (reader.desiredSize ?? 0) > 0) reader.enqueue(bytes)
+      else cut(reader)
+    }
+  }
+  timers.setInterval(send, 15_000, ":\n\n").unref()
+  stopping?.addEventListener("abort", () => readers.forEach(cut))
+  /** A reader's stream, or undefined where there are 20. */
+  const open = (): ReadableStream<Uint8Array> | undefined => {
+    if (readers.size >= 20) return undefined
+    let own: Reader | undefined
+    const start = (reader: Reader) => {
+      own = reader
+      readers.add(reader)
+      send(": following the log\n\n")
+    }
+    return new ReadableStream({ start, cancel: () => void (own && readers.delete(own)) }, { highWaterMark: 1_000 })
+  }
+  return { open, write: (line: string) => send(`data: ${line}\n\n`) }
+}
+
 /**
  * The one door through which a provider's words reach log and answer. `secrets` (the provider's variables) as they are,
  * percent-encoded or inside JSON, the recipient in any form, the body and every word of it that holds a digit become "•";
@@ -446,7 +479,8 @@ const providerShape = v.object({
 function providerNames(): string[] | undefined {
   try {
     const files = readdirSync(new URL("./providers/", import.meta.url))
-    return files.flatMap((file) => (file.endsWith(".ts") ? file.slice(0, -3) : [])).sort()
+    const names = files.flatMap((file) => (file.endsWith(".ts") ? file.slice(0, -3) : []))
+    return names.filter((name) => namePattern.test(name)).sort()
   } catch {
     return undefined
   }
@@ -548,14 +582,15 @@ class Failure extends Error {
 function callFailed(cause: unknown): never {
   let text = ""
   for (let error = cause; error instanceof Error; error = error.cause) text += `${error} ${Object(error).code} `
-  const classes = {
-    dns: /ENOTFOUND|EAI_AGAIN|getaddrinfo|dns|resolve|FailedToOpenSocket/i,
-    refused: /refused/i,
-    tls: /cert|tls|ssl|handshake/i,
-    timeout: /time(d |-)?out/i,
-  }
-  const known = Object.entries(classes).find(([, pattern]) => pattern.test(text))?.[0]
-  throw new Failure("unreachable", known ?? "reset", known ? "" : "it may have been sent")
+  const classes: [code: string, pattern: RegExp, reason: string][] = [
+    ["dns", /ENOTFOUND|EAI_AGAIN|getaddrinfo|dns|resolve|FailedToOpenSocket/i, "its name is not known"],
+    ["refused", /refused/i, "nothing listens there"],
+    ["tls", /cert|tls|ssl|handshake/i, "its certificate or its TLS is not good"],
+    ["timeout", /time(d |-)?out/i, "no connection in time"],
+    ["reset", /(?:)/, "it may have been sent"],
+  ]
+  const [code = "reset", , reason] = classes.find(([, pattern]) => pattern.test(text)) ?? []
+  throw new Failure("unreachable", code, reason)
 }
 
 /** The text of a body, or undefined where it is longer than `limit` bytes. */
@@ -999,11 +1034,16 @@ export const problems = {
 
 type Call = Context_<{ Bindings: Bindings }>
 
+/** Compares by the SHA-256 of both, in constant time. */
+const sha256 = (text: string) => createHash("sha256").update(text).digest()
+const isSameToken = (given: string | undefined, token: string) => timingSafeEqual(sha256(given ?? ""), sha256(token))
+
+/** The token of an Authorization header (RFC 6750). */
+const bearer = (authorization = "") => /^Bearer +(\S+)$/i.exec(authorization)?.[1]
+
 /** Gives a function that says why an Authorization header is not accepted, or undefined where it is (RFC 6750, 7519). */
 async function authenticator(settings: Settings, clock: World["clock"]) {
   const { GATEWAY_AUTH, GATEWAY_TOKEN, GATEWAY_AUDIENCE, GATEWAY_SUBJECT, GATEWAY_ISSUER, keys } = settings
-  const hash = (token: string) => createHash("sha256").update(token).digest()
-  const staticToken = GATEWAY_TOKEN && hash(GATEWAY_TOKEN)
   const hmac = { name: "HMAC", hash: "SHA-256" }
   const secrets = await Promise.all(keys.map((key) => crypto.subtle.importKey("raw", key, hmac, false, ["verify"])))
   const claims: JWTVerifyOptions = { algorithms: ["HS256"], audience: GATEWAY_AUDIENCE, clockTolerance: 60 }
@@ -1017,11 +1057,11 @@ async function authenticator(settings: Settings, clock: World["clock"]) {
     const isForged = error instanceof errors.JWSSignatureVerificationFailed
     return isForged ? "the token's signature does not match GATEWAY_SECRET" : "the token is not a JSON Web Token"
   }
-  return async (authorization = ""): Promise<string | undefined> => {
+  return async (authorization: string | undefined): Promise<string | undefined> => {
     if (GATEWAY_AUTH === "none") return undefined
-    const token = /^Bearer +(\S+)$/i.exec(authorization)?.[1]
+    const token = bearer(authorization)
     if (!token) return "the header Authorization: Bearer <token> is missing"
-    if (staticToken && timingSafeEqual(hash(token), staticToken)) return undefined
+    if (GATEWAY_TOKEN && isSameToken(token, GATEWAY_TOKEN)) return undefined
     let reason = "the token is not GATEWAY_TOKEN"
     for (const key of secrets) {
       const error = await jwtVerify(token, key, { ...claims, currentDate: new Date(clock()) }).then(
@@ -1074,7 +1114,12 @@ async function prepare(world: World, isServing: boolean, print = world.print) {
  * @throws StartError when a setting or a provider file is missing or wrong.
  */
 export async function gateway(world: World): Promise<Hono<{ Bindings: Bindings }>> {
-  const { settings, providers, log, deliver } = await prepare(world, true)
+  const stream = world.env.LOG_TOKEN?.trim() ? logStream(world.stopping) : undefined
+  const print = (line: string) => {
+    world.print(line)
+    stream?.write(line)
+  }
+  const { settings, providers, log, deliver } = await prepare(world, true, stream ? print : world.print)
   const { GATEWAY_ALLOW_IPS, GATEWAY_TRUST_PROXY } = settings
   const warn = (reason: string) => log("warn", "warning", { reason })
   if (settings.keys.some((key) => key.length < 32))
@@ -1132,6 +1177,20 @@ export async function gateway(world: World): Promise<Hono<{ Bindings: Bindings }
     const headers = retryAfter ? { "retry-after": String(Math.ceil(retryAfter / 1_000)) } : {}
     return refuse(c, problem, detail, { request, recipient, attempts, headers })
   })
+  if (stream && settings.LOG_TOKEN) {
+    const token = settings.LOG_TOKEN
+    app.get("/log", (c) => {
+      if (!isSameToken(bearer(c.req.header("authorization")), token)) {
+        return refuse(c, "authentication_failed", "GET /log takes LOG_TOKEN", {
+          headers: { "www-authenticate": "Bearer" },
+        })
+      }
+      const lines = stream.open()
+      if (!lines)
+        return refuse(c, "rate_limited", "20 readers follow the log already", { headers: { "retry-after": "60" } })
+      return c.body(lines, 200, { "content-type": "text/event-stream", "cache-control": "no-store" })
+    })
+  }
   for (const { name, provider, values } of providers.values()) {
     const pages = new Hono<{ Bindings: Bindings }>()
     provider.routes?.(pages, values, world)
@@ -1291,7 +1350,7 @@ async function serve(world: World) {
     if (stopping.signal.aborted) process.exit(signal === "SIGINT" ? 130 : 143)
     stopping.abort()
     log("info", "stopping", { signal })
-    setTimeout(() => process.exit(0), settings.DEADLINE + 1_000).unref()
+    timers.setTimeout(() => process.exit(0), settings.DEADLINE + 1_000).unref()
     close().then(() => log("info", "stopped"))
   }
   process.on("SIGTERM", onSignal).on("SIGINT", onSignal)
