@@ -569,12 +569,18 @@ type Problem =
   | "delivery_timeout"
 type Undelivered = { problem: Problem; detail: string; attempts?: Attempt[]; retryAfter?: number }
 
-/** Why an attempt brought no acceptance. */
+/** Why an attempt brought no acceptance; `isOutage` where it speaks against the provider and not the message. */
 class Failure extends Error {
-  readonly refusal: Refusal & { outcome: Attempt["outcome"] }
-  constructor(outcome: Attempt["outcome"], code: string | number, reason = "", fault: Fault = "provider") {
+  readonly refusal: Refusal & { outcome: Attempt["outcome"]; isOutage: boolean }
+  constructor(
+    outcome: Attempt["outcome"],
+    code: string | number,
+    reason = "",
+    fault: Fault = "provider",
+    isOutage = true,
+  ) {
     super(reason)
-    this.refusal = { outcome, code, reason, fault }
+    this.refusal = { outcome, code, reason, fault, isOutage }
   }
 }
 
@@ -647,7 +653,9 @@ async function ask(ready: Ready, message: Message, world: World, signal: AbortSi
     const lists = code === status && reason === undefined ? {} : provider.faults
     const listed = faultNames.find((name) => lists?.[name]?.some((known) => String(known) === String(code)))
     const usual = [401, 402, 403].includes(status) ? "account" : "provider"
-    throw new Failure("refused", code, reason, fault ?? listed ?? usual)
+    // A 400 with a code that is not listed may be about this one number; it must not rest the provider for all.
+    const isOutage = (fault ?? listed) === "provider" || status >= 500 || status === 429
+    throw new Failure("refused", code, reason, fault ?? listed ?? usual, isOutage)
   }
   for (let mayRenew = true; ; mayRenew = false) {
     const request = await provider.request(message, values, context)
@@ -674,7 +682,7 @@ function within<T>(limit: number, work: (signal: AbortSignal) => Promise<T>): Pr
   return Promise.race([work(abort.signal), promise]).finally(() => clearTimeout(timer))
 }
 
-/** A provider rests for 30 s after 3 failures in a row; then one message probes it. */
+/** A provider rests for 30 s after 3 failures in a row (no answer, 5xx, throttled); then one message probes it. */
 const rest = { failures: 3, milliseconds: 30_000 }
 
 /** Takes a message along its route, inside one deadline, until a provider accepts it or none is left. */
@@ -710,13 +718,13 @@ function deliverer(world: World, settings: Settings, routes: Prefixed<Ready[]>[]
         return { id: request, provider, receipt, attempts: [...attempts, { provider, outcome: "accepted", ms }] }
       }
       const failure = result instanceof Failure ? result : new Failure("refused", "exception", String(result))
-      const { outcome, fault } = failure.refusal
+      const { outcome, fault, isOutage } = failure.refusal
       const [code, reason] = [safe(failure.refusal.code), safe(failure.refusal.reason)]
       log("warn", outcome, { request, recipient, provider, code, reason, fault, ms })
       attempts.push({ provider, outcome, code, ms })
       if (fault === "recipient")
         return { problem: "invalid_recipient", detail: `${provider}: ${code} ${reason}`, attempts }
-      if (fault === "provider" && ++ready.failures === rest.failures) {
+      if (fault === "provider" && isOutage && ++ready.failures === rest.failures) {
         ready.restsUntil = world.clock() + rest.milliseconds
         log("warn", "resting", { provider, reason: `${rest.failures} failures in a row` })
       }

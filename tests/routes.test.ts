@@ -169,6 +169,15 @@ test("refusals by fault of account, message or recipient neither count nor reset
   assert.equal(asked.filter((name) => name === "http").length, 4)
 })
 
+test("refusals that may be about one number do not rest a provider, throttling does", async () => {
+  const { send, asked } = await route({ http: status(400) })
+  for (let sent = 0; sent < 5; sent += 1) await send()
+  assert.equal(asked.filter((name) => name === "http").length, 5)
+  const { send: more, asked: then } = await route({ http: status(429) })
+  for (let sent = 0; sent < 5; sent += 1) await more()
+  assert.equal(then.filter((name) => name === "http").length, 3)
+})
+
 test("an acceptance between two failures starts the count anew", async () => {
   const answers = [status(503), status(503), accept.http, status(503), status(503), accept.http]
   const { send, asked } = await route({ http: () => (answers.shift() ?? status(503))() })
