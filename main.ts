@@ -331,7 +331,7 @@ const closest = <T>(family: Prefixed<T>[], recipient: string) =>
 
 const routeVariable = set(
   route,
-  "a provider's name (lower case, with -), or several separated by commas; console and inbox alone",
+  "a provider's name (lower case, with -), or several and commas between them; console and inbox stand alone",
 )
 const senderVariable = set(sender, "a number, a short code or an alphanumeric id of up to 11 characters")
 
