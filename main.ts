@@ -1284,13 +1284,17 @@ async function send(world: World, recipient: string, body: string, sender: strin
   return await deliver(message, "", crypto.randomUUID())
 }
 
+/** Name, region, how the contract is known and the vendor's page, then the variables. */
 async function listProviders({ env, print }: World) {
   for (const name of ["console", ...(providerNames() ?? [])]) {
-    const provider = await importProvider(name, print)
-    print(`${name}  ${provider.docs}`)
-    for (const [variable, schema] of Object.entries(provider.env)) {
-      const state = env[variable] ? "set" : v.is(schema, undefined) ? "optional" : "missing"
-      print(`  ${state.padEnd(8)}  ${variable}: ${describe(schema)}`)
+    const { region, evidence, docs, url, env: entries } = await importProvider(name, print)
+    print([name, region, evidence && `(${evidence})`, docs].filter(Boolean).join("  "))
+    const state = (variable: string, isOptional: boolean) =>
+      (env[variable] ? "set" : isOptional ? "optional" : "missing").padEnd(8)
+    const base = `${name.toUpperCase().replaceAll("-", "_")}_URL`
+    if (url === undefined && !entries[base]) print(`  ${state(base, false)}  ${base}: base URL of your account`)
+    for (const [variable, schema] of Object.entries(entries)) {
+      print(`  ${state(variable, v.is(schema, undefined))}  ${variable}: ${describe(schema)}`)
     }
   }
 }
