@@ -136,6 +136,7 @@ export interface World {
 
 type Environment = World["env"]
 type Variable<T = unknown> = v.GenericSchema<string | undefined, T>
+type Parser<T> = v.GenericSchema<string, T>
 
 /** What is wrong with a setting, and the line of `.env` that mends it. Neither ever holds a value that was read. */
 type Complaint = [text: string, line?: string]
@@ -171,10 +172,8 @@ const sender = v.pipe(
   v.regex(/^(\+?\d{3,15}|.{0,11})$/u, "must be a number, a short code or an alphanumeric id of up to 11 characters"),
 )
 
-const millisecondsPer: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000 }
-const asMilliseconds = v.transform(
-  (written: string) => parseInt(written, 10) * (millisecondsPer[written.slice(-1)] ?? 0),
-)
+const units: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000 }
+const asMilliseconds = v.transform((written: string) => parseInt(written, 10) * (units[written.slice(-1)] ?? 0))
 const duration = v.pipe(v.string(), v.regex(/^[1-9]\d{0,3}[smh]$/), asMilliseconds)
 const asLimit = v.transform((written: string) => {
   const [count = "", period = ""] = written.split("/")
@@ -183,7 +182,7 @@ const asLimit = v.transform((written: string) => {
 const limit = v.pipe(v.string(), v.regex(/^(off|[1-9]\d{0,8}\/[1-9]\d{0,3}[smh])$/), asLimit)
 const wholeNumber = (most: number) => v.pipe(v.string(), v.regex(/^\d{1,5}$/), v.transform(Number), v.maxValue(most))
 const asList = v.transform((written: string) => written.split(",").flatMap((item) => item.trim() || []))
-const listOf = <T>(item: v.GenericSchema<string, T>) => v.pipe(v.string(), asList, v.array(item), v.minLength(1))
+const listOf = <T>(item: Parser<T>) => v.pipe(v.string(), asList, v.array(item), v.minLength(1))
 
 /** An address or a CIDR range, as hono/ip-restriction reads them. */
 const addressRule = v.custom<string>((rule) => {
@@ -234,10 +233,7 @@ export const variables = {
   GATEWAY_SUBJECT: set(v.optional(v.string(), "urn:Auth0"), "the sub that tokens must have, or any"),
   GATEWAY_ISSUER: set(v.optional(v.string()), "the iss that tokens must have"),
   GATEWAY_TOKEN: set(v.optional(secret), "a static bearer token of at least 32 characters, no spaces"),
-  GATEWAY_AUTH: set(
-    v.optional(v.picklist(["required", "none"]), "required"),
-    "required, or none with GATEWAY_ALLOW_IPS",
-  ),
+  GATEWAY_AUTH: set(v.optional(v.picklist(["required", "none"]), "required"), "required, or none beside allowed IPs"),
   GATEWAY_ALLOW_IPS: set(v.optional(listOf(addressRule)), "addresses and CIDR ranges, separated by commas"),
   GATEWAY_TRUST_PROXY: set(v.optional(wholeNumber(20), "0"), "the number of proxies in front, 0 to 20"),
   GATEWAY_URL: set(v.optional(webAddress), "the public address of this gateway, at most 255 characters"),
@@ -306,13 +302,7 @@ type Prefixed<T> = { prefix: string; value: T }
  * `NAME` and every `NAME_<digits>`, longest digits first, so that the first that fits a number is the closest. `others`
  * are variables that only look as if they belonged to them.
  */
-function byPrefix<T>(
-  env: Environment,
-  name: string,
-  schema: v.GenericSchema<string, T>,
-  complaints: Complaint[],
-  others = {},
-) {
+function byPrefix<T>(env: Environment, name: string, schema: Parser<T>, complaints: Complaint[], others = {}) {
   const found: Prefixed<T>[] = []
   for (const [key, written = ""] of Object.entries(env)) {
     if (key !== name && (!key.startsWith(`${name}_`) || key in others)) continue
@@ -326,8 +316,7 @@ function byPrefix<T>(
   return found.sort((a, b) => b.prefix.length - a.prefix.length)
 }
 
-const closest = <T>(family: Prefixed<T>[], recipient: string) =>
-  family.find(({ prefix }) => recipient.startsWith(prefix, 1))
+const closest = <T>(all: Prefixed<T>[], recipient: string) => all.find(({ prefix }) => recipient.startsWith(prefix, 1))
 
 const routeVariable = set(
   route,
@@ -805,12 +794,9 @@ async function openStore(url: string, { clock, stopping }: World, log: Log) {
       const options = { storeClient: client, useRedisPackage: true, keyPrefix: `smstask:${name}` }
       const limiter = new RateLimiterRedis({ ...options, points: count, duration: period / 1_000 })
       const take = async (key: string) => {
-        const refused = await limiter.consume(key).then(
-          () => undefined,
-          (refusal) => refusal,
-        )
-        if (refused instanceof Error) throw refused
-        return refused ? Math.max(1, refused.msBeforeNext) : 0
+        const counted = await limiter.consume(key).catch((refusal) => refusal)
+        if (counted instanceof Error) throw counted
+        return counted.consumedPoints > count ? Math.max(1, counted.msBeforeNext) : 0
       }
       return {
         take: async (key) => (await attempt(() => take(key))) ?? (await spare.take(key)),
@@ -820,6 +806,7 @@ async function openStore(url: string, { clock, stopping }: World, log: Log) {
   }
 }
 type Store = Awaited<ReturnType<typeof openStore>>
+type Deliver = ReturnType<typeof deliverer>
 
 /** An address as a limit counts it: IPv6 by its /64, which is one household (RFC 6177), mapped IPv4 as IPv4. */
 function network(address: string): string {
@@ -830,13 +817,7 @@ function network(address: string): string {
 const isPerhapsSent = ({ outcome, code }: Attempt) => outcome === "timeout" || code === "reset"
 
 /** Delivers what may be sent, once: joins duplicates, refuses destinations, counts limits. */
-function guarded(
-  world: World,
-  settings: Settings,
-  store: Store | undefined,
-  log: Log,
-  deliver: ReturnType<typeof deliverer>,
-) {
+function guarded(world: World, settings: Settings, store: Store | undefined, log: Log, deliver: Deliver) {
   const { DUPLICATE_WINDOW } = settings
   const narrowestFirst = ["LIMIT_RECIPIENT", "LIMIT_IP", "LIMIT_PREFIX", "LIMIT_TOTAL"] as const
   const limits = narrowestFirst.flatMap((name) => {
@@ -846,12 +827,8 @@ function guarded(
     return { name, counter: store?.counter(name, limit, inMemory) ?? inMemory }
   })
   const keyOf = (name: (typeof narrowestFirst)[number], recipient: string, ip: string) => {
-    const keys = {
-      LIMIT_RECIPIENT: recipient,
-      LIMIT_IP: network(ip),
-      LIMIT_PREFIX: recipient.slice(0, -4),
-      LIMIT_TOTAL: "all",
-    }
+    const range = recipient.slice(0, -4)
+    const keys = { LIMIT_RECIPIENT: recipient, LIMIT_IP: network(ip), LIMIT_PREFIX: range, LIMIT_TOTAL: "all" }
     return store && keys[name] ? hash(keys[name]) : keys[name]
   }
   const secret = settings.GATEWAY_SECRET ?? settings.GATEWAY_TOKEN ?? settings.STORE ?? randomBytes(32)
@@ -1072,11 +1049,11 @@ async function authenticator(settings: Settings, clock: World["clock"]) {
     if (GATEWAY_TOKEN && isSameToken(token, GATEWAY_TOKEN)) return undefined
     let reason = "the token is not GATEWAY_TOKEN"
     for (const key of secrets) {
-      const error = await jwtVerify(token, key, { ...claims, currentDate: new Date(clock()) }).then(
-        () => null,
-        (error) => error,
-      )
-      if (!error) return undefined
+      const options = { ...claims, currentDate: new Date(clock()) }
+      const error: unknown = await jwtVerify(token, key, options)
+        .then(() => undefined)
+        .catch((error) => error)
+      if (error === undefined) return undefined
       reason = told(error)
       if (!(error instanceof errors.JWSSignatureVerificationFailed)) break
     }
@@ -1156,12 +1133,8 @@ export async function gateway(world: World): Promise<Hono<{ Bindings: Bindings }
 
   app.get("/", (c) => c.text("smstask: POST an SMS to this address as JSON, {recipient, body, sender}.\n"))
   app.get("/health", (c) => (world.stopping?.aborted ? c.text("stopping\n", 503) : c.text("ok\n")))
-  if (GATEWAY_ALLOW_IPS) {
-    app.post(
-      "/",
-      ipRestriction((c) => callerAddress(c, GATEWAY_TRUST_PROXY), { allowList: GATEWAY_ALLOW_IPS }),
-    )
-  }
+  const address = (c: Call) => callerAddress(c, GATEWAY_TRUST_PROXY)
+  if (GATEWAY_ALLOW_IPS) app.post("/", ipRestriction(address, { allowList: GATEWAY_ALLOW_IPS }))
   app.post("/", async (c) => {
     const request = crypto.randomUUID()
     const authorization = c.req.header("authorization")
@@ -1204,12 +1177,10 @@ export async function gateway(world: World): Promise<Hono<{ Bindings: Bindings }
     provider.routes?.(pages, values, world)
     app.route(`/${name}`, pages)
   }
-  app.all("/", (c) =>
-    refuse(c, "method_not_allowed", "messages are taken by POST", { headers: { allow: "GET, HEAD, POST" } }),
-  )
-  app.all("/health", (c) =>
-    refuse(c, "method_not_allowed", "health is told to GET", { headers: { allow: "GET, HEAD" } }),
-  )
+  const notAllowed = (allow: string) => (c: Call) =>
+    refuse(c, "method_not_allowed", `allowed are ${allow}`, { headers: { allow } })
+  app.all("/", notAllowed("GET, HEAD, POST"))
+  app.all("/health", notAllowed("GET, HEAD"))
   app.notFound((c) => refuse(c, "not_found", "messages are taken by POST /"))
   app.onError((error, c) => {
     if (error instanceof HTTPException) return refuse(c, "forbidden_address", "it is not in GATEWAY_ALLOW_IPS")
@@ -1243,10 +1214,8 @@ async function token({ keys, GATEWAY_AUDIENCE, GATEWAY_SUBJECT, GATEWAY_ISSUER }
   const jwt = new SignJWT().setProtectedHeader({ alg: "HS256", typ: "JWT" }).setAudience(GATEWAY_AUDIENCE)
   if (GATEWAY_SUBJECT !== "any") jwt.setSubject(GATEWAY_SUBJECT)
   if (GATEWAY_ISSUER) jwt.setIssuer(GATEWAY_ISSUER)
-  return await jwt
-    .setIssuedAt(new Date(now))
-    .setExpirationTime(new Date(now + life))
-    .sign(keys[0] ?? new Uint8Array())
+  jwt.setIssuedAt(new Date(now)).setExpirationTime(new Date(now + life))
+  return await jwt.sign(keys[0] ?? new Uint8Array())
 }
 
 /** The body of `POST /api/v2/connections` (Auth0, "Custom SMS Gateway for Passwordless Connections"). */
