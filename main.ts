@@ -16,7 +16,7 @@ import type { Server as HttpServer } from "node:http"
 import { type AddressInfo, isIP, type Socket } from "node:net"
 import * as timers from "node:timers"
 import { parseArgs, styleText } from "node:util"
-import { type Context as Context_, Hono } from "hono"
+import { Hono, type Context as HonoContext } from "hono"
 import { HTTPException } from "hono/http-exception"
 import { ipRestriction } from "hono/ip-restriction"
 import { expandIPv6 } from "hono/utils/ipaddr"
@@ -491,6 +491,9 @@ async function importProvider(name: string, print: World["print"]): Promise<Prov
   return module.default
 }
 
+/** `cm-com` has the variables `CM_COM_…`. */
+const variablePrefix = (name: string) => name.toUpperCase().replaceAll("-", "_")
+
 /** https anywhere; http only on loopback, at private addresses and names without a dot. */
 function isSafeUrl(written: string): boolean {
   const url = URL.parse(written)
@@ -515,7 +518,7 @@ type Ready = {
 }
 
 async function loadProvider(name: string, { env, print }: World, complaints: Complaint[]): Promise<Ready> {
-  const NAME = name.toUpperCase().replaceAll("-", "_")
+  const NAME = variablePrefix(name)
   const provider = await importProvider(name, print)
   const senders = byPrefix(env, `${NAME}_SENDER`, senderVariable, complaints, provider.env)
   const values = read(env, provider.env, complaints)
@@ -547,6 +550,9 @@ const acceptance = v.object({ id: v.string(), provider: v.string(), receipt: v.s
 
 /** One provider asked once. `code` is the provider's own, or why there is no answer of it. */
 export type Attempt = v.InferOutput<typeof attempt>
+
+/** No runtime tells whether a call that brought no answer was written before it broke. */
+const isPerhapsSent = ({ outcome, code }: Attempt) => outcome === "timeout" || code === "reset"
 
 /** What became of a message; `problem` is a code of `problems`, `retryAfter` in milliseconds. */
 export type Delivery = v.InferOutput<typeof acceptance> | Undelivered
@@ -814,8 +820,6 @@ function network(address: string): string {
   return ipv4 ?? (address && expandIPv6(address.toLowerCase()).slice(0, 19))
 }
 
-const isPerhapsSent = ({ outcome, code }: Attempt) => outcome === "timeout" || code === "reset"
-
 /** Delivers what may be sent, once: joins duplicates, refuses destinations, counts limits. */
 function guarded(world: World, settings: Settings, store: Store | undefined, log: Log, deliver: Deliver) {
   const { DUPLICATE_WINDOW } = settings
@@ -1017,7 +1021,7 @@ export const problems = {
   delivery_timeout: [504, "No provider accepted the message in time"],
 } as const
 
-type Call = Context_<{ Bindings: Bindings }>
+type Call = HonoContext<{ Bindings: Bindings }>
 
 /** Compares by the SHA-256 of both, in constant time. */
 const sha256 = (text: string) => createHash("sha256").update(text).digest()
@@ -1260,7 +1264,7 @@ async function listProviders({ env, print }: World) {
     print([name, region, evidence && `(${evidence})`, docs].filter(Boolean).join("  "))
     const state = (variable: string, isOptional: boolean) =>
       (env[variable] ? "set" : isOptional ? "optional" : "missing").padEnd(8)
-    const base = `${name.toUpperCase().replaceAll("-", "_")}_URL`
+    const base = `${variablePrefix(name)}_URL`
     if (url === undefined && !entries[base]) print(`  ${state(base, false)}  ${base}: base URL of your account`)
     for (const [variable, schema] of Object.entries(entries)) {
       print(`  ${state(variable, v.is(schema, undefined))}  ${variable}: ${describe(schema)}`)
