@@ -15,6 +15,7 @@ import { readdirSync } from "node:fs"
 import type { Server as HttpServer } from "node:http"
 import { type AddressInfo, isIP, type Socket } from "node:net"
 import * as timers from "node:timers"
+import { pathToFileURL } from "node:url"
 import { parseArgs, styleText } from "node:util"
 import { Hono, type Context as HonoContext } from "hono"
 import { HTTPException } from "hono/http-exception"
@@ -464,24 +465,35 @@ const providerShape = v.object({
   routes: v.optional(v.function()),
 })
 
-/** The names in providers/, or undefined where no folder can be read (a bundle, Deno without permission). */
-function providerNames(): string[] | undefined {
-  try {
-    const files = readdirSync(new URL("./providers/", import.meta.url))
-    const names = files.flatMap((file) => (file.endsWith(".ts") ? file.slice(0, -3) : []))
-    return names.filter((name) => namePattern.test(name)).sort()
-  } catch {
-    return undefined
+type Load = () => Promise<{ default?: Provider }>
+
+/** The providers inside a bundle, where `npm run bundle` puts them. */
+const bundled: Record<string, Load> = {}
+
+/** Every provider by its name: a file beside this one comes before one in the working directory, and that before a bundled. */
+function findProviders(print: World["print"]): Map<string, Load> {
+  const found = new Map(Object.entries(bundled))
+  for (const base of [() => pathToFileURL("./"), () => import.meta.url]) {
+    try {
+      const folder = new URL("./providers/", base())
+      for (const file of readdirSync(folder)) {
+        const name = file.slice(0, -3)
+        if (file.endsWith(".ts") && namePattern.test(name)) found.set(name, () => import(new URL(file, folder).href))
+      }
+    } catch {
+      // There is no such folder, or no permission to read it.
+    }
   }
+  return found.set("console", async () => ({ default: consoleProvider(print) }))
 }
 
 /** Imports `providers/<name>.ts` and checks its shape; throws an Error that names the file and what is wrong with it. */
 async function importProvider(name: string, print: World["print"]): Promise<Provider> {
-  if (name === "console") return consoleProvider(print)
   const file = `providers/${name}.ts`
-  const names = providerNames()
-  if (names && !names.includes(name)) throw new Error(`there is no ${file}; known are console, ${names.join(", ")}`)
-  const load = async (): Promise<{ default?: Provider }> => await import(`./providers/${name}.ts`)
+  const found = findProviders(print)
+  const load = found.get(name)
+  const names = [...found.keys()].sort()
+  if (!load) throw new Error(`there is no ${file}, or no permission to read it; known are ${names.join(", ")}`)
   const module = await load().catch((cause: Error) => {
     throw new Error(`${file} cannot be loaded: ${cause.message}`, { cause })
   })
@@ -1259,7 +1271,7 @@ async function send(world: World, recipient: string, body: string, sender: strin
 
 /** Name, region, how the contract is known and the vendor's page, then the variables. */
 async function listProviders({ env, print }: World) {
-  for (const name of ["console", ...(providerNames() ?? [])]) {
+  for (const name of [...findProviders(print).keys()].sort()) {
     const { region, evidence, docs, url, env: entries } = await importProvider(name, print)
     print([name, region, evidence && `(${evidence})`, docs].filter(Boolean).join("  "))
     const state = (variable: string, isOptional: boolean) =>

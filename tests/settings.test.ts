@@ -56,7 +56,7 @@ const wrong: [env: Record<string, string>, told: RegExp][] = [
   [{ SMS_PROVIDER: "console,twilio" }, /console and inbox stand alone/],
   [
     { SMS_PROVIDER: "twillio" },
-    /there is no providers\/twillio\.ts; known are console, .*clickatell, clickatell-legacy.*twilio/,
+    /there is no providers\/twillio\.ts, .*known are .*clickatell, clickatell-legacy.*, console.*twilio/,
   ],
   [
     { SMS_PROVIDER: "twilio" },
