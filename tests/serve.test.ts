@@ -142,7 +142,7 @@ test("with nothing set it makes a secret, listens on 127.0.0.1 alone and prints 
       assert.match(url, /^http:\/\/127\.0\.0\.1:\d+\/$/)
       const response = await fetch(url, { method: "POST", headers: { authorization: `Bearer ${token}` }, body })
       assert.equal(response.status, 200)
-      assert.match(stdout(), /To \+12223334444:\n {2}Your code is 326162\n/)
+      await until(stdout, /To \+12223334444:\n {2}Your code is 326162\n/)
       assert.match(stdout(), /"address":"http:\/\/127\.0\.0\.1:/)
       kill()
       assert.equal(await ended, 0)
