@@ -111,10 +111,15 @@ export interface Provider<E extends Variables = Variables> {
 /** What a request brings besides itself: `address` gives the peer's address, from the runtime's own server. */
 export type Bindings = { address?: () => string | undefined }
 
+/** What is used of a Response, so that `fetch` need not make a whole one. */
+export type Reply = Pick<Response, "status" | "headers" | "text"> & {
+  body: AsyncIterable<Uint8Array> | Iterable<Uint8Array> | null
+}
+
 /** Everything that the gateway takes from outside; tests bring a world of their own. */
 export interface World {
   env: Readonly<Record<string, string | undefined>>
-  fetch(request: Request, init: RequestInit): Promise<Response>
+  fetch(request: Request, init: RequestInit): Promise<Reply>
   /** Milliseconds since 1970. */
   clock(): number
   /** Takes one line for standard output. */
@@ -607,7 +612,7 @@ function callFailed(cause: unknown): never {
 }
 
 /** The text of a body, or undefined where it is longer than `limit` bytes; where its length is declared, none are counted. */
-async function readText(source: Request | Response, limit: number): Promise<string | undefined> {
+async function readText(source: Request | Reply, limit: number): Promise<string | undefined> {
   const length = source.headers.get("content-length")
   const isCoded = source.headers.has("transfer-encoding") || source.headers.has("content-encoding")
   if (length && !isCoded) return Number(length) > limit ? undefined : await source.text()
@@ -642,11 +647,16 @@ async function ask(ready: Ready, message: Message, world: World, signal: AbortSi
     const { status } = response
     // A redirect that is followed carries the keys and the text to another host.
     if (status >= 300 && status < 400) throw new Failure("refused", status, "it redirects, which is never followed")
-    return response
+    const text = await readText(response, 65_536).catch(callFailed)
+    if (text === undefined) throw new Failure("refused", status, "its answer is longer than 64 KiB")
+    return { status, headers: response.headers, text }
   }
   const context: Context = {
     url,
-    fetch: (url, init) => call(new Request(url, init)),
+    async fetch(url, init) {
+      const { text, ...rest } = await call(new Request(url, init))
+      return new Response(text || null, rest)
+    },
     async session(login) {
       if (ready.session && ready.session.expires > world.clock()) return ready.session.token
       const answer = await login()
@@ -670,15 +680,13 @@ async function ask(ready: Ready, message: Message, world: World, signal: AbortSi
   for (let mayRenew = true; ; mayRenew = false) {
     const request = await provider.request(message, values, context)
     if (!(request instanceof Request)) return judge(request)
-    const response = await call(request)
-    const { status, headers } = response
+    const answer = await call(request)
+    const { status, text } = answer
     if (status === 401 && ready.session && mayRenew) {
       ready.session = undefined
       continue
     }
-    const text = await readText(response, 65_536).catch(callFailed)
-    if (text === undefined) throw new Failure("refused", status, "its answer is longer than 64 KiB")
-    return judge(provider.receipt({ status, headers, text, json: parseJson(text) }, values), status)
+    return judge(provider.receipt({ ...answer, json: parseJson(text) }, values), status)
   }
 }
 
@@ -1350,35 +1358,35 @@ async function listen(hostname: string, port: number, handle: Handler): Promise<
   return { port: (server.address() as AddressInfo).port, close }
 }
 
-/** A fetch by node:http, which costs half of Node's own; connections are kept, as its global agents keep them. */
-async function fetchByHttp(): Promise<World["fetch"]> {
-  const [http, https, { once }] = await Promise.all([import("node:http"), import("node:https"), import("node:events")])
+/** A fetch by node:http, which costs half of Node's own; its global agents keep connections. It stops after 64 KiB. */
+async function fetchByHttp(request: Request, { signal }: RequestInit): Promise<Reply> {
+  const { method, url } = request
   const usual = { accept: "*/*", "accept-encoding": "identity", "user-agent": "node" }
-  return async (request, { signal }) => {
-    const { method, url, body } = request
-    const headers = { ...usual, ...Object.fromEntries(request.headers) }
-    const content = body ? await request.bytes() : undefined
-    const outgoing = (url.startsWith("https:") ? https : http).request(url, {
-      method,
-      headers,
-      signal: signal ?? undefined,
-    })
-    // What goes wrong after the answer began is told by the answer; unheard, it would end the process.
-    outgoing.on("error", () => {}).end(content)
-    const [answer] = (await once(outgoing, "response")) as [IncomingMessage]
-    const chunks: Buffer[] = []
-    let size = 0
-    for await (const chunk of answer) {
+  const headers = { ...usual, ...Object.fromEntries(request.headers) }
+  // As latin1 no byte is changed, and Node writes a text together with its headers.
+  const body = Buffer.from(await request.arrayBuffer()).toString("latin1")
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
+  const chunks: Buffer[] = []
+  let size = 0
+  const { request: send } = url.startsWith("https:") ? builtin("node:https") : builtin("node:http")
+  signal?.throwIfAborted()
+  const outgoing = send(url, { method, headers }, (answer) => {
+    const take = (chunk: Buffer) => {
       chunks.push(chunk)
       size += chunk.byteLength
-      if (size > 65_536) break
+      if (size > 65_536) answer.destroy()
     }
-    const received = Object.entries(answer.headers).map(([name, value]): [string, string] => [name, String(value)])
-    return new Response(chunks.length > 0 ? Buffer.concat(chunks) : null, {
-      status: answer.statusCode ?? 0,
-      headers: received,
-    })
-  }
+    answer
+      .on("data", take)
+      .on("error", reject)
+      .on("close", () => resolve(answer))
+  })
+  outgoing.on("error", reject).end(body, "latin1")
+  signal?.addEventListener("abort", () => outgoing.destroy())
+  const answer = await promise
+  const received = Object.entries(answer.headers).map(([name, value]): [string, string] => [name, String(value)])
+  const text = async () => new TextDecoder().decode(Buffer.concat(chunks))
+  return { status: answer.statusCode ?? 0, headers: new Headers(received), body: chunks, text }
 }
 
 /** Prints the lines of one turn of the event loop together, since a write costs more than a line; on exit what is left. */
@@ -1473,7 +1481,7 @@ if (import.meta.main) {
   const LOG_FORMAT = builtin("node:fs").fstatSync(1).isCharacterDevice() ? "pretty" : "json"
   const world: World = {
     env: { LOG_FORMAT, ...withoutEmpty(process.env), ...real },
-    fetch: isNode ? await fetchByHttp() : fetch,
+    fetch: isNode ? fetchByHttp : fetch,
     clock: Date.now,
     print: printer(),
   }
