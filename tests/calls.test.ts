@@ -46,7 +46,7 @@ const server = createServer((socket) => {
   connections += 1
   let read = Buffer.alloc(0)
   socket.on("data", (bytes) => {
-    read = Buffer.concat([read, bytes])
+    read = Buffer.concat([read, Buffer.from(bytes)])
     const end = read.indexOf("\r\n\r\n") + 4
     const length = Number(/^content-length: (\d+)/im.exec(read.toString())?.[1])
     if (end < 4 || read.length < end + length) return
