@@ -173,6 +173,10 @@ const sender = v.pipe(
 const units: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000 }
 const asMilliseconds = v.transform((written: string) => parseInt(written, 10) * (units[written.slice(-1)] ?? 0))
 const duration = v.pipe(v.string(), v.regex(/^[1-9]\d{0,3}[smh]$/), asMilliseconds)
+const off = v.pipe(
+  v.literal("off"),
+  v.transform(() => 0),
+)
 const asLimit = v.transform((written: string) => {
   const [count = "", period = ""] = written.split("/")
   return period ? { count: Number(count), period: v.parse(duration, period) } : undefined
@@ -236,7 +240,7 @@ export const variables = {
   GATEWAY_URL: set(v.optional(webAddress), "the public address of this gateway, at most 255 characters"),
   DEADLINE: set(v.optional(duration, "16s"), "a duration such as 16s, for everything that one request may take"),
   ATTEMPT_TIMEOUT: set(v.optional(duration, "8s"), "a duration such as 8s, for one provider while others are left"),
-  DUPLICATE_WINDOW: set(v.optional(v.union([duration, v.literal("off")]), "15s"), "a duration such as 15s, or off"),
+  DUPLICATE_WINDOW: set(v.optional(v.union([duration, off]), "15s"), "a duration such as 15s, or off"),
   GUARD: set(v.optional(v.picklist(["enforce", "observe"]), "enforce"), "enforce, or observe to log and let through"),
   LIMIT_RECIPIENT: set(v.optional(limit, "5/10m"), "count/period such as 5/10m for one number, or off"),
   LIMIT_PREFIX: set(v.optional(limit, "50/10m"), "count/period for numbers alike but for four digits, or off"),
@@ -295,6 +299,9 @@ function read<E extends Variables>(env: Environment, variables: E, complaints: C
 /** A value for the numbers that begin with the digits of `prefix`; "" is every number. */
 type Prefixed<T> = { prefix: string; value: T }
 
+const longestFirst = <T>(all: Prefixed<T>[]) => all.sort((a, b) => b.prefix.length - a.prefix.length)
+const closest = <T>(all: Prefixed<T>[], recipient: string) => all.find(({ prefix }) => recipient.startsWith(prefix, 1))
+
 /**
  * `NAME` and every `NAME_<digits>`, longest digits first, so that the first that fits a number is the closest. `others`
  * are variables that only look as if they belonged to them.
@@ -310,10 +317,8 @@ function byPrefix<T>(env: Environment, name: string, schema: Parser<T>, complain
     else if (!parsed.success) complaints.push(complaint(key, written, schema))
     else found.push({ prefix, value: parsed.output })
   }
-  return found.sort((a, b) => b.prefix.length - a.prefix.length)
+  return longestFirst(found)
 }
-
-const closest = <T>(all: Prefixed<T>[], recipient: string) => all.find(({ prefix }) => recipient.startsWith(prefix, 1))
 
 const routeVariable = set(
   route,
@@ -759,15 +764,41 @@ function deliverer(world: World, settings: Settings, routes: Prefixed<Ready[]>[]
 
 type Limit = { count: number; period: number }
 
-/** Counts messages in windows: `take` gives the milliseconds to wait, 0 where there is room; `giveBack` undoes one. */
-type Counter = { take(key: string): Promise<number>; giveBack(key: string): Promise<unknown> }
+/** A number's digits as a number, exact below 10^15: a map holds it in a third of the memory of its text. */
+type Key = string | number
 
-/** Remembers for `period` at least, and 100,000 entries at most: of two generations, each turn drops the older. */
+/** Counts messages in windows: `take` gives the milliseconds to wait, 0 where there is room; `giveBack` undoes one. */
+type Counter = { take(key: Key): number | Promise<number>; giveBack(key: Key): unknown }
+
+/** Fixed windows in memory, which all begin together, and anew where 100,000 keys are counted. */
+function memoryCounter({ count, period }: Limit, clock: World["clock"]): Counter {
+  const used = new Map<Key, number>()
+  let ends = 0
+  return {
+    take(key) {
+      const now = clock()
+      if (now >= ends || used.size === 100_000) {
+        used.clear()
+        ends = now + period
+      }
+      const before = used.get(key) ?? 0
+      if (before >= count) return ends - now
+      used.set(key, before + 1)
+      return 0
+    },
+    giveBack(key) {
+      const before = used.get(key)
+      if (before) used.set(key, before - 1)
+    },
+  }
+}
+
+/** Remembers for `period` at least, and the last 10,000 at least: of two generations, each turn drops the older. */
 function memory<T>(period: number, clock: World["clock"]) {
   let [young, old] = [new Map<string, T>(), new Map<string, T>()]
   let turn = 0
   const set = (key: string, value: T) => {
-    if (clock() >= turn || young.size === 50_000) {
+    if (clock() >= turn || young.size === 10_000) {
       old = young
       young = new Map()
       turn = clock() + period
@@ -775,25 +806,6 @@ function memory<T>(period: number, clock: World["clock"]) {
     young.set(key, value)
   }
   return { set, get: (key: string) => young.get(key) ?? old.get(key) }
-}
-
-/** Fixed windows in memory. */
-function memoryCounter({ count, period }: Limit, clock: World["clock"]): Counter {
-  const windows = memory<{ used: number; ends: number }>(period, clock)
-  return {
-    async take(key) {
-      const now = clock()
-      const current = windows.get(key)
-      if (!current || current.ends <= now) windows.set(key, { used: 1, ends: now + period })
-      else if (current.used < count) current.used += 1
-      else return current.ends - now
-      return 0
-    },
-    async giveBack(key) {
-      const current = windows.get(key)
-      if (current && current.used > 0) current.used -= 1
-    },
-  }
 }
 
 /** The store that instances share. What it does not answer within 250 ms is undefined, and it is left alone for a second. */
@@ -828,7 +840,7 @@ async function openStore(url: string, { clock, stopping }: World, log: Log) {
     counter(name: string, { count, period }: Limit, spare: Counter): Counter {
       const options = { storeClient: client, useRedisPackage: true, keyPrefix: `smstask:${name}` }
       const limiter = new RateLimiterRedis({ ...options, points: count, duration: period / 1_000 })
-      const take = async (key: string) => {
+      const take = async (key: Key) => {
         const counted = await limiter.consume(key).catch((refusal) => refusal)
         if (counted instanceof Error) throw counted
         return counted.consumedPoints > count ? Math.max(1, counted.msBeforeNext) : 0
@@ -845,48 +857,50 @@ type Deliver = ReturnType<typeof deliverer>
 
 /** Delivers what may be sent, once: joins duplicates, refuses destinations, counts limits. */
 async function guarded(world: World, settings: Settings, store: Store | undefined, log: Log, deliver: Deliver) {
-  const { DUPLICATE_WINDOW, LIMIT_IP } = settings
+  const { clock } = world
+  const { LIMIT_IP, DUPLICATE_WINDOW: window, ALLOW_PREFIXES = [""], DENY_PREFIXES = [] } = settings
   const expandIPv6 = LIMIT_IP && (await import("hono/utils/ipaddr")).expandIPv6
   /** An address as a limit counts it: IPv6 by its /64, which is one household (RFC 6177), mapped IPv4 as IPv4. */
   const network = (address: string) => {
     const ipv4 = /^(?:::ffff:)?([\d.]+)$/i.exec(address)?.[1]
     return ipv4 ?? (address && expandIPv6?.(address.toLowerCase()).slice(0, 19)) ?? ""
   }
-  const secret = settings.GATEWAY_SECRET ?? settings.GATEWAY_TOKEN ?? settings.STORE ?? crypto.randomUUID()
-  const hash = (text: string) => builtin("node:crypto").createHmac("sha256", secret).update(text).digest("base64url")
   const narrowestFirst = {
-    LIMIT_RECIPIENT: (recipient: string) => recipient,
-    LIMIT_IP: (_: string, ip: string) => network(ip),
-    LIMIT_PREFIX: (recipient: string) => recipient.slice(0, -4),
+    LIMIT_RECIPIENT: (digits: number) => digits,
+    LIMIT_IP: (_: number, ip: string) => network(ip),
+    LIMIT_PREFIX: (digits: number) => Math.floor(digits / 10_000),
     LIMIT_TOTAL: () => "all",
   }
+  const secret = settings.GATEWAY_SECRET ?? settings.GATEWAY_TOKEN ?? settings.STORE ?? ""
+  const hash = (key: Key) => builtin("node:crypto").createHmac("sha256", secret).update(`${key}`).digest("base64url")
   const limits = Object.entries(narrowestFirst).flatMap(([name, keyOf]) => {
     const limit = settings[name as keyof typeof narrowestFirst]
     if (!limit) return []
-    const inMemory = memoryCounter(limit, world.clock)
+    const inMemory = memoryCounter(limit, clock)
     return { name, keyOf, counter: store?.counter(name, limit, inMemory) ?? inMemory }
   })
-  const longest = (recipient: string, prefixes: string[]) =>
-    Math.max(-1, ...prefixes.flatMap((prefix) => (recipient.startsWith(prefix, 1) ? prefix.length : [])))
   /** The longest match of both lists decides; a tie is denied, and so is what no entry of an allow-list fits. */
-  const isAllowed = (recipient: string) =>
-    longest(recipient, settings.ALLOW_PREFIXES ?? [""]) > longest(recipient, settings.DENY_PREFIXES ?? [])
+  const destinations = longestFirst([
+    ...DENY_PREFIXES.map((prefix) => ({ prefix, value: false })),
+    ...ALLOW_PREFIXES.map((prefix) => ({ prefix, value: true })),
+  ])
   const sendGuarded = async (message: Message, ip: string, request: string): Promise<Delivery> => {
     const { recipient } = message
-    const taken: (() => Promise<unknown>)[] = []
+    const taken: (() => unknown)[] = []
     const giveBack = () => Promise.all(taken.map((undo) => undo()))
     let refusal: Undelivered | undefined
-    if (!isAllowed(recipient))
+    if (!closest(destinations, recipient)?.value)
       refusal = { problem: "destination_not_allowed", detail: "see ALLOW_PREFIXES and DENY_PREFIXES" }
     for (const { name, keyOf, counter } of refusal ? [] : limits) {
-      const plain = keyOf(recipient, ip)
-      const key = store && plain ? hash(plain) : plain
-      const retryAfter = key ? await counter.take(key) : 0
+      const plain = keyOf(Number(recipient), ip)
+      if (plain === "") continue
+      const key = store ? hash(plain) : plain
+      const retryAfter = await counter.take(key)
       if (retryAfter > 0) {
         refusal = { problem: "rate_limited", detail: `${name} is used up`, retryAfter }
         break
       }
-      if (key) taken.push(() => counter.giveBack(key))
+      taken.push(() => counter.giveBack(key))
     }
     if (refusal && settings.GUARD === "enforce") {
       await giveBack()
@@ -898,35 +912,31 @@ async function guarded(world: World, settings: Settings, store: Store | undefine
     if ("problem" in delivery && !delivery.attempts?.some(isPerhapsSent)) await giveBack()
     return delivery
   }
-  const accepted = memory<{ delivery: Delivery; ends: number }>(
-    DUPLICATE_WINDOW === "off" ? 0 : DUPLICATE_WINDOW,
-    world.clock,
-  )
+  const accepted = memory<{ delivery: Delivery; ends: number }>(window, clock)
   const sendOnce = async (key: string, message: Message, ip: string, request: string): Promise<Delivery> => {
-    if (DUPLICATE_WINDOW === "off") return await sendGuarded(message, ip, request)
-    const shared = await store?.recall(key)
+    const shared = window > 0 && (await store?.recall(hash(key)))
     if (v.is(acceptance, shared)) return shared
     const delivery = await sendGuarded(message, ip, request)
-    if ("problem" in delivery) return delivery
-    accepted.set(key, { delivery, ends: world.clock() + DUPLICATE_WINDOW })
-    await store?.remember(key, delivery, DUPLICATE_WINDOW)
+    if ("problem" in delivery || window === 0) return delivery
+    accepted.set(key, { delivery, ends: clock() + window })
+    await store?.remember(hash(key), delivery, window)
     return delivery
   }
   const underWay = new Map<string, Promise<Delivery>>()
   return async (message: Message, ip: string, request: string): Promise<Delivery> => {
-    const logDuplicate = () => log("info", "duplicate", { request, recipient: mask(message.recipient) })
-    const key = hash(`${message.recipient}\n${message.body}`)
+    const key = `${message.recipient}\n${message.body}`
     const before = accepted.get(key)
-    const first = before && before.ends > world.clock() ? before.delivery : underWay.get(key)
+    const first = before && before.ends > clock() ? before.delivery : underWay.get(key)
+    const logDuplicate = () => log("info", "duplicate", { request, recipient: mask(message.recipient) })
     if (first) {
       logDuplicate()
       return await first
     }
-    const delivery = sendOnce(key, message, ip, request).finally(() => underWay.delete(key))
-    underWay.set(key, delivery)
-    const done = await delivery
-    if ("receipt" in done && done.id !== request) logDuplicate()
-    return done
+    const sending = sendOnce(key, message, ip, request).finally(() => underWay.delete(key))
+    underWay.set(key, sending)
+    const delivery = await sending
+    if ("receipt" in delivery && delivery.id !== request) logDuplicate()
+    return delivery
   }
 }
 
@@ -1406,8 +1416,7 @@ function printer(): World["print"] {
 async function serve(world: World) {
   const stopping = new AbortController()
   const isFirstRun = !canBeCalled(withoutEmpty(world.env)) && !isProduction(world.env)
-  const own = { GATEWAY_SECRET: newSecret(), HOST: "127.0.0.1" }
-  const env = isFirstRun ? { ...world.env, ...own } : world.env
+  const env = isFirstRun ? { ...world.env, GATEWAY_SECRET: newSecret(), HOST: "127.0.0.1" } : world.env
   const app = await gateway({ ...world, env, stopping: stopping.signal })
   const settings = readSettings(withoutEmpty(env), []) as Settings
   const log = logger(world, settings.LOG_FORMAT)
