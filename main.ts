@@ -9,7 +9,7 @@
  * It reads downward: contract, settings, log, providers, delivery, platforms, app, commands. Importing it starts nothing.
  * @module
  */
-import type { Server as HttpServer, IncomingMessage } from "node:http"
+import type { Server as HttpServer } from "node:http"
 import type { AddressInfo, Socket } from "node:net"
 import { Hono, type Context as HonoContext } from "hono"
 import type { JWTVerifyOptions } from "jose/jwt/verify"
@@ -695,15 +695,19 @@ async function ask(ready: Ready, message: Message, world: World, signal: AbortSi
   }
 }
 
-/** Rejects after `limit` milliseconds at the latest, and aborts what `work` has under way. */
-function within<T>(limit: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+/** Rejects after `limit` milliseconds at the latest. A call that is then under way or not read to its end is aborted. */
+async function within<T>(limit: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const abort = new AbortController()
   const { promise, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => {
-    reject(new Failure("timeout", "timeout", "it may have been sent"))
+  const timer = setTimeout(() => reject(new Failure("timeout", "timeout", "it may have been sent")), limit)
+  try {
+    return await Promise.race([work(abort.signal), promise])
+  } catch (error) {
     abort.abort()
-  }, limit)
-  return Promise.race([work(abort.signal), promise]).finally(() => clearTimeout(timer))
+    throw error
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 /** A provider rests for 30 s after 3 failures in a row (no answer, 5xx, throttled); then one message probes it. */
@@ -1368,36 +1372,23 @@ async function listen(hostname: string, port: number, handle: Handler): Promise<
   return { port: (server.address() as AddressInfo).port, close }
 }
 
-/** A fetch by node:http, which costs half of Node's own; its global agents keep connections. It stops after 64 KiB. */
-async function fetchByHttp(request: Request, { signal }: RequestInit): Promise<Reply> {
+/** A fetch by undici's own `request`, which costs a third of Node's fetch. It keeps connections, and follows no redirect. */
+async function fetchByUndici(request: Request, { signal }: RequestInit): Promise<Reply> {
+  undici ??= import("undici")
   const { method, url } = request
   const usual = { accept: "*/*", "accept-encoding": "identity", "user-agent": "node" }
   const headers = { ...usual, ...Object.fromEntries(request.headers) }
-  // As latin1 no byte is changed, and Node writes a text together with its headers.
-  const body = Buffer.from(await request.arrayBuffer()).toString("latin1")
-  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
-  const chunks: Buffer[] = []
-  let size = 0
-  const { request: send } = url.startsWith("https:") ? builtin("node:https") : builtin("node:http")
-  signal?.throwIfAborted()
-  const outgoing = send(url, { method, headers }, (answer) => {
-    const take = (chunk: Buffer) => {
-      chunks.push(chunk)
-      size += chunk.byteLength
-      if (size > 65_536) answer.destroy()
-    }
-    answer
-      .on("data", take)
-      .on("error", reject)
-      .on("close", () => resolve(answer))
-  })
-  outgoing.on("error", reject).end(body, "latin1")
-  signal?.addEventListener("abort", () => outgoing.destroy())
-  const answer = await promise
+  const body = request.body ? await request.bytes() : null
+  const answer = await (await undici).request(url, { method, headers, body, signal: signal ?? null })
   const received = Object.entries(answer.headers).map(([name, value]): [string, string] => [name, String(value)])
-  const text = async () => new TextDecoder().decode(Buffer.concat(chunks))
-  return { status: answer.statusCode ?? 0, headers: new Headers(received), body: chunks, text }
+  return {
+    status: answer.statusCode,
+    headers: new Headers(received),
+    body: answer.body,
+    text: () => answer.body.text(),
+  }
 }
+let undici: Promise<typeof import("undici")> | undefined
 
 /** Prints the lines of one turn of the event loop together, since a write costs more than a line; on exit what is left. */
 function printer(): World["print"] {
@@ -1490,7 +1481,7 @@ if (import.meta.main) {
   const LOG_FORMAT = builtin("node:fs").fstatSync(1).isCharacterDevice() ? "pretty" : "json"
   const world: World = {
     env: { LOG_FORMAT, ...withoutEmpty(process.env), ...real },
-    fetch: isNode ? fetchByHttp : fetch,
+    fetch: isNode ? fetchByUndici : fetch,
     clock: Date.now,
     print: printer(),
   }
