@@ -171,15 +171,12 @@ const sender = v.pipe(
 )
 
 const units: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000 }
-const asMilliseconds = v.transform((written: string) => parseInt(written, 10) * (units[written.slice(-1)] ?? 0))
-const duration = v.pipe(v.string(), v.regex(/^[1-9]\d{0,3}[smh]$/), asMilliseconds)
-const off = v.pipe(
-  v.literal("off"),
-  v.transform(() => 0),
-)
+const milliseconds = (written: string) => (parseInt(written, 10) || 0) * (units[written.slice(-1)] ?? 0)
+const duration = v.pipe(v.string(), v.regex(/^[1-9]\d{0,3}[smh]$/), v.transform(milliseconds))
+const durationOrOff = v.pipe(v.string(), v.regex(/^(off|[1-9]\d{0,3}[smh])$/), v.transform(milliseconds))
 const asLimit = v.transform((written: string) => {
-  const [count = "", period = ""] = written.split("/")
-  return period ? { count: Number(count), period: v.parse(duration, period) } : undefined
+  const [count, period] = written.split("/")
+  return period ? { count: Number(count), period: milliseconds(period) } : undefined
 })
 const limit = v.pipe(v.string(), v.regex(/^(off|[1-9]\d{0,8}\/[1-9]\d{0,3}[smh])$/), asLimit)
 const wholeNumber = (most: number) => v.pipe(v.string(), v.regex(/^\d{1,5}$/), v.transform(Number), v.maxValue(most))
@@ -193,17 +190,14 @@ const addressRule = v.custom<string>((rule) => {
   return rule === "*" || (v.IP_REGEX.test(address) && isRange && rest.length === 0)
 })
 
-const pattern = v.pipe(
-  v.string(),
-  v.rawTransform<string, RegExp>(({ dataset, addIssue, NEVER }) => {
-    try {
-      return new RegExp(dataset.value, "mu")
-    } catch {
-      addIssue()
-      return NEVER
-    }
-  }),
-)
+const asPattern = v.transform((written: string) => {
+  try {
+    return new RegExp(written, "mu")
+  } catch {
+    return undefined
+  }
+})
+const pattern = v.pipe(v.string(), asPattern, v.instance(RegExp))
 const withoutPlus = v.transform((written: string) => written.replace("+", ""))
 const prefix = v.pipe(v.string(), v.regex(/^\+?[1-9]\d{0,14}$/), withoutPlus)
 
@@ -240,7 +234,7 @@ export const variables = {
   GATEWAY_URL: set(v.optional(webAddress), "the public address of this gateway, at most 255 characters"),
   DEADLINE: set(v.optional(duration, "16s"), "a duration such as 16s, for everything that one request may take"),
   ATTEMPT_TIMEOUT: set(v.optional(duration, "8s"), "a duration such as 8s, for one provider while others are left"),
-  DUPLICATE_WINDOW: set(v.optional(v.union([duration, off]), "15s"), "a duration such as 15s, or off"),
+  DUPLICATE_WINDOW: set(v.optional(durationOrOff, "15s"), "a duration such as 15s, or off"),
   GUARD: set(v.optional(v.picklist(["enforce", "observe"]), "enforce"), "enforce, or observe to log and let through"),
   LIMIT_RECIPIENT: set(v.optional(limit, "5/10m"), "count/period such as 5/10m for one number, or off"),
   LIMIT_PREFIX: set(v.optional(limit, "50/10m"), "count/period for numbers alike but for four digits, or off"),
@@ -421,11 +415,10 @@ function logStream(stopping: AbortSignal | undefined) {
  * control characters go; 200 characters stay.
  */
 function redact(foreign: string, secrets: string[], { recipient, body, code = "" }: Message): string {
-  const words = body.match(/[\p{L}\p{N}-]*\p{N}[\p{L}\p{N}-]*/gu) ?? []
+  if (!foreign) return ""
+  const words = body.split(/[^\p{L}\p{N}-]+/u).filter((word) => word.length > 3 && /\p{N}/u.test(word))
   const readable = foreign.replace(/\s+/gu, " ").replace(/\p{C}/gu, "")
-  const hidden = [...secrets, body, code, ...words.filter((word) => word.length > 3)].filter(
-    ({ length }) => length <= readable.length,
-  )
+  const hidden = [...secrets, body, code, ...words].filter(({ length }) => length <= readable.length)
   const forms = hidden.flatMap((value) => [value, encodeURIComponent(value), JSON.stringify(value).slice(1, -1)])
   let safe = readable
   for (const form of forms.filter((form) => form && readable.includes(form)).sort((a, b) => b.length - a.length)) {
@@ -472,44 +465,40 @@ const providerShape = v.object({
 type Load = () => Promise<{ default?: Provider }>
 
 /** The providers inside a bundle, where `npm run bundle` puts them. */
-const bundled: Record<string, Load> = {}
+const bundled = new Map<string, Load>([])
 
-/** Every provider by its name: a file beside this one comes before one in the working directory, and that before a bundled. */
-function findProviders(print: World["print"]): Map<string, Load> {
-  const found = new Map(Object.entries(bundled))
-  for (const base of [() => builtin("node:url").pathToFileURL("./"), () => import.meta.url]) {
+/** Where provider files lie: beside this one, or else in the working directory; only then a bundled one is taken. */
+const folders = () =>
+  [import.meta.url, builtin("node:url").pathToFileURL("./").href].map((base) => new URL("./providers/", base))
+
+/** The names of all providers that can be imported. */
+function providerNames(): string[] {
+  const files = folders().flatMap((folder) => {
     try {
-      const folder = new URL("./providers/", base())
-      for (const file of builtin("node:fs").readdirSync(folder)) {
-        const name = file.slice(0, -3)
-        if (file.endsWith(".ts") && namePattern.test(name)) found.set(name, () => import(new URL(file, folder).href))
-      }
+      return builtin("node:fs").readdirSync(folder)
     } catch {
-      // There is no such folder, or no permission to read it.
+      return [] // There is no such folder, or no permission to read it.
     }
-  }
-  return found.set("console", async () => ({ default: consoleProvider(print) }))
+  })
+  const names = files.flatMap((file) => /^(.+)\.[jt]s$/.exec(file)?.[1] ?? []).filter((name) => namePattern.test(name))
+  return [...new Set(["console", ...bundled.keys(), ...names])].sort()
 }
 
-/** Imports `providers/<name>.ts` and checks its shape; throws an Error that names the file and what is wrong with it. */
+/** Imports `providers/<name>.ts` (or `.js`) and checks its shape; throws an Error that names the file and what is wrong. */
 async function importProvider(name: string, print: World["print"]): Promise<Provider> {
   if (name === "console") return consoleProvider(print)
-  const file = `providers/${name}.ts`
-  const fail = (cause: Error) => {
-    throw new Error(`${file} cannot be loaded: ${cause.message}`, { cause })
-  }
-  /** Folders are listed only for what does not lie beside this file: a cold start need not wait for that. */
-  const search = async () => {
-    const found = findProviders(print)
-    const names = [...found.keys()].sort().join(", ")
-    const load = found.get(name)
-    if (!load) throw new Error(`there is no ${file}, or no permission to read it; known are ${names}`)
-    return await load().catch(fail)
-  }
-  const module = await import(new URL(`./${file}`, import.meta.url).href).catch(search)
+  const files = folders().flatMap((folder) => ["ts", "js"].map((ending) => new URL(`${name}.${ending}`, folder)))
+  const file = files.find((file) => builtin("node:fs").existsSync(file))
+  const load = file ? () => import(file.href) as ReturnType<Load> : bundled.get(name)
+  const place = `providers/${name}.ts`
+  if (!load)
+    throw new Error(`there is no ${place}, or no permission to read it; known are ${providerNames().join(", ")}`)
+  const module = await load().catch((cause) => {
+    throw new Error(`${place} cannot be loaded: ${cause.message}`, { cause })
+  })
   const { issues } = v.safeParse(providerShape, module.default)
   if (issues || !module.default)
-    throw new Error(`${file} must export a provider as default: ${wrongFields(issues ?? [])}`)
+    throw new Error(`${place} must export a provider as default: ${wrongFields(issues ?? [])}`)
   return module.default
 }
 
@@ -919,7 +908,7 @@ async function guarded(world: World, settings: Settings, store: Store | undefine
   const accepted = memory<{ delivery: Delivery; ends: number }>(window, clock)
   const sendOnce = async (key: string, message: Message, ip: string, request: string): Promise<Delivery> => {
     const shared = window > 0 && (await store?.recall(hash(key)))
-    if (v.is(acceptance, shared)) return shared
+    if (shared && v.is(acceptance, shared)) return shared
     const delivery = await sendGuarded(message, ip, request)
     if ("problem" in delivery || window === 0) return delivery
     accepted.set(key, { delivery, ends: clock() + window })
@@ -1324,7 +1313,7 @@ async function send(world: World, recipient: string, body: string, sender: strin
 
 /** Name, region, how the contract is known and the vendor's page, then the variables. */
 async function listProviders({ env, print }: World) {
-  for (const name of [...findProviders(print).keys()].sort()) {
+  for (const name of providerNames()) {
     const { region, evidence, docs, url, env: entries } = await importProvider(name, print)
     print([name, region, evidence && `(${evidence})`, docs].filter(Boolean).join("  "))
     const state = (variable: string, isOptional: boolean) =>
@@ -1372,14 +1361,18 @@ async function listen(hostname: string, port: number, handle: Handler): Promise<
   return { port: (server.address() as AddressInfo).port, close }
 }
 
-/** A fetch by undici's own `request`, which costs a third of Node's fetch. It keeps connections, and follows no redirect. */
+const loadUndici = () => import("undici").then(({ request, Agent }) => ({ request, dispatcher: new Agent() }))
+let undici: ReturnType<typeof loadUndici> | undefined
+
+/** A fetch by undici's own `request`, which costs half of Node's fetch and follows no redirect; its agent keeps connections. */
 async function fetchByUndici(request: Request, { signal }: RequestInit): Promise<Reply> {
-  undici ??= import("undici")
+  undici ??= loadUndici()
+  const { request: send, dispatcher } = await undici
   const { method, url } = request
   const usual = { accept: "*/*", "accept-encoding": "identity", "user-agent": "node" }
   const headers = { ...usual, ...Object.fromEntries(request.headers) }
   const body = request.body ? await request.bytes() : null
-  const answer = await (await undici).request(url, { method, headers, body, signal: signal ?? null })
+  const answer = await send(url, { method, headers, body, signal: signal ?? null, dispatcher })
   const received = Object.entries(answer.headers).map(([name, value]): [string, string] => [name, String(value)])
   return {
     status: answer.statusCode,
@@ -1388,7 +1381,6 @@ async function fetchByUndici(request: Request, { signal }: RequestInit): Promise
     text: () => answer.body.text(),
   }
 }
-let undici: Promise<typeof import("undici")> | undefined
 
 /** Prints the lines of one turn of the event loop together, since a write costs more than a line; on exit what is left. */
 function printer(): World["print"] {
