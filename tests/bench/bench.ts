@@ -2,8 +2,8 @@
  * What a message costs, against what people run today and against the floor: in one run, on this machine, interleaved.
  * Prints tables of medians and of their ratios. Linux only: it reads /proc, and the load comes from wrk.
  *
- *     npm run bench                            everything, about 25 minutes
- *     npm run bench -- load|start [rounds]     one part of it, in fewer rounds
+ *     npm run bench                                  everything, about 20 minutes
+ *     npm run bench -- load|start|guard [rounds]     one part of it, in as many rounds
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
@@ -100,10 +100,11 @@ interface Load {
   bad: number
 }
 
-/** Posts messages over `connections` for some seconds; `from` is the number of messages that this server has had. */
-async function load(port: number, tokens: string, connections: number, seconds: number, from: number): Promise<Load> {
+/** Posts messages over `connections` for some seconds, the first of them number `from`, to so many recipients. */
+async function load(port: number, connections: number, seconds: number, from: number, recipients = 7_999_999_993) {
   const args = ["-t1", `-c${connections}`, `-d${seconds}s`, "--timeout", "30s", "-s", `${here}load.lua`]
-  const wrk = spawn("wrk", [...args, `http://127.0.0.1:${port}/`, "--", tokens, String(from)])
+  const messages = [`${folder}/tokens`, String(from), String(recipients)]
+  const wrk = spawn("wrk", [...args, `http://127.0.0.1:${port}/`, "--", ...messages])
   children.add(wrk)
   let text = ""
   wrk.stdout.on("data", (chunk) => (text += chunk))
@@ -111,11 +112,11 @@ async function load(port: number, tokens: string, connections: number, seconds: 
   children.delete(wrk)
   const line = text.split("\n").find((line) => line.startsWith("{"))
   if (!line) throw new Error(`wrk says: ${text}`)
-  return JSON.parse(line)
+  return JSON.parse(line) as Load
 }
 
 /** A hundred thousand tokens as Auth0 signs them, one for each call. */
-async function writeTokens(folder: string): Promise<string> {
+async function writeTokens() {
   const key = await crypto.subtle.importKey("raw", Buffer.from(secret), { name: "HMAC", hash: "SHA-256" }, false, [
     "sign",
   ])
@@ -126,13 +127,12 @@ async function writeTokens(folder: string): Promise<string> {
     tokens.push(await new SignJWT({ ...claims, jti: `${id}` }).setProtectedHeader({ alg: "HS256" }).sign(key))
   }
   writeFileSync(`${folder}/tokens`, tokens.join("\n"))
-  return `${folder}/tokens`
 }
 
 type Figures = { rps: number; p50: number; p99: number; cpu: number; before: number; after: number }
 
 /** Measures every server once a round, in another order each time, and gives the medians by server and load. */
-async function loads(tokens: string, rounds: number) {
+async function loads(rounds: number) {
   const providers = { "0 ms": "0", "50 ms": "50" }
   const cells: [provider: string, connections: number[]][] = [
     ["0 ms", [1, 64, 512]],
@@ -156,10 +156,10 @@ async function loads(tokens: string, rounds: number) {
         const env = { PROVIDER_URL: url, ...(url ? sending : { SMS_PROVIDER: "none" }) }
         const { port, pid, stop } = await start(commands[name] ?? [], env)
         const before = usage(pid).rss
-        let count = (await load(port, tokens, 64, 1, 0)).requests + 1_000
+        let count = (await load(port, 64, 1, 0)).requests + 1_000
         for (const many of connections) {
           const { cpu } = usage(pid)
-          const { requests, seconds, p50, p99, bad } = await load(port, tokens, many, 3, count)
+          const { requests, seconds, p50, p99, bad } = await load(port, many, 3, count)
           const now = usage(pid)
           if (bad > 0) console.error(`${name}, ${provider}, ${many}: ${bad} of ${requests} failed`)
           count += requests + 1_000
@@ -198,7 +198,7 @@ async function loads(tokens: string, rounds: number) {
 }
 
 /** The time from the start of the process to its first 200, by the number of files in providers/. */
-async function starts(folder: string, rounds: number) {
+async function starts(rounds: number) {
   const env = { SMS_PROVIDER: "clickatell", CLICKATELL_API_KEY: "a key of 16 bytes" }
   const servers: Record<string, string[]> = {}
   for (const name of names) servers[`hono ${name}`] = commands[`hono ${name}`] ?? []
@@ -231,6 +231,32 @@ async function starts(folder: string, rounds: number) {
   }
 }
 
+/** CPU and memory against the number of recipients that the guard counts; its limits are too high to refuse any. */
+async function guards(rounds: number) {
+  const env = { SMS_PROVIDER: "none", LIMIT_RECIPIENT: "99999999/10m", LIMIT_PREFIX: "99999999/10m" }
+  const cells = names.flatMap((name) => [1e3, 1e6].map((recipients): [Runtime, number] => [name, recipients]))
+  const found = new Map<string, { cpu: number; rss: number }[]>()
+  for (let round = 0; round < rounds; round += 1) {
+    for (const [name, recipients] of shuffled(cells)) {
+      const { port, pid, stop } = await start(commands[`smstask ${name}`] ?? [], env)
+      const { requests: before } = await load(port, 64, 10, 0, recipients)
+      const { cpu } = usage(pid)
+      const { requests } = await load(port, 64, 3, before + 1_000, recipients)
+      const now = usage(pid)
+      await stop()
+      const key = `${name}|${recipients}`
+      found.set(key, [...(found.get(key) ?? []), { cpu: (now.cpu - cpu) / requests, rss: now.rss }])
+    }
+  }
+  console.log("\nrecipients in the guard, 64 connections, no provider's call\n")
+  console.log("| server | recipients | CPU µs | MiB |\n| --- | --- | --- | --- |")
+  for (const [name, recipients] of cells) {
+    const all = found.get(`${name}|${recipients}`) ?? []
+    const figures = [median(all.map(({ cpu }) => cpu)), median(all.map(({ rss }) => rss))]
+    console.log(`| smstask ${name} | ${recipients} | ${figures.map((figure) => figure.toFixed(0)).join(" | ")} |`)
+  }
+}
+
 if (spawnSync("wrk", ["-v"]).error) {
   console.error("the bench needs wrk: apt-get install wrk")
   process.exit(1)
@@ -238,9 +264,12 @@ if (spawnSync("wrk", ["-v"]).error) {
 const folder = mkdtempSync(`${root}.tmp-`)
 try {
   const [part = "all", rounds] = process.argv.slice(2)
+  const does = (name: string) => part === "all" || part === name
   console.log(`${availableParallelism()} × ${cpus()[0]?.model}`)
-  if (part === "all" || part === "load") await loads(await writeTokens(folder), Number(rounds ?? 5))
-  if (part === "all" || part === "start") await starts(folder, Number(rounds ?? 15))
+  await writeTokens()
+  if (does("load")) await loads(Number(rounds ?? 5))
+  if (does("start")) await starts(Number(rounds ?? 15))
+  if (does("guard")) await guards(Number(rounds ?? 3))
 } finally {
   rmSync(folder, { recursive: true })
 }

@@ -1,15 +1,16 @@
--- Posts messages for wrk: each to another number, under a token of its own out of the file named by the first argument,
--- from the second argument on. Writes one line of JSON at the end.
-local tokens, n = {}, 0
+-- Posts messages for wrk, each under a token of its own out of the file that the first argument names. The second is the
+-- number of the first message, the third that of the recipients. Writes one line of JSON at the end.
+local tokens, n, recipients = {}, 0, 1
 
 function init(arguments)
   for line in io.lines(arguments[1]) do tokens[#tokens + 1] = line end
   n = tonumber(arguments[2])
+  recipients = tonumber(arguments[3])
 end
 
 function request()
   n = n + 1
-  local number = 2000000000 + (n * 7368787) % 7999999993
+  local number = 2000000000 + (n * 7368787) % recipients
   local body = string.format('{"recipient":"+1%.0f","body":"Your code is %06d","sender":"+15005550006"}', number, n % 1000000)
   return "POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nAuthorization: Bearer "
     .. tokens[n % #tokens + 1] .. "\r\nContent-Length: " .. #body .. "\r\n\r\n" .. body
