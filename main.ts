@@ -467,9 +467,13 @@ type Load = () => Promise<{ default?: Provider }>
 /** The providers inside a bundle, where `npm run bundle` puts them. */
 const bundled = new Map<string, Load>([])
 
-/** Where provider files lie: beside this one, or else in the working directory; only then a bundled one is taken. */
-const folders = () =>
-  [import.meta.url, builtin("node:url").pathToFileURL("./").href].map((base) => new URL("./providers/", base))
+/** Where provider files lie: beside this file or executable, or else in the working directory; then come the bundled. */
+function folders(): URL[] {
+  const { pathToFileURL } = builtin("node:url")
+  const isExecutable = /\/(\$bunfs|deno-compile-[^/]*)\//.test(import.meta.url)
+  const bases = [isExecutable ? pathToFileURL(process.execPath) : import.meta.url, pathToFileURL("./")]
+  return bases.map((base) => new URL("./providers/", base))
+}
 
 /** The names of all providers that can be imported. */
 function providerNames(): string[] {
@@ -1241,7 +1245,7 @@ export async function gateway(world: World): Promise<Hono<{ Bindings: Bindings }
   })
   app.onError((error, c) => {
     if ("getResponse" in error) return refuse(c, "forbidden_address", "it is not in GATEWAY_ALLOW_IPS")
-    log("error", "failure", { reason: error.name, place: error.stack?.match(/[\w.-]+\.ts:\d+:\d+/)?.[0] })
+    log("error", "failure", { reason: error.name, place: error.stack?.match(/[\w.-]+\.[jt]s:\d+:\d+/)?.[0] })
     return refuse(c, "internal_error", "the log says where")
   })
   return app

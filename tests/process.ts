@@ -1,19 +1,34 @@
-/** Starts main.ts as a user does, on the runtime that runs these tests. */
+/**
+ * Starts main.ts as a user does, on the runtime that runs these tests; or the file that `SMSTASK` names: a bundle (.js) on
+ * that runtime, or an executable by itself, alone in a folder with no package anywhere above it.
+ */
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
+import { tmpdir } from "node:os"
+import { basename, join } from "node:path"
 import { after } from "node:test"
 import { fileURLToPath } from "node:url"
 import { variables } from "../main.ts"
 
 export const root = fileURLToPath(new URL("../", import.meta.url))
 
-/** The command of `deno task start`, `bun` or `node`. */
-const runtime = (): string[] => {
-  if (process.versions.deno === undefined) return []
-  return ["run", "--no-prompt", "--allow-net", "--allow-env", "--allow-read=.env,providers"]
+const { SMSTASK } = process.env
+const entry = SMSTASK ? join(root, SMSTASK) : `${root}main.ts`
+const alone = SMSTASK ? mkdtempSync(join(tmpdir(), "smstask-")) : undefined
+if (alone) cpSync(entry, join(alone, basename(entry)))
+process.on("exit", () => alone && rmSync(alone, { recursive: true }))
+
+/** The command of `deno task start`, `bun` or `node`, with nothing to be fetched; an executable is one itself. */
+const command = (folder: string): string[] => {
+  const file = join(folder, basename(entry))
+  if (!/\.[jt]s$/.test(file)) return [file]
+  if (process.versions.bun) return [process.execPath, "--no-install", file]
+  if (!process.versions.deno) return [process.execPath, file]
+  const flags = ["--no-prompt", "--allow-net", "--allow-env", "--allow-read=.env,providers"]
+  return [process.execPath, "run", "--cached-only", ...flags, file]
 }
 
 const children = new Set<ChildProcess>()
@@ -41,9 +56,10 @@ const machine = Object.entries(process.env).filter(
 )
 
 /** Starts main.ts in an environment of its own. */
-export function run(args: string[], env: Environment = {}, folder = root): Run {
+export function run(args: string[], env: Environment = {}, folder = alone ?? root): Run {
   const options = { cwd: folder, env: { ...Object.fromEntries(machine), NO_COLOR: "1", ...env } }
-  const child = spawn(process.execPath, [...runtime(), `${folder}/main.ts`, ...args], options)
+  const [file = "", ...rest] = command(folder)
+  const child = spawn(file, [...rest, ...args], options)
   children.add(child)
   let stdout = ""
   let stderr = ""
@@ -65,7 +81,7 @@ export async function until(read: () => string, pattern: RegExp): Promise<RegExp
 }
 
 /** Serves on a free port and gives the address. */
-export async function serving(env: Environment, folder = root): Promise<Run & { url: string }> {
+export async function serving(env: Environment, folder?: string): Promise<Run & { url: string }> {
   const started = run([], { PORT: "0", HOST: "127.0.0.1", LOG_FORMAT: "json", ...env }, folder)
   const failed = started.ended.then((code) => Promise.reject(new Error(`it ended with ${code}: ${started.stderr()}`)))
   failed.catch(() => {})
@@ -87,15 +103,13 @@ export async function provider(handle: (request: IncomingMessage, response: Serv
   return { url: `http://127.0.0.1:${port}`, close: () => server.close().closeAllConnections() }
 }
 
-/** A copy of main.ts in a folder of its own, inside the project so that the packages are found, gone afterwards. */
+/** A copy of it in a folder of its own, inside the project so that providers find their packages, gone afterwards. */
 export async function copy(files: Record<string, string>, work: (folder: string) => Promise<void>) {
   const folder = mkdtempSync(`${root}.tmp-`)
   try {
-    cpSync(`${root}main.ts`, `${folder}/main.ts`)
-    for (const [path, text] of Object.entries(files)) {
-      cpSync(`${root}LICENSE`, `${folder}/${path}`, { recursive: true })
-      writeFileSync(`${folder}/${path}`, text)
-    }
+    cpSync(entry, join(folder, basename(entry)))
+    mkdirSync(`${folder}/providers`)
+    for (const [path, text] of Object.entries(files)) writeFileSync(`${folder}/${path}`, text)
     await work(folder)
   } finally {
     rmSync(folder, { recursive: true })

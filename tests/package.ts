@@ -1,0 +1,80 @@
+/**
+ * What `npm pack` gives, as somebody elsewhere uses it: installed into a project of its own, with a provider written
+ * against its types, and started by npx. Its packages come from the npm registry.
+ */
+import assert from "node:assert/strict"
+import { execFile, execFileSync } from "node:child_process"
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { after, test } from "node:test"
+import { promisify } from "node:util"
+import { provider, root } from "./process.ts"
+
+const tools = `${root}tests/node_modules`
+const folder = mkdtempSync(join(tmpdir(), "smstask-"))
+after(() => rmSync(folder, { recursive: true }))
+const run = (command: string, args: string[], env = {}, cwd = folder) =>
+  execFileSync(command, args, {
+    cwd,
+    env: { ...process.env, ...env },
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "pipe"],
+  })
+const packed = () => join(folder, readdirSync(folder).find((file) => file.endsWith(".tgz")) ?? "")
+
+const source = `import * as v from "valibot"
+import type { Provider } from "smstask"
+
+const env = { ACME_KEY: v.pipe(v.string(), v.description("the key")) }
+
+export default {
+  docs: "https://acme.example",
+  env,
+  request({ recipient, body }, { ACME_KEY }, { url }) {
+    const headers = { key: ACME_KEY, "content-type": "application/json" }
+    return new Request(url, { method: "POST", headers, body: JSON.stringify({ recipient, body }) })
+  },
+  receipt: ({ status, text }) => (status === 200 && text ? { id: text } : { code: status }),
+} satisfies Provider<typeof env>
+`
+const tsconfig = {
+  compilerOptions: { strict: true, noEmit: true, module: "nodenext", target: "esnext", skipLibCheck: true },
+  include: ["providers"],
+}
+
+test("the package holds the module and its types, and nothing else", () => {
+  run("npm", ["pack", "--silent", "--pack-destination", folder], {}, root)
+  const files = run("tar", ["-tf", packed()]).trim().split("\n").sort()
+  const names = ["LICENSE", "README.md", "dist/main.d.ts", "dist/smstask.js", "package.json"]
+  assert.deepEqual(files, names.map((name) => `package/${name}`).sort())
+})
+
+test("publint and attw find nothing in it", () => {
+  run(`${tools}/.bin/publint`, ["--strict", packed()])
+  run(`${tools}/.bin/attw`, ["--profile", "esm-only", packed()])
+})
+
+test("a provider of one's own is checked against its types and sends by npx", async () => {
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module", private: true }))
+  run("npm", ["install", "--silent", "--ignore-scripts", packed()])
+  mkdirSync(join(folder, "providers"))
+  writeFileSync(join(folder, "providers", "acme.ts"), source)
+  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(tsconfig))
+  run(`${tools}/.bin/tsc`, ["-p", folder])
+
+  const { url, close } = await provider((request, response, body) => {
+    response.end(request.headers.key === "k-4" && JSON.parse(body).recipient === "+12223334444" ? "m-1" : "")
+  })
+  const env = { SMS_PROVIDER: "acme", ACME_KEY: "k-4", ACME_URL: url }
+  // Not synchronous: the provider that it calls is in this process.
+  const args = ["smstask", "send", "+12223334444", "hello"]
+  const { stdout } = await promisify(execFile)("npx", args, { cwd: folder, env: { ...process.env, ...env } })
+  assert.equal(JSON.parse(stdout).receipt, "m-1")
+  close()
+
+  assert.match(
+    run("npx", ["smstask", "providers"]),
+    /^acme .*\n {2}missing {3}ACME_URL.*\n {2}missing {3}ACME_KEY: the key$/m,
+  )
+})
