@@ -131,6 +131,23 @@ test("while it stops, no new connection is taken and the deadline ends it", slow
   close()
 })
 
+test("as Deno Deploy runs it, it warns, sends, and is done within the 5 s that follow SIGINT", slow, async () => {
+  const { url, close } = await provider((_, response, body) => {
+    if (!body.includes("hangs")) response.end('{"id":"m-1"}')
+  })
+  const gateway = await serving({ ...env(url), DENO_DEPLOY: "1", DEADLINE: "4s" })
+  assert.match(gateway.stdout(), /without ALLOW_PREFIXES/)
+  assert.equal((await post(gateway.url)).status, 200)
+  const pending = post(gateway.url, { ...message, body: "it hangs" })
+  await until(gateway.stdout, /"received"[\s\S]*"received"/)
+  const told = Date.now()
+  gateway.kill("SIGINT")
+  assert.equal((await pending).status, 504)
+  assert.equal(await gateway.ended, 0)
+  assert.ok(Date.now() - told < 5_000)
+  close()
+})
+
 test("with nothing set it makes a secret, listens on 127.0.0.1 alone and prints a call that works", slow, async () => {
   for (const folder of ["with providers", "alone"]) {
     await copy(folder === "alone" ? {} : { "providers/x.ts": "export default 1" }, async (folder) => {

@@ -7,7 +7,7 @@
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { cpSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs"
 import { connect, createServer } from "node:net"
 import { availableParallelism, cpus } from "node:os"
 import { fileURLToPath } from "node:url"
@@ -211,6 +211,10 @@ async function starts(rounds: number) {
     for (const name of names) servers[`smstask ${name}, ${count} files`] = [...runtimes[name], `${copy}/main.ts`]
   }
   servers.express = commands.express ?? []
+  spawnSync(node[0] ?? "", [`${root}tests/build.ts`], { stdio: "inherit" })
+  cpSync(`${root}dist/smstask.js`, `${folder}/smstask.js`)
+  console.log(`\nbundle: ${(statSync(`${folder}/smstask.js`).size / 1_024).toFixed(0)} KiB`)
+  for (const name of names) servers[`bundle ${name}`] = [...runtimes[name], `${folder}/smstask.js`]
   const found = new Map<string, { ms: number; rss: number }[]>()
   for (let round = -1; round < rounds; round += 1) {
     for (const [name, command] of shuffled(Object.entries(servers))) {
@@ -224,7 +228,7 @@ async function starts(rounds: number) {
   console.log("| server | ms | × Hono alone | MiB |\n| --- | --- | --- | --- |")
   const time = (name: string) => median((found.get(name) ?? []).map(({ ms }) => ms))
   for (const name of Object.keys(servers)) {
-    const alone = names.find((runtime) => name.startsWith(`smstask ${runtime}`))
+    const alone = names.find((runtime) => new RegExp(`^(smstask|bundle) ${runtime}`).test(name))
     const ratio = alone ? (time(name) / time(`hono ${alone}`)).toFixed(2) : ""
     const rss = median((found.get(name) ?? []).map(({ rss }) => rss))
     console.log(`| ${name} | ${time(name).toFixed(0)} | ${ratio} | ${rss.toFixed(0)} |`)
