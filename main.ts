@@ -1076,10 +1076,8 @@ function isSameToken(given: string | undefined, token: string): boolean {
 const bearer = (authorization = "") => /^Bearer +(\S+)$/i.exec(authorization)?.[1]
 
 /** Gives a function that says why an Authorization header is not accepted, or undefined where it is (RFC 6750, 7519). */
-async function authenticator(settings: Settings, clock: World["clock"]) {
+function authenticator(settings: Settings, clock: World["clock"]) {
   const { GATEWAY_AUTH, GATEWAY_TOKEN, GATEWAY_AUDIENCE, GATEWAY_SUBJECT, GATEWAY_ISSUER, keys } = settings
-  const hmac = { name: "HMAC", hash: "SHA-256" }
-  const secrets = await Promise.all(keys.map((key) => crypto.subtle.importKey("raw", key, hmac, false, ["verify"])))
   const claims: JWTVerifyOptions = { algorithms: ["HS256"], audience: GATEWAY_AUDIENCE, clockTolerance: 60 }
   if (GATEWAY_SUBJECT !== "any") claims.subject = GATEWAY_SUBJECT
   if (GATEWAY_ISSUER) claims.issuer = GATEWAY_ISSUER
@@ -1088,23 +1086,26 @@ async function authenticator(settings: Settings, clock: World["clock"]) {
     ERR_JOSE_ALG_NOT_ALLOWED: "the token is not signed with HS256",
     ERR_JWS_SIGNATURE_VERIFICATION_FAILED: "the token's signature does not match GATEWAY_SECRET",
   }
-  const isNotSignedBy = async (key: CryptoKey, token: string) => {
-    jose ??= import("jose/jwt/verify")
-    const { jwtVerify } = await jose
-    return await jwtVerify(token, key, { ...claims, currentDate: new Date(clock()) }).then(
-      () => undefined,
-      (error: { code: string; claim?: string }) => error,
-    )
+  const load = async () => {
+    const { jwtVerify } = await import("jose/jwt/verify")
+    const hmac = { name: "HMAC", hash: "SHA-256" }
+    const secrets = await Promise.all(keys.map((key) => crypto.subtle.importKey("raw", key, hmac, false, ["verify"])))
+    return { jwtVerify, secrets }
   }
-  let jose: Promise<typeof import("jose/jwt/verify")> | undefined
+  let loaded: ReturnType<typeof load> | undefined
   return async (authorization: string | undefined): Promise<string | undefined> => {
     if (GATEWAY_AUTH === "none") return undefined
     const token = bearer(authorization)
     if (!token) return "the header Authorization: Bearer <token> is missing"
     if (GATEWAY_TOKEN && isSameToken(token, GATEWAY_TOKEN)) return undefined
+    loaded ??= load()
+    const { jwtVerify, secrets } = await loaded
     let reason = "the token is not GATEWAY_TOKEN"
-    for (const key of secrets) {
-      const error = await isNotSignedBy(key, token)
+    for (const secret of secrets) {
+      const error = await jwtVerify(token, secret, { ...claims, currentDate: new Date(clock()) }).then(
+        () => undefined,
+        (error: { code: string; claim?: string }) => error,
+      )
       if (!error) return undefined
       const usual = error.claim
         ? `the token's claim "${error.claim}" is missing or wrong`
@@ -1169,7 +1170,7 @@ export async function gateway(world: World): Promise<Hono<{ Bindings: Bindings }
   if (isProduction(world.env) && !settings.ALLOW_PREFIXES)
     warn("without ALLOW_PREFIXES anyone can make you pay for messages to any country")
   if (isProduction(world.env) && providers.has("console")) warn("SMS_PROVIDER=console prints every code and sends none")
-  const whyNot = await authenticator(settings, world.clock)
+  const whyNot = authenticator(settings, world.clock)
   const readMessage = messageReader(settings)
   const app = new Hono<{ Bindings: Bindings }>()
 
