@@ -957,7 +957,7 @@ function asciiDigit(digit: string): string {
 
 /** The one-time code in a text: that of a WebOTP line, else the one run of 4 to 10 digits, else none; or the pattern's. */
 function findCode(body: string, pattern: RegExp | undefined): string | undefined {
-  const text = body.replace(/(?!\d)\p{Nd}/gu, asciiDigit)
+  const text = body.replace(/[^\P{Nd}0-9]/gu, asciiDigit)
   if (pattern) return pattern.exec(text)?.findLast(Boolean)
   const runs = new Set(text.match(/(?<!\d)\d{4,10}(?!\d)/g))
   return /^@\S+ #([^\s%]+)/m.exec(text)?.[1] ?? (runs.size === 1 ? [...runs][0] : undefined)
