@@ -1,5 +1,5 @@
 /**
- * 20,000 messages, 64 at a time, through a gateway of its own process and two providers of this one: of the first, 5 % of
+ * 60,000 messages, 64 at a time, through a gateway of its own process and two providers of this one: of the first, 5 % of
  * the calls are reset, 5 % answer 500 and 5 % hang, and for a while in the middle it is down. Then SIGTERM in the middle
  * of a last burst. Prints the figures of the runtime named by the argument, and exits with 1 where one is not as it must be.
  *
@@ -12,7 +12,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net"
 import { fileURLToPath } from "node:url"
 
-const total = 20_000
+const total = 60_000
 const atOnce = 64
 const secret = "a-token-for-the-soak-of-more-than-32-characters"
 const main = fileURLToPath(new URL("../../main.ts", import.meta.url))
