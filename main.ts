@@ -367,8 +367,14 @@ function mask(recipient: string): string {
 
 function logger({ clock, print }: World, format: "pretty" | "json"): Log {
   if (format === "json") {
-    return (level, event, fields) =>
-      print(JSON.stringify({ time: new Date(clock()).toISOString(), level, event, ...fields }))
+    let [written, time] = [Number.NaN, ""]
+    return (level, event, fields) => {
+      const now = clock()
+      // The dearest part of a line, and under load the same for many.
+      if (now !== written) time = new Date(now).toISOString()
+      written = now
+      print(JSON.stringify({ time, level, event, ...fields }))
+    }
   }
   const { styleText } = builtin("node:util")
   const timeOfDay = new Intl.DateTimeFormat("en-US", { timeStyle: "medium" })
@@ -957,7 +963,8 @@ function asciiDigit(digit: string): string {
 
 /** The one-time code in a text: that of a WebOTP line, else the one run of 4 to 10 digits, else none; or the pattern's. */
 function findCode(body: string, pattern: RegExp | undefined): string | undefined {
-  const text = body.replace(/[^\P{Nd}0-9]/gu, asciiDigit)
+  const isAscii = Buffer.byteLength(body) === body.length
+  const text = isAscii ? body : body.replace(/[^\P{Nd}0-9]/gu, asciiDigit)
   if (pattern) return pattern.exec(text)?.findLast(Boolean)
   const runs = new Set(text.match(/(?<!\d)\d{4,10}(?!\d)/g))
   return /^@\S+ #([^\s%]+)/m.exec(text)?.[1] ?? (runs.size === 1 ? [...runs][0] : undefined)
