@@ -6,7 +6,7 @@
  *
  *     bun main.ts        deno task start        node main.ts        (add --help for the other commands)
  *
- * It reads downward: contract, settings, log, providers, delivery, platforms, app, commands. Importing it starts nothing.
+ * It reads downward: contract, settings, log, providers, delivery, guard, platforms, app, commands. Importing it is safe.
  * @module
  */
 import type { Server as HttpServer } from "node:http"
