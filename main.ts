@@ -6,7 +6,8 @@
  *
  *     bun main.ts        deno task start        node main.ts        (add --help for the other commands)
  *
- * It reads downward: contract, settings, log, providers, delivery, guard, platforms, app, commands. Importing it is safe.
+ * It reads downward: contract, settings, log, providers, delivery, guard, platforms, app, commands. Importing it starts
+ * nothing.
  * @module
  */
 import type { Server as HttpServer } from "node:http"
