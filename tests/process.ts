@@ -56,8 +56,8 @@ const machine = Object.entries(process.env).filter(
 )
 
 /** Starts main.ts in an environment of its own. */
-export function run(args: string[], env: Environment = {}, folder = alone ?? root): Run {
-  const options = { cwd: folder, env: { ...Object.fromEntries(machine), NO_COLOR: "1", ...env } }
+export function run(args: string[], env: Environment = {}, folder = alone ?? root, cwd = folder): Run {
+  const options = { cwd, env: { ...Object.fromEntries(machine), NO_COLOR: "1", ...env } }
   const [file = "", ...rest] = command(folder)
   const child = spawn(file, [...rest, ...args], options)
   children.add(child)

@@ -256,6 +256,19 @@ test("a provider file that is dropped in is all it takes", slow, async () => {
   close()
 })
 
+test("a provider file in the working directory is found, in JavaScript too", slow, async () => {
+  const source = `export default {
+    docs: "https://acme.example", url: "https://acme.example", env: {},
+    request: () => ({ id: "from the working directory" }),
+    receipt: ({ status }) => ({ code: status }),
+  }`
+  await copy({ "providers/acme.js": source }, async (folder) => {
+    const { ended, stdout } = run(["send", "+12223334444", "x"], { SMS_PROVIDER: "acme" }, undefined, folder)
+    assert.equal(await ended, 0)
+    assert.equal(JSON.parse(stdout()).receipt, "from the working directory")
+  })
+})
+
 test(".env is read where it stands, and real variables win", slow, async () => {
   await copy(
     { ".env": `GATEWAY_SECRET=${secret}\nGATEWAY_AUDIENCE=urn:file\nGATEWAY_ISSUER=file\n` },
