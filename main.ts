@@ -482,15 +482,18 @@ function folders(): URL[] {
   return bases.map((base) => new URL("./providers/", base))
 }
 
+/** What a look at the file system gives, or `otherwise` where nothing is there, or no permission to read it. */
+function look<T>(at: () => T, otherwise: T): T {
+  try {
+    return at()
+  } catch {
+    return otherwise
+  }
+}
+
 /** The names of all providers that can be imported. */
 function providerNames(): string[] {
-  const files = folders().flatMap((folder) => {
-    try {
-      return builtin("node:fs").readdirSync(folder)
-    } catch {
-      return [] // There is no such folder, or no permission to read it.
-    }
-  })
+  const files = folders().flatMap((folder) => look(() => builtin("node:fs").readdirSync(folder), []))
   const names = files.flatMap((file) => /^(.+)\.[jt]s$/.exec(file)?.[1] ?? []).filter((name) => namePattern.test(name))
   return [...new Set(["console", ...bundled.keys(), ...names])].sort()
 }
@@ -499,7 +502,7 @@ function providerNames(): string[] {
 async function importProvider(name: string, print: World["print"]): Promise<Provider> {
   if (name === "console") return consoleProvider(print)
   const files = folders().flatMap((folder) => ["ts", "js"].map((ending) => new URL(`${name}.${ending}`, folder)))
-  const file = files.find((file) => builtin("node:fs").existsSync(file))
+  const file = files.find((file) => look(() => builtin("node:fs").existsSync(file), false))
   const load = file ? () => import(file.href) as ReturnType<Load> : bundled.get(name)
   const place = `providers/${name}.ts`
   if (!load)
