@@ -14,6 +14,7 @@ import type { Server as HttpServer } from "node:http"
 import type { AddressInfo, Socket } from "node:net"
 import { Hono, type Context as HonoContext } from "hono"
 import type { JWTVerifyOptions } from "jose/jwt/verify"
+import { parsePhoneNumberFromString } from "libphonenumber-js/min"
 import * as v from "valibot"
 
 /** Node's own modules, and packages that few settings need, are loaded where they are used: a cold start waits for each. */
@@ -82,6 +83,29 @@ export interface Context {
   nonce(): string
   /** Whether the text fits the GSM 7-bit alphabet and its extension (3GPP TS 23.038); any other is sent as UCS-2. */
   isGsm7(text: string): boolean
+  /** The Authorization header of user and password, in UTF-8 (RFC 7617). */
+  basic(user: string, password: string): string
+  /**
+   * A template's variables: every text in `template`, however deep, with its placeholders `{code}`, `{body}`, `{locale}`,
+   * `{sender}` and `{recipient}` filled in. Undefined where it holds `{code}` and the message has none.
+   */
+  fill<T>(template: T, message: Message): T | undefined
+  /** The refusal of a message without a code, for a provider that cannot send it. */
+  noCode: Refusal
+  /** The closest of `known` language tags for a BCP 47 tag (RFC 4647, lookup), or `otherwise`. */
+  language(tag: string | undefined, known: readonly string[], otherwise: string): string
+  /** What a voice says: the text twice, its code digit by digit. */
+  speech(message: Message, markup?: Markup): string
+}
+
+/** How a provider's voice is told to pause; left out, it is commas and stops, as every voice reads them. */
+export interface Markup {
+  /** Stands between two digits of a code. */
+  pause?: string
+  /** Stands between the text and its repetition; undefined where the provider repeats by itself. */
+  again?: string | undefined
+  /** Whether the text goes into XML or SSML and must be escaped. */
+  isXml?: boolean
 }
 
 /** Environment variables as valibot schemas, each with `v.description(…)`; `Values` is what they parse to. */
@@ -96,6 +120,12 @@ export interface Provider<E extends Variables = Variables> {
   region?: string
   /** How its contract is known: from the `vendor` (pages, SDK, OpenAPI), from public `clients`, or `thin`. */
   evidence?: "vendor" | "clients" | "thin"
+  /** ISO 3166 codes of the countries that it serves, where it does not serve all. A number of another one is never sent. */
+  countries?: readonly string[]
+  /** What it sends; texts unless it says `voice`. */
+  channel?: "voice"
+  /** Whether it takes no message without a sender. */
+  needsSender?: boolean
   /** Base URL. Left out where every account has a host of its own: `<NAME>_URL` is then required. */
   url?: string | ((env: Values<E>) => string)
   env: E
@@ -461,6 +491,9 @@ const providerShape = v.object({
   docs: v.string(),
   region: v.optional(v.string()),
   evidence: v.optional(v.picklist(["vendor", "clients", "thin"])),
+  countries: v.optional(v.array(v.pipe(v.string(), v.regex(/^[A-Z]{2}$/)))),
+  channel: v.optional(v.literal("voice")),
+  needsSender: v.optional(v.boolean()),
   url: v.optional(v.union([v.string(), v.function()])),
   env: v.record(v.string(), v.custom<Variable>(isDescribed, "needs v.description(…)")),
   request: v.function(),
@@ -647,6 +680,45 @@ function parseJson(text: string): unknown {
 export const isGsm7 = (text: string) =>
   /^[@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !"#¤%&'()*+,./0-9:;<=>?¡A-ZÄÖÑÜ§¿a-zäöñüà^{}\\[~\]|€\f-]*$/.test(text)
 
+const basic = (user: string, password: string) => `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`
+
+const noCode: Refusal = { code: "no_code", reason: "the message holds no code, or several", fault: "message" }
+
+/** See `Context.fill`. */
+function fill<T>(template: T, message: Message): T | undefined {
+  const values: Record<string, string | undefined> = {
+    ...message,
+    code: message.code ?? "",
+    locale: message.locale ?? "",
+  }
+  let lacksCode = false
+  const filled = JSON.stringify(template, (_, value) => {
+    if (typeof value !== "string") return value
+    lacksCode ||= value.includes("{code}") && !message.code
+    return value.replace(/\{(code|body|locale|sender|recipient)\}/g, (_, name: string) => values[name] ?? "")
+  })
+  return lacksCode ? undefined : JSON.parse(filled)
+}
+
+/** See `Context.language`. */
+function language(tag: string | undefined, known: readonly string[], otherwise: string): string {
+  const plain = (tag: string) => tag.toLowerCase().replaceAll("_", "-")
+  for (let range = plain(tag ?? ""); range; range = range.replace(/(^|-)[^-]*$/, "")) {
+    const found =
+      known.find((name) => plain(name) === range) ?? known.find((name) => plain(name).startsWith(`${range}-`))
+    if (found) return found
+  }
+  return otherwise
+}
+
+/** See `Context.speech`. */
+function speech({ body, code }: Message, { pause = ", ", again = " ", isXml = false }: Markup = {}): string {
+  const escape = (text: string) => (isXml ? text.replace(/[<>&"']/g, (sign) => `&#${sign.charCodeAt(0)};`) : text)
+  const apart = [...(code ?? "")].map(escape).join(pause)
+  const text = code ? body.split(code).map(escape).join(apart) : escape(body)
+  return again === undefined ? text : `${text}${again}${text}`
+}
+
 /** Asks one provider and gives the id of its acceptance; throws a `Failure`, or whatever a provider file throws. */
 async function ask(ready: Ready, message: Message, world: World, signal: AbortSignal): Promise<string> {
   const { provider, values, url } = ready
@@ -674,6 +746,15 @@ async function ask(ready: Ready, message: Message, world: World, signal: AbortSi
     clock: world.clock,
     nonce: world.nonce ?? (() => crypto.randomUUID().replaceAll("-", "")),
     isGsm7,
+    basic,
+    fill,
+    noCode,
+    language,
+    speech,
+  }
+  const { countries } = provider
+  if (countries && !countries.includes(parsePhoneNumberFromString(message.recipient)?.country ?? "")) {
+    throw new Failure("refused", "country", `serves ${countries.join(", ")}`, "account", false)
   }
   const judge = (receipt: Receipt, status = 0) => {
     if ("id" in receipt && typeof receipt.id === "string") return receipt.id
@@ -1221,7 +1302,7 @@ export async function gateway(world: World): Promise<Hono<{ Bindings: Bindings }
     if (typeof inbound === "string") return refuse(c, "invalid_message", inbound, { request })
     const { ip = "", ...message } = inbound
     const recipient = mask(message.recipient)
-    if (message.channel === "voice")
+    if (message.channel === "voice" && ![...providers.values()].some(({ provider }) => provider.channel === "voice"))
       return refuse(c, "unsupported_channel", "no provider speaks yet", { request, recipient })
     log("info", "received", { request, recipient })
     const delivery = await deliver(message, ip, request)

@@ -35,6 +35,8 @@ interface Acceptance extends Reply {
 
 export interface Fixture {
   env: Record<string, string>
+  /** In place of the sample's, for a provider with `countries`: a number that it serves. */
+  recipient?: string
   /** Milliseconds since 1970, for requests that hold a time. */
   clock?: number
   /** What `context.nonce()` gives, for requests that hold one. */

@@ -3,7 +3,7 @@ import { readdirSync } from "node:fs"
 import { describe, test } from "node:test"
 import * as v from "valibot"
 import { type Answer, gateway, isGsm7, type Message, type Provider, type Receipt } from "../main.ts"
-import { type Fixture, sample } from "./fixture.ts"
+import { sample as anySample, type Fixture } from "./fixture.ts"
 import { secret, sign } from "./world.ts"
 
 /** PROVIDER=name proves that one alone. */
@@ -77,6 +77,8 @@ for (const name of fixtures) {
   const provider: Provider = (await import(`../providers/${name}.ts`)).default
   const fixture: Fixture = (await import(`./fixtures/${name}.ts`)).default
   describe(name, () => {
+    const channel = provider.channel ?? "sms"
+    const sample: Message = { ...anySample, recipient: fixture.recipient ?? anySample.recipient, channel }
     const NAME = name.toUpperCase().replaceAll("-", "_")
     const judge = (answer: Answer, env: Fixture["env"] = fixture.env): Receipt =>
       provider.receipt(answer, v.parse(v.object(provider.env), env))
@@ -105,6 +107,16 @@ for (const name of fixtures) {
       assert.match(provider.docs, name === "http" ? /README/ : /^https:\/\//)
       if (name !== "http") assert.ok(provider.region && provider.evidence, "region and evidence must say where and how")
     })
+
+    if (provider.countries) {
+      test("a number of another country is refused before any call", async () => {
+        const elsewhere = provider.countries?.includes("IS") ? "+37060123456" : "+3546111234"
+        const { status, calls, lines } = await deliver({ ...sample, recipient: elsewhere }, [])
+        assert.equal(status, 502)
+        assert.equal(calls.length, 0)
+        assert.match(lines.join("\n"), /"code":"country","reason":"serves [A-Z, ]+","fault":"account"/)
+      })
+    }
 
     for (const { title, message, env, code, fault } of fixture.uncalled ?? []) {
       test(`${title} is refused before any call`, async () => {
@@ -135,7 +147,7 @@ for (const name of fixtures) {
       }
       const { calls } = await deliver(sample, [fixture.accepted[0]], env)
       const call = calls.at(-1)
-      assert.ok(call)
+      assert.ok(call, "no call was made")
       if (!provider.env[`${NAME}_URL`]) assert.ok(call.url.startsWith("http://127.0.0.1:9/base"), call.url)
       assert.doesNotMatch(await httpOf(call), /15005550006/)
     })
