@@ -713,9 +713,9 @@ function language(tag: string | undefined, known: readonly string[], otherwise: 
 
 /** See `Context.speech`. */
 function speech({ body, code }: Message, { pause = ", ", again = " ", isXml = false }: Markup = {}): string {
-  const escape = (text: string) => (isXml ? text.replace(/[<>&"']/g, (sign) => `&#${sign.charCodeAt(0)};`) : text)
-  const apart = [...(code ?? "")].map(escape).join(pause)
-  const text = code ? body.split(code).map(escape).join(apart) : escape(body)
+  const escaped = (text: string) => (isXml ? text.replace(/[<>&"']/g, (sign) => `&#${sign.charCodeAt(0)};`) : text)
+  const apart = [...(code ?? "")].map(escaped).join(pause)
+  const text = code ? body.split(code).map(escaped).join(apart) : escaped(body)
   return again === undefined ? text : `${text}${again}${text}`
 }
 
