@@ -1,209 +1,59 @@
 /**
- * smstask, the gateway between an identity platform and any SMS provider, in one file.
+ * smstask, the gateway between identity platforms and SMS providers, in one file.
  *
- * A platform (Auth0 and its like) POSTs `{recipient, body, sender}` with a login code in it. smstask proves who is
- * calling, hands the message to the provider that `SMS_PROVIDER` names, and answers 200 once that provider took it.
+ * A platform (Auth0, Supabase, Okta and their like) POSTs a login code. smstask proves who is calling, checks what was
+ * sent, refuses abuse, and hands the message to the provider that `SMS_PROVIDER` names.
  *
  *     bun main.ts        deno task start        node main.ts        (add --help for the other commands)
  *
- * It reads downward: contract, settings, log, providers, delivery, guard, platforms, app, commands. Importing it starts
- * nothing.
+ * It reads downward. A message goes take → prove → check → once → guard → deliver → ask → the provider's file, and what
+ * came of it goes back as a value. What every gateway needs stands here; what a setting or a command names is a file in
+ * providers/, and providers/contract.ts says what such a file is given and gives back. Importing this file starts nothing.
  * @module
  */
 import type { Server as HttpServer } from "node:http"
 import type { AddressInfo, Socket } from "node:net"
-import { Hono, type Context as HonoContext } from "hono"
-import type { JWTVerifyOptions } from "jose/jwt/verify"
-import { parsePhoneNumberFromString } from "libphonenumber-js/min"
+import { Hono, type Context as HonoContext, type MiddlewareHandler } from "hono"
 import * as v from "valibot"
+import type * as contract from "./providers/contract.ts"
+
+export type * from "./providers/contract.ts"
+
+type Complaint = contract.Complaint
+type Environment = contract.Environment
+type Fields = contract.Fields
+type Gateway = contract.Gateway
+type Inbound = contract.Inbound
+type Message = contract.Message
+type ProblemCode = contract.ProblemCode
+type Ready = contract.Ready
+type Refused = contract.Refused
+type Targeted<T> = contract.Targeted<T>
+type Variables = contract.Variables
+type World = contract.World
 
 /** Node's own modules, and packages that few settings need, are loaded where they are used: a cold start waits for each. */
 const builtin = process.getBuiltinModule
 
-// ───────────────────────────── Contract: what a provider's author reads ─────────────────────────────
-
-/** A message as a provider file gets it. `recipient`, `body` and `sender` are Auth0's own words. */
-export interface Message {
-  /** E.164 with "+": `+12223334444`. */
-  recipient: string
-  /** The rendered text, 1 to 1,600 characters; it may hold line breaks. */
-  body: string
-  /** A number, a short code or an alphanumeric id of up to 11 characters; "" where none is set. */
-  sender: string
-  /** The one-time code, sent apart by the platform or found in the text; undefined where there is none or several. */
-  code?: string | undefined
-  /** BCP 47, such as `pt-BR`. */
-  locale?: string | undefined
-  channel?: "sms" | "voice" | undefined
-}
-
-/**
- * Whose fault a refusal is, which decides what happens next. `recipient`: malformed, no mobile, opted out; no provider
- * will do better. `account`: credentials, balance, sender or region not enabled. `message`: template, length, characters.
- * `provider`: throttled, 5xx, or an answer that its documentation does not have.
- */
-export type Fault = (typeof faultNames)[number]
-const faultNames = ["recipient", "account", "message", "provider"] as const
-
-/** Acceptance with the provider's own message id ("" where it gives none), or refusal with its own code and reason. */
-export type Receipt = { id: string } | Refusal
-
-/** Without `fault` the provider's `faults` decide, then the status: `account` for 401, 402 and 403, else `provider`. */
-export interface Refusal {
-  code: string | number
-  reason?: string | undefined
-  fault?: Fault | undefined
-}
-
-/** What the provider answered; `json` is undefined where the text is not JSON. */
-export interface Answer {
-  status: number
-  headers: Headers
-  text: string
-  json: unknown
-}
-
-/** A token that a log-in brought; `expires` is in milliseconds since 1970. */
-export interface Session {
-  token: string
-  expires: number
-}
-
-/** What a request may depend on besides the message and the variables, so that it stays a pure function. */
-export interface Context {
-  /** The provider's base URL with no slash at its end, or what `<NAME>_URL` puts in its place. */
-  url: string
-  /** For a provider that logs in first. Redirects are refused, and the attempt's time limit covers it. */
-  fetch(url: string, init?: RequestInit): Promise<Response>
-  /** What `login` last brought, until it expires. A 401 to the call that follows makes it log in again, once. */
-  session(login: () => Promise<Session | Refusal>): Promise<string | Refusal>
-  /** Milliseconds since 1970. */
-  clock(): number
-  /** 32 random hexadecimal digits. */
-  nonce(): string
-  /** Whether the text fits the GSM 7-bit alphabet and its extension (3GPP TS 23.038); any other is sent as UCS-2. */
-  isGsm7(text: string): boolean
-  /** The Authorization header of user and password, in UTF-8 (RFC 7617). */
-  basic(user: string, password: string): string
-  /**
-   * A template's variables: every text in `template`, however deep, with its placeholders `{code}`, `{body}`, `{locale}`,
-   * `{sender}` and `{recipient}` filled in. Undefined where it holds `{code}` and the message has none.
-   */
-  fill<T>(template: T, message: Message): T | undefined
-  /** The refusal of a message without a code, for a provider that cannot send it. */
-  noCode: Refusal
-  /** The closest of `known` language tags for a BCP 47 tag (RFC 4647, lookup), or `otherwise`. */
-  language(tag: string | undefined, known: readonly string[], otherwise: string): string
-  /** What a voice says: the text twice, its code digit by digit. */
-  speech(message: Message, markup?: Markup): string
-}
-
-/** How a provider's voice is told to pause; left out, it is commas and stops, as every voice reads them. */
-export interface Markup {
-  /** Stands between two digits of a code. */
-  pause?: string
-  /** Stands between the text and its repetition; undefined where the provider repeats by itself. */
-  again?: string | undefined
-  /** Whether the text goes into XML or SSML and must be escaped. */
-  isXml?: boolean
-}
-
-/** Environment variables as valibot schemas, each with `v.description(…)`; `Values` is what they parse to. */
-export type Variables = Record<string, v.GenericSchema<string | undefined, unknown>>
-export type Values<E extends Variables> = { readonly [K in keyof E]: v.InferOutput<E[K]> }
-
-/** The default export of `providers/<name>.ts`. */
-export interface Provider<E extends Variables = Variables> {
-  /** The provider's page for the endpoint that `request` calls. */
-  docs: string
-  /** Where it sends best: "Global", a continent or countries. */
-  region?: string
-  /** How its contract is known: from the `vendor` (pages, SDK, OpenAPI), from public `clients`, or `thin`. */
-  evidence?: "vendor" | "clients" | "thin"
-  /** ISO 3166 codes of the countries that it serves, where it does not serve all. A number of another one is never sent. */
-  countries?: readonly string[]
-  /** What it sends; texts unless it says `voice`. */
-  channel?: "voice"
-  /** Whether it takes no message without a sender. */
-  needsSender?: boolean
-  /** Base URL. Left out where every account has a host of its own: `<NAME>_URL` is then required. */
-  url?: string | ((env: Values<E>) => string)
-  env: E
-  /** Builds the one call that sends the message, or returns a receipt where nothing is to be called. */
-  request(message: Message, env: Values<E>, context: Context): Request | Receipt | Promise<Request | Receipt>
-  /** Judges the answer: pure, never throws, and accepts only what the provider documents as acceptance. */
-  receipt(answer: Answer, env: Values<E>): Receipt
-  /** The provider's own codes by whose fault they are; a refusal of `{ code: status }` alone is decided by the status. */
-  faults?: { readonly [F in Fault]?: readonly (string | number)[] }
-  /** Pages or webhooks of the provider's own, served under `/<name>`; streams must end when `world.stopping` aborts. */
-  routes?(app: Hono<{ Bindings: Bindings }>, env: Values<E>, world: Pick<World, "clock" | "stopping">): void
-}
-
-/** What a request brings besides itself: `address` gives the peer's address, from the runtime's own server. */
-export type Bindings = { address?: () => string | undefined }
-
-/** What is used of a Response, so that `fetch` need not make a whole one. */
-export type Reply = Pick<Response, "status" | "headers" | "text"> & {
-  body: AsyncIterable<Uint8Array> | Iterable<Uint8Array> | null
-}
-
-/** Everything that the gateway takes from outside; tests bring a world of their own. */
-export interface World {
-  env: Readonly<Record<string, string | undefined>>
-  fetch(request: Request, init: RequestInit): Promise<Reply>
-  /** Milliseconds since 1970. */
-  clock(): number
-  /** Takes one line for standard output. */
-  print(line: string): void
-  /** 32 hexadecimal digits, random unless a test needs the same ones again. */
-  nonce?(): string
-  /** Aborted when the gateway is to stop: `/health` answers 503 from then on. */
-  stopping?: AbortSignal
-}
-
 // ───────────────────────────── Settings: environment variables, parsed once ─────────────────────────────
 
-type Environment = World["env"]
 type Variable<T = unknown> = v.GenericSchema<string | undefined, T>
 type Parser<T> = v.GenericSchema<string, T>
-
-/** What is wrong with a setting, and the line of `.env` that mends it. Neither ever holds a value that was read. */
-type Complaint = [text: string, line?: string]
 
 /** Everything that keeps the gateway from starting, told at once. */
 export class StartError extends Error {
   override name = "StartError"
   constructor(complaints: Complaint[]) {
-    const lines = complaints.flatMap(([, line]) => (line ? `  ${line}` : []))
-    if (lines.length > 0) lines.unshift("Set in the environment or in .env:")
-    super(["smstask cannot start:", ...complaints.map(([text]) => `  ${text}`), ...lines].join("\n"))
+    const texts = new Set(complaints.map(([text]) => `  ${text}`))
+    const lines = new Set(complaints.flatMap(([, line]) => (line ? `  ${line}` : [])))
+    const cure = lines.size > 0 ? ["Set in the environment or in .env:", ...lines] : []
+    super(["smstask cannot start:", ...texts, ...cure].join("\n"))
   }
 }
 
-/**
- * A number without what people write between its digits: a bracketed 0 after the calling code, Unicode spaces, dashes and
- * format characters, dots, slashes and brackets. A leading 00 becomes "+".
- */
-function bareNumber(written: string): string {
-  const digits = written.replace(/[\p{Z}\p{Pd}\p{Cf}\u2212./]/gu, "")
-  const international = digits.replace(/^(\p{Ps}?(?:\+|00)\d{1,3}\p{Pe}?)\p{Ps}0\p{Pe}/u, "$1")
-  return international.replace(/[\p{Ps}\p{Pe}]/gu, "").replace(/^00/, "+")
-}
-
-/** A sender that looks like a number loses its separators; an alphanumeric one stays as it is. */
-const asSender = v.transform(
-  (written: string) => /^\+?\d{3,15}$/.exec(bareNumber(written))?.[0] ?? written.trim().toWellFormed(),
-)
-const sender = v.pipe(
-  v.string(),
-  v.regex(/^\P{Cc}*$/u, "must not hold control characters"),
-  asSender,
-  v.regex(/^(\+?\d{3,15}|.{0,11})$/u, "must be a number, a short code or an alphanumeric id of up to 11 characters"),
-)
-
 const units: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000 }
 const milliseconds = (written: string) => (parseInt(written, 10) || 0) * (units[written.slice(-1)] ?? 0)
-const duration = v.pipe(v.string(), v.regex(/^[1-9]\d{0,3}[smh]$/), v.transform(milliseconds))
+export const duration = v.pipe(v.string(), v.regex(/^[1-9]\d{0,3}[smh]$/), v.transform(milliseconds))
 const durationOrOff = v.pipe(v.string(), v.regex(/^(off|[1-9]\d{0,3}[smh])$/), v.transform(milliseconds))
 const asLimit = v.transform((written: string) => {
   const [count, period] = written.split("/")
@@ -213,6 +63,7 @@ const limit = v.pipe(v.string(), v.regex(/^(off|[1-9]\d{0,8}\/[1-9]\d{0,3}[smh])
 const wholeNumber = (most: number) => v.pipe(v.string(), v.regex(/^\d{1,5}$/), v.transform(Number), v.maxValue(most))
 const asList = v.transform((written: string) => written.split(",").flatMap((item) => item.trim() || []))
 const listOf = <T>(item: Parser<T>) => v.pipe(v.string(), asList, v.array(item), v.minLength(1))
+const isDistinct = v.check((names: string[]) => new Set(names).size === names.length)
 
 /** An address or a CIDR range, as hono/ip-restriction reads them. */
 const addressRule = v.custom<string>((rule) => {
@@ -220,78 +71,118 @@ const addressRule = v.custom<string>((rule) => {
   const isRange = /^\d{1,3}$/.test(bits) && Number(bits) <= (v.IPV4_REGEX.test(address) ? 32 : 128)
   return rule === "*" || (v.IP_REGEX.test(address) && isRange && rest.length === 0)
 })
+/** Whether a rule is wider than /8, or /16 of IPv6, in which IPv4 begins at /96. */
+function isWide(rule: string): boolean {
+  const [address = "", bits = "128"] = rule.split("/")
+  const least = /^[0:]*:ffff:/i.test(address) ? 104 : address.includes(":") ? 16 : 8
+  return rule === "*" || Number(bits) < least
+}
 
-const asPattern = v.transform((written: string) => {
-  try {
-    return new RegExp(written, "mu")
-  } catch {
-    return undefined
-  }
-})
+const asPattern = v.transform((written: string) => attempt(() => new RegExp(written, "mu"), undefined))
 const pattern = v.pipe(v.string(), asPattern, v.instance(RegExp))
+const country = v.pipe(v.string(), v.regex(/^[A-Z]{2}$/))
 const withoutPlus = v.transform((written: string) => written.replace("+", ""))
-const prefix = v.pipe(v.string(), v.regex(/^\+?[1-9]\d{0,14}$/), withoutPlus)
+const digits = v.pipe(v.string(), v.regex(/^\+?[1-9]\d{0,14}$/), withoutPlus)
+const destinations = v.optional(listOf(v.union([country, digits])))
 
-/** A provider's name is its file's and no other way to write that: this stands between a variable and an import. */
-const reservedNames = ["sms", "gateway", "limit", "log", "metrics", "health", "store", "default"]
+/** A name is its file's and no other way to write that: this stands between a variable and an import. */
 const namePattern = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/
-const providerName = v.pipe(v.string(), v.regex(namePattern), v.maxLength(40), v.notValues(reservedNames))
-
+export const fileName = v.pipe(v.string(), v.regex(namePattern), v.maxLength(40))
+const reserved = [
+  "sms",
+  "voice",
+  "gateway",
+  "limit",
+  "log",
+  "metrics",
+  "health",
+  "store",
+  "default",
+  "code",
+  "contract",
+]
 /** `console` and `inbox` show the message to the developer; beside a provider that sends they would hide it. */
 const standAlone = v.check((names: string[]) => names.length === 1 || !/\b(console|inbox)\b/.test(names.join()))
-const isDistinct = v.check((names: string[]) => new Set(names).size === names.length)
-const route = v.pipe(listOf(providerName), standAlone, isDistinct)
+const providerNames = v.pipe(listOf(v.pipe(fileName, v.notValues(reserved))), standAlone, isDistinct)
+const fileNamesOf = v.optional(v.pipe(listOf(fileName), isDistinct))
 
 /** A setting with what is expected of it: told by the error at start and checked against the README. */
 const set = <const S extends Variable>(schema: S, expected: string) => v.pipe(schema, v.description(expected))
-const flag = v.picklist(["true", "false"])
-const secret = v.pipe(v.string(), v.regex(/^\S{32,}$/))
-const webAddress = v.pipe(v.string(), v.url(), v.regex(/^https?:/), v.maxLength(255))
+const flag = v.optional(v.picklist(["true", "false"]), "false")
+export const token = v.pipe(v.string(), v.regex(/^[!-~]{32,}$/))
+const webAddress = v.pipe(v.string(), v.regex(/^https?:\/\/[^/?#@\s]+\/?$/), v.url(), v.maxLength(255))
+const asUnescaped = v.transform((text: string) => text.replaceAll("\\n", "\n"))
 
-/** Every setting but the families `SMS_PROVIDER…` and `SMS_SENDER…`, which `byPrefix` reads. */
+/** Every setting but the families. */
 export const variables = {
-  DEFAULT_CALLING_CODE: set(v.optional(v.pipe(v.string(), v.regex(/^[1-9]\d{0,2}$/))), "a calling code, 1 to 3 digits"),
+  DEFAULT_COUNTRY: set(v.optional(country), "the country of numbers without +, in two letters (ISO 3166), as US"),
   CODE_PATTERN: set(v.optional(pattern), "a regular expression; its group, or else its match, is the code in a text"),
+  PLATFORMS: set(fileNamesOf, "names of platforms, separated by commas"),
+  PAGES: set(fileNamesOf, "names of pages, separated by commas"),
   GATEWAY_SECRET: set(v.optional(v.string()), "the secret that signs the callers' tokens (HS256)"),
   GATEWAY_SECRET_PREVIOUS: set(v.optional(v.string()), "the secret before that, while it is being changed"),
-  GATEWAY_SECRET_BASE64: set(v.optional(flag, "false"), "true where the secrets are base64 or base64url, else false"),
+  GATEWAY_SECRET_BASE64: set(flag, "true where the secrets are base64 or base64url, else false"),
   GATEWAY_AUDIENCE: set(v.optional(v.string(), "urn:smstask"), "the aud that tokens must have"),
   GATEWAY_SUBJECT: set(v.optional(v.string(), "urn:Auth0"), "the sub that tokens must have, or any"),
   GATEWAY_ISSUER: set(v.optional(v.string()), "the iss that tokens must have"),
-  GATEWAY_TOKEN: set(v.optional(secret), "a static bearer token of at least 32 characters, no spaces"),
+  GATEWAY_TOKEN: set(v.optional(token), "a static bearer token of at least 32 characters, no spaces"),
   GATEWAY_AUTH: set(v.optional(v.picklist(["required", "none"]), "required"), "required, or none beside allowed IPs"),
   GATEWAY_ALLOW_IPS: set(v.optional(listOf(addressRule)), "addresses and CIDR ranges, separated by commas"),
   GATEWAY_TRUST_PROXY: set(v.optional(wholeNumber(20), "0"), "the number of proxies in front, 0 to 20"),
-  GATEWAY_URL: set(v.optional(webAddress), "the public address of this gateway, at most 255 characters"),
+  GATEWAY_URL: set(v.optional(webAddress), "the public address of this gateway, https://host with no path behind it"),
   DEADLINE: set(v.optional(duration, "16s"), "a duration such as 16s, for everything that one request may take"),
-  ATTEMPT_TIMEOUT: set(v.optional(duration, "8s"), "a duration such as 8s, for one provider while others are left"),
+  ATTEMPT_TIMEOUT: set(v.optional(duration, "8s"), "a duration such as 8s, for one call while another can follow"),
   DUPLICATE_WINDOW: set(v.optional(durationOrOff, "15s"), "a duration such as 15s, or off"),
+  RESEND_WINDOW: set(v.optional(durationOrOff, "5m"), "a duration such as 5m, or off"),
   GUARD: set(v.optional(v.picklist(["enforce", "observe"]), "enforce"), "enforce, or observe to log and let through"),
   LIMIT_RECIPIENT: set(v.optional(limit, "5/10m"), "count/period such as 5/10m for one number, or off"),
+  LIMIT_VOICE: set(v.optional(limit, "3/10m"), "count/period such as 3/10m for the calls to one number, or off"),
   LIMIT_PREFIX: set(v.optional(limit, "50/10m"), "count/period for numbers alike but for four digits, or off"),
   LIMIT_IP: set(v.optional(limit, "off"), "count/period for an end user's address, or off"),
   LIMIT_TOTAL: set(v.optional(limit, "off"), "count/period for all messages together, or off"),
-  ALLOW_PREFIXES: set(v.optional(listOf(prefix)), "calling codes or longer prefixes, separated by commas"),
-  DENY_PREFIXES: set(v.optional(listOf(prefix)), "calling codes or longer prefixes, separated by commas"),
-  STORE: set(v.optional(v.pipe(v.string(), v.url(), v.regex(/^rediss?:/))), "a redis:// or rediss:// URL"),
+  ALLOW_DESTINATIONS: set(destinations, "countries and +digits, separated by commas, as US,CA,+4479"),
+  DENY_DESTINATIONS: set(destinations, "countries and +digits, separated by commas, as US,CA,+4479"),
+  STORE: set(v.optional(v.pipe(v.string(), v.regex(/^[a-z][a-z-]*:/))), "a URL: redis://host:6379, or deno-kv:"),
   PORT: set(v.optional(wholeNumber(65_535), "3000"), "a port, 0 to 65535"),
   HOST: set(v.optional(v.pipe(v.string(), v.regex(/^[\w.:-]+$/)), "0.0.0.0"), "an address to listen on"),
-  LOG_TOKEN: set(v.optional(secret), "a token of at least 32 characters, no spaces, that may read GET /log"),
   LOG_FORMAT: set(v.optional(v.picklist(["pretty", "json"]), "json"), "pretty or json"),
+}
+const names = set(
+  providerNames,
+  "a provider's name in lower case, or several and commas between them; console and inbox stand alone",
+)
+const codeText = set(v.pipe(v.string(), v.includes("{code}"), asUnescaped), "a text that holds {code}")
+const ownSender = set(
+  v.lazy(() => sender),
+  "a number, a short code or an alphanumeric id of up to 11 characters",
+)
+const numbersBehind = [/^([1-9]\d{0,14}|[A-Z]{2})$/, "the digits of numbers, or a country in two letters"] as const
+const languageBehind = [/^[A-Z]{2,3}(_[A-Z\d]+)*$/, "a language, as PT_BR"] as const
+/** Settings that stand for all numbers or languages, or behind a `_` for some. */
+export const families = {
+  SMS_PROVIDER: names,
+  VOICE_PROVIDER: names,
+  SMS_SENDER: ownSender as Parser<string>,
+  CODE_TEXT: codeText,
+  CODE_SPEECH: codeText,
 }
 
 /** What marks a deployment platform, where a laptop's defaults would be an open door. */
 const hosts = ["DENO_DEPLOY", "DENO_DEPLOYMENT_ID", "DYNO", "FLY_APP_NAME", "K_SERVICE", "RAILWAY_PROJECT_ID", "RENDER"]
-const isProduction = (env: Environment) => env.NODE_ENV === "production" || hosts.some((name) => env[name])
+export const isProduction = (env: Environment) => env.NODE_ENV === "production" || hosts.some((name) => env[name])
+/** Whether anyone at all could prove who they are at `POST /`. */
+const isOpen = (env: Environment) => Boolean(env.GATEWAY_SECRET || env.GATEWAY_TOKEN || env.GATEWAY_AUTH === "none")
 
-/** Whether anyone at all could prove who they are. */
-const canBeCalled = (env: Environment) => env.GATEWAY_SECRET || env.GATEWAY_TOKEN || env.GATEWAY_AUTH === "none"
+/** Values without the white space and the one pair of quotes around them (Docker's --env-file keeps both), no empty ones. */
+export function clean(env: Environment): Record<string, string> {
+  const bare = (value = "") => /^\s*(["'])((?:(?!\1).)*|\1.*\1)\1\s*$/s.exec(value)?.[2] ?? value.trim()
+  return Object.fromEntries(Object.entries(env).flatMap(([name, value]) => (bare(value) ? [[name, bare(value)]] : [])))
+}
 
-/** An environment in which an empty variable counts as unset. */
-const withoutEmpty = (env: Environment) => Object.fromEntries(Object.entries(env).filter(([, value]) => value?.trim()))
+// ───────────────────────────── Reading settings: what is set, missing or wrong ─────────────────────────────
 
 /** What valibot found, field by field, without its own texts, which hold the values. */
-function wrongFields(issues: readonly v.BaseIssue<unknown>[]): string {
+export function wrongFields(issues: readonly v.BaseIssue<unknown>[]): string {
   const told = issues.map((issue) => {
     const field = v.getDotPath(issue) ?? "it"
     if (issue.received === "undefined") return `${field} is missing`
@@ -301,19 +192,19 @@ function wrongFields(issues: readonly v.BaseIssue<unknown>[]): string {
   return told.join("; ")
 }
 
-function describe(schema: Variable): string | undefined {
+export function describe(schema: Variable): string | undefined {
   return v.getDescription(schema) ?? ("wrapped" in schema ? describe(schema.wrapped as Variable) : undefined)
 }
 
-const complaint = (name: string, value: string | undefined, schema: Variable): Complaint => [
-  `${name} is ${value === undefined ? "missing" : "wrong"}: expected is ${describe(schema)}`,
+export const complaint = (name: string, value: string | undefined, schema: Variable): Complaint => [
+  `${name} is ${value === undefined ? "missing:" : "wrong: expected is"} ${describe(schema)}`,
   `${name}=`,
 ]
 
 /** Parses `variables` out of the environment; what is missing or wrong goes to `complaints`, each with its description. */
-function read<E extends Variables>(env: Environment, variables: E, complaints: Complaint[]): Values<E> | undefined {
+export function parse<E extends Variables>(env: Environment, variables: E, complaints: Complaint[]) {
   const result = v.safeParse(v.object(variables), env)
-  if (result.success) return result.output
+  if (result.success) return result.output as contract.Values<E>
   for (const name of new Set(result.issues.map((issue) => String(issue.path?.[0]?.key)))) {
     const schema = variables[name]
     if (schema) complaints.push(complaint(name, env[name], schema))
@@ -321,56 +212,55 @@ function read<E extends Variables>(env: Environment, variables: E, complaints: C
   return undefined
 }
 
-/** A value for the numbers that begin with the digits of `prefix`; "" is every number. */
-type Prefixed<T> = { prefix: string; value: T }
+/** The value for the longest digits that fit, else for the country, else for all. */
+export function closest<T>(all: Targeted<T>[], recipient: string, country: string): T | undefined {
+  const isDigits = (target: string) => /^\d/.test(target)
+  const fits = ({ target }: Targeted<T>) =>
+    isDigits(target) ? recipient.startsWith(target, 1) : !target || target === country
+  const weight = ({ target }: Targeted<T>) => (isDigits(target) ? target.length + 1 : Math.sign(target.length))
+  const found = all.length === 1 && all[0]?.target === "" ? all : all.filter(fits)
+  return found.toSorted((a, b) => weight(b) - weight(a))[0]?.value
+}
 
-const longestFirst = <T>(all: Prefixed<T>[]) => all.sort((a, b) => b.prefix.length - a.prefix.length)
-const closest = <T>(all: Prefixed<T>[], recipient: string) => all.find(({ prefix }) => recipient.startsWith(prefix, 1))
-
-/**
- * `NAME` and every `NAME_<digits>`, longest digits first, so that the first that fits a number is the closest. `others`
- * are variables that only look as if they belonged to them.
- */
-function byPrefix<T>(env: Environment, name: string, schema: Parser<T>, complaints: Complaint[], others = {}) {
-  const found: Prefixed<T>[] = []
+/** `NAME` and every `NAME_<what stands behind>`. `others` are variables that only look as if they belonged to them. */
+function family<T>(env: Environment, name: string, schema: Parser<T>, complaints: Complaint[], others: object = {}) {
+  const [behind, expected] = name.startsWith("CODE_") ? languageBehind : numbersBehind
+  const found: Targeted<T>[] = []
   for (const [key, written = ""] of Object.entries(env)) {
-    if (key !== name && (!key.startsWith(`${name}_`) || key in others)) continue
-    const prefix = key.slice(name.length + 1)
+    if (key !== name && (!key.startsWith(`${name}_`) || key in others || key in variables)) continue
+    const target = key.slice(name.length + 1)
     const parsed = v.safeParse(schema, written)
-    if (!/^([1-9]\d{0,14})?$/.test(prefix))
-      complaints.push([`${key} is wrong: after ${name}_ stand the digits of numbers`])
-    else if (!parsed.success) complaints.push(complaint(key, written, schema))
-    else found.push({ prefix, value: parsed.output })
+    if (target && !behind.test(target)) complaints.push([`${key} is wrong: after ${name}_ stand ${expected}`])
+    else if (parsed.success) found.push({ target, value: parsed.output })
+    else complaints.push(complaint(key, written, schema))
   }
-  return longestFirst(found)
+  return found
 }
 
-const routeVariable = set(
-  route,
-  "a provider's name (lower case, with -), or several and commas between them; console and inbox stand alone",
-)
-const senderVariable = set(sender, "a number, a short code or an alphanumeric id of up to 11 characters")
-
-/** `SMS_PROVIDER` and its family: the names of the providers for a number, in order of preference. */
+/** The names of the providers for each number, in order of preference, by channel. */
 function readRoutes(env: Environment, complaints: Complaint[]) {
-  const routes = byPrefix(env, "SMS_PROVIDER", routeVariable, complaints)
-  if (isProduction(env) && routes.some(({ value }) => value.includes("inbox"))) {
+  const sms = family(env, "SMS_PROVIDER", names, complaints)
+  const voice = family(env, "VOICE_PROVIDER", names, complaints)
+  if (isProduction(env) && [...sms, ...voice].some(({ value }) => value.includes("inbox")))
     complaints.push(["SMS_PROVIDER=inbox shows every code to whoever opens it: it does not start in production"])
-  }
-  if (env.SMS_PROVIDER) return routes
-  if (isProduction(env)) complaints.push(complaint("SMS_PROVIDER", undefined, routeVariable))
-  return [...routes, { prefix: "", value: ["console"] }]
+  if (!env.SMS_PROVIDER && isProduction(env)) complaints.push(complaint("SMS_PROVIDER", undefined, names))
+  if (!env.SMS_PROVIDER) sms.push({ target: "", value: ["console"] })
+  return { sms, voice }
 }
 
-/** Every other setting, and what only several of them together show to be wrong. */
-function readSettings(env: Environment, complaints: Complaint[]) {
-  const senders = byPrefix(env, "SMS_SENDER", senderVariable, complaints)
-  const settings = read(env, variables, complaints)
+/** Every setting but routes, and what only several of them together show to be wrong. */
+export function readSettings(env: Environment, complaints: Complaint[]) {
+  const senders = family(env, "SMS_SENDER", families.SMS_SENDER, complaints)
+  const texts = {
+    sms: family(env, "CODE_TEXT", codeText, complaints),
+    voice: family(env, "CODE_SPEECH", codeText, complaints),
+  }
+  const settings = parse(env, variables, complaints)
   if (!settings) return undefined
   const { GATEWAY_AUTH, GATEWAY_ALLOW_IPS: rules, GATEWAY_SECRET_BASE64 } = settings
-  if (GATEWAY_AUTH === "none" && (!rules || rules.some((rule) => /^\*$|\/0+$|^::ffff:.*\/\d?\d$/i.test(rule)))) {
+  if (GATEWAY_AUTH === "none" && (!rules || rules.some(isWide))) {
     const text = "GATEWAY_AUTH=none lets anyone send at your cost, unless GATEWAY_ALLOW_IPS names the few who may call"
-    complaints.push([text, "GATEWAY_ALLOW_IPS="])
+    complaints.push([`${text}: no range wider than /8, or /16 of IPv6`, "GATEWAY_ALLOW_IPS="])
   }
   const keys: Uint8Array<ArrayBuffer>[] = []
   for (const name of ["GATEWAY_SECRET", "GATEWAY_SECRET_PREVIOUS"] as const) {
@@ -380,106 +270,222 @@ function readSettings(env: Environment, complaints: Complaint[]) {
     else if (/^[\w+/-]{2,}={0,2}$/.test(written)) keys.push(Buffer.from(written, "base64"))
     else complaints.push([`${name} is wrong: GATEWAY_SECRET_BASE64=true expects base64 or base64url`, `${name}=`])
   }
-  return { ...settings, senders, keys }
+  return { ...settings, senders, texts, keys }
 }
-type Settings = NonNullable<ReturnType<typeof readSettings>>
+export type Settings = NonNullable<ReturnType<typeof readSettings>>
 
-// ───────────────────────────── Log: a line for every event, as it happens ─────────────────────────────
+// ───────────────────────────── Numbers and texts: what people write, and what it means ─────────────────────────────
 
-type Level = "info" | "warn" | "error"
-type Fields = Record<string, string | number | undefined>
-type Log = (level: Level, event: string, fields?: Fields) => void
-
-/** Calling code (as ITU-T assigns them) and last four digits: `+44•••3456`. */
-function mask(recipient: string): string {
-  const code = /^\+(1|7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|\d{3})/.exec(recipient)?.[0]
-  return `${code}•••${recipient.slice(-4)}`
+/** A load that is done once; where it failed, whoever comes next tries again. */
+function loadedOnce<T>(load: () => Promise<T>): () => Promise<T> {
+  let loaded: Promise<T> | undefined
+  const forget = (error: unknown) => {
+    loaded = undefined
+    throw error
+  }
+  return () => (loaded ??= load().catch(forget))
 }
+export const loadNumbers = loadedOnce(() => import("libphonenumber-js/min"))
+type Numbers = Awaited<ReturnType<typeof loadNumbers>>
 
-function logger({ clock, print }: World, format: "pretty" | "json"): Log {
-  if (format === "json") {
-    let [written, time] = [Number.NaN, ""]
-    return (level, event, fields) => {
-      const now = clock()
-      // The dearest part of a line, and under load the same for many.
-      if (now !== written) time = new Date(now).toISOString()
-      written = now
-      print(JSON.stringify({ time, level, event, ...fields }))
-    }
-  }
-  const { styleText } = builtin("node:util")
-  const timeOfDay = new Intl.DateTimeFormat("en-US", { timeStyle: "medium" })
-  const colors = { info: "green", warn: "yellow", error: "red" } as const
-  return (level, event, { request: _, recipient, provider, receipt, code, reason, ms, ...rest } = {}) => {
-    const time = timeOfDay.format(clock()).replaceAll("\u202f", " ").padStart(11)
-    const others = Object.entries(rest).map(([name, value]) => value && `${name}=${value}`)
-    const parts = [recipient, provider, receipt, code, reason, ...others, ms !== undefined && `${ms} ms`]
-    print([time, styleText(colors[level], event.padEnd(11)), ...parts.filter(Boolean)].join("  "))
-  }
+/** What a decimal digit of any script is worth: a script's ten stand in a row, and several rows may follow each other. */
+function asciiDigit(digit: string): string {
+  const point = digit.codePointAt(0) ?? 0
+  let first = point
+  while (/\p{Nd}/u.test(String.fromCodePoint(first - 1))) first -= 1
+  return String((point - first) % 10)
 }
-
-/** The log as server-sent events, for at most 20 readers; one that falls 1,000 lines behind is cut. */
-function logStream(stopping: AbortSignal | undefined) {
-  type Reader = ReadableStreamDefaultController<Uint8Array>
-  const readers = new Set<Reader>()
-  const cut = (reader: Reader) => void (readers.delete(reader) && reader.close())
-  const send = (text: string) => {
-    const bytes = readers.size > 0 && new TextEncoder().encode(text)
-    for (const reader of readers) {
-      if (bytes && (reader.desiredSize ?? 0) > 0) reader.enqueue(bytes)
-      else cut(reader)
-    }
-  }
-  builtin("node:timers").setInterval(send, 15_000, ":\n\n").unref()
-  stopping?.addEventListener("abort", () => readers.forEach(cut))
-  /** A reader's stream, or undefined where there are 20. */
-  const open = (): ReadableStream<Uint8Array> | undefined => {
-    if (readers.size >= 20) return undefined
-    let own: Reader | undefined
-    const start = (reader: Reader) => {
-      own = reader
-      readers.add(reader)
-      send(": following the log\n\n")
-    }
-    return new ReadableStream({ start, cancel: () => void (own && readers.delete(own)) }, { highWaterMark: 1_000 })
-  }
-  return { open, write: (line: string) => send(`data: ${line}\n\n`) }
+/** One writing for what looks the same (Unicode NFKC), ASCII digits, and no characters that only format. */
+function folded(text: string): string {
+  if (/^[ -~\n]*$/.test(text)) return text
+  return text
+    .normalize("NFKC")
+    .replace(/[^\P{Nd}0-9]/gu, asciiDigit)
+    .replace(/\p{Cf}/gu, "")
 }
 
 /**
- * The one door through which a provider's words reach log and answer. `secrets` (the provider's variables) as they are,
- * percent-encoded or inside JSON, the recipient in any form, the body and every word of it that holds a digit become "•";
- * control characters go; 200 characters stay.
+ * The one number that is meant, as libphonenumber reads it from `country` (ISO 3166), or what is wrong with it. Of a number
+ * that its calling code leaves open the country is the first of those that share it; `masked` is `+44•••3456`.
  */
-function redact(foreign: string, secrets: string[], { recipient, body, code = "" }: Message): string {
-  if (!foreign) return ""
-  const words = body.split(/[^\p{L}\p{N}-]+/u).filter((word) => word.length > 3 && /\p{N}/u.test(word))
-  const readable = foreign.replace(/\s+/gu, " ").replace(/\p{C}/gu, "")
-  const hidden = [...secrets, body, code, ...words].filter(({ length }) => length <= readable.length)
-  const forms = hidden.flatMap((value) => [value, encodeURIComponent(value), JSON.stringify(value).slice(1, -1)])
-  let safe = readable
-  for (const form of forms.filter((form) => form && readable.includes(form)).sort((a, b) => b.length - a.length)) {
-    const isShort = form.length < 4 // which alone, as a whole word, is told from a part of another
-    const pattern = isShort ? `(?<![\\p{L}\\p{N}])${RegExp.escape(form)}(?![\\p{L}\\p{N}])` : RegExp.escape(form)
-    safe = safe.replace(new RegExp(pattern, "gu"), "•")
+export function readNumber(written: string, country: string | undefined, numbers: Numbers) {
+  const text = folded(written)
+    .trim()
+    .replace(/^\((\+\d{1,3})\)/, "$1")
+  if (/\p{Cc}/u.test(text)) return "must not hold control characters"
+  const options = { extract: false, ...(country && { defaultCountry: country as "US" }) }
+  const read = (text: string) => {
+    const parsed = numbers.parsePhoneNumberFromString(text, options)
+    return parsed?.isPossible() && !parsed.ext && parsed.number.length <= 16 ? parsed : undefined
   }
-  safe = safe.replace(/\+?\d(?:[\s()./-]*\d){5,}/g, (run) => {
-    const digits = run.replace(/\D/g, "")
-    return recipient.includes(digits) || digits.includes(recipient.slice(-7)) ? "•" : run
-  })
-  return safe.trim().slice(0, 200)
+  const national = read(text)
+  // Not every possible number exists: digits that are a valid one behind a plus mean that.
+  const isSure = text.startsWith("+") || national?.isValid()
+  const [, outside] = /^(?:00\s*)?([1-9].*)$/s.exec(text) ?? []
+  const abroad = isSure || !outside ? undefined : read(`+${outside}`)
+  let parsed = abroad && (text.startsWith("00") || (national && abroad.isValid())) ? abroad : national
+  // The library drops one trunk zero at a time: a number reads as itself, or it would have several limits.
+  while (parsed?.nationalNumber.startsWith("0")) {
+    const again = read(parsed.number)
+    if (!again || again.number === parsed.number) break
+    parsed = again
+  }
+  if (!parsed && !country && /^[\d(]/.test(text)) return "must begin with +, or DEFAULT_COUNTRY must be set"
+  if (!parsed) return "must be a phone number: +, the calling code and the number"
+  const masked = `+${parsed.countryCallingCode}•••${parsed.number.slice(-4)}`
+  return {
+    recipient: parsed.number as string,
+    country: parsed.country ?? parsed.getPossibleCountries()[0] ?? "",
+    masked,
+  }
 }
 
-// ───────────────────────────── Providers: one file each, found by its name ─────────────────────────────
+/** A sender that looks like a number loses its separators; an alphanumeric one stays as it is. */
+const asSender = v.transform((written: string) => {
+  const bare = folded(written).replace(/[\p{Z}\p{Pd}\p{Ps}\p{Pe}\u2212./]/gu, "")
+  return /^(\+|00)?\d{3,15}$/.test(bare) ? bare.replace(/^00/, "+") : written.trim().toWellFormed()
+})
+const sender = v.pipe(
+  v.string(),
+  v.regex(/^\P{Cc}*$/u, "must not hold control characters"),
+  asSender,
+  v.regex(/^(\+?\d{3,15}|.{0,11})$/u, "must be a number, a short code or an alphanumeric id of up to 11 characters"),
+)
+
+/**
+ * The one-time code in a text: what the pattern finds, or a WebOTP line says, or the only run of 4 to 10 digits that stands
+ * alone. None where several could be it: a second run, one with letters inside (`AB1234`), one that goes on behind a
+ * separator (`123-456`), or an HTML entity.
+ */
+export function findCode(body: string, pattern?: RegExp): string | undefined {
+  // Android's SMS Retriever wants a hash of its own at the end.
+  const text = folded(body.replace(/\p{No}/gu, "x")).replace(/^(<#>.*)\s[\w+/]{11}\s*$/s, "$1")
+  if (pattern) return pattern.exec(text)?.findLast(Boolean)
+  const webOtp = /^@\S+ #([^\s%]+)/m.exec(text)?.[1]
+  if (webOtp || /&#?\w{1,8};/.test(text)) return webOtp
+  // Letters of scripts without cases (Kana, Thai) stand beside digits with no blank between.
+  const words = text.match(/\d+(?:[ .\-–—/_]\d+)+|[\p{LC}\p{N}]{2,}(?:[-_][\p{LC}\p{N}]+)*/gu) ?? []
+  const codes = new Set(words.filter((word) => /^\d{4,10}$/.test(word)))
+  const isUnit = (word: string) => /^\d{1,3}(s|m|h|secs?|mins?|minutes|hours|hrs?|st|nd|rd|th|am|pm)$/i.test(word)
+  const isLong = (word: string) => /\d.*\d/.test(word) && word.replace(/[-_]/g, "").length > 3
+  const isOther = (word: string) => isLong(word) && !isUnit(word) && !codes.has(word)
+  return codes.size === 1 && !words.some(isOther) ? [...codes][0] : undefined
+}
+
+/** The closest of `known` language tags (RFC 4647, lookup), or `otherwise`. */
+export function language(tag: string | undefined, known: readonly string[], otherwise: string): string {
+  const plain = (tag: string) => tag.toLowerCase().replaceAll("_", "-")
+  for (let range = plain(tag ?? ""); range; range = range.replace(/(^|-)[^-]*$/, "")) {
+    const exact = known.find((name) => plain(name) === range)
+    const found = exact ?? known.find((name) => plain(name).startsWith(`${range}-`))
+    if (found) return found
+  }
+  return otherwise
+}
+
+/** The text twice, its code digit by digit. One that says the code twice is not repeated. */
+function speech({ body, code }: Message, markup: contract.Markup = {}): string {
+  const { pause = ", ", isXml } = markup
+  const again = "again" in markup ? markup.again : " "
+  const escaped = (text: string) => (isXml ? text.replace(/[<>&"']/g, (sign) => `&#${sign.charCodeAt(0)};`) : text)
+  const parts = code ? body.split(code) : [body]
+  const text = parts.map(escaped).join([...(code ?? "")].map(escaped).join(pause))
+  return again === undefined || parts.length > 2 ? text : `${text}${again}${text}`
+}
+
+export const isGsm7 = (text: string) =>
+  /^[@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !"#¤%&'()*+,./0-9:;<=>?¡A-ZÄÖÑÜ§¿a-zäöñüà^{}\\[~\]|€\f-]*$/.test(text)
+
+const basic = (user: string, password: string) => `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`
+const noCode: contract.Refusal = { code: "no_code", reason: "the message holds no code, or several", fault: "message" }
+
+/** A template's variables; undefined where it holds `{code}` and the message has none. */
+function fill<T>(template: T, message: Message): T | undefined {
+  const values: Record<string, string | undefined> = { ...message }
+  let lacksCode = false
+  const filled = JSON.stringify(template, (_, value) => {
+    if (typeof value !== "string") return value
+    lacksCode ||= value.includes("{code}") && !message.code
+    return value.replace(/\{(code|body|locale|sender|recipient)\}/g, (_, name: string) => values[name] ?? "")
+  })
+  return lacksCode ? undefined : JSON.parse(filled)
+}
+
+// ───────────────────────────── Log: a line for every event, as it happens ─────────────────────────────
+
+type Follower = (event: contract.LogEvent) => void
+
+/** Prints a line for every event, and hands the event to whoever follows. */
+function logger({ clock, print }: World, pretty: contract.Pretty | undefined, followers: Follower[]): contract.Log {
+  let [written, time] = [Number.NaN, ""]
+  return (level, event, fields) => {
+    const now = clock()
+    // The dearest part of a line, and under load the same for many.
+    if (now !== written) time = new Date(now).toISOString()
+    written = now
+    const entry: contract.LogEvent = { time, level, event, ...fields }
+    print(pretty ? pretty(entry, now) : JSON.stringify(entry))
+    for (const follower of followers) follower(entry)
+  }
+}
+
+/** A text as both sides of a comparison see it: escapes of URLs and HTML undone once, one writing, single blanks. */
+function plain(text: string): string {
+  const unescaped = text
+    .replace(/(?:%[\da-f]{2})+/gi, (escapes) => Buffer.from(escapes.replaceAll("%", ""), "hex").toString())
+    .replace(/&#(x[\da-f]{1,5}|\d{1,6});/gi, (_, point: string) => String.fromCodePoint(Number(`0${point}`) || 32))
+  return folded(unescaped)
+    .replace(/[\s\p{C}]+/gu, " ")
+    .trim()
+}
+
+/** Secrets in every form in which a provider may echo them: as they are, percent-encoded, in base64, inside JSON. */
+export function formsOf(secrets: readonly string[]): string[] {
+  const forms = secrets.flatMap((secret) => {
+    const base64 = Buffer.from(secret).toString("base64").replace(/=+$/, "")
+    return [secret, encodeURIComponent(encodeURIComponent(secret)), base64, JSON.stringify(secret).slice(1, -1)]
+  })
+  return [...new Set(forms.map(plain))]
+}
+
+/**
+ * The one door through which a provider's words reach log and answer: 200 characters, in which the number, the text, the
+ * `hidden` forms (in any case), and of prose the code, every word of the text with a digit and every run of four digits
+ * become "•". What is no prose (a code, an id) keeps its digits, unless they are the code.
+ */
+export function redact(foreign: unknown, hidden: readonly string[], message: Message, isProse: boolean): string {
+  const { recipient, body, code = "" } = message
+  let safe = plain(attempt(() => String(foreign ?? ""), ""))
+  if (!safe) return ""
+  const isWord = (word: string) => word.length > 3 && /\p{N}/u.test(word)
+  const words = isProse ? body.split(/[^\p{L}\p{N}-]+/u).filter(isWord) : []
+  const [lower, own] = [safe.toLowerCase(), [body, code, ...words].map(plain)]
+  const found = [...hidden, ...own].filter(
+    (form) => form && form.length <= safe.length && lower.includes(form.toLowerCase()),
+  )
+  for (const form of found.sort((a, b) => b.length - a.length)) {
+    // A short one is told from a part of another word only where it stands alone.
+    const isWhole = form.length < 4 || (form === own[1] && !isProse)
+    const [before, after] = isWhole ? ["(?<![\\p{L}\\p{N}])", "(?![\\p{L}\\p{N}])"] : ["", ""]
+    safe = safe.replace(new RegExp(`${before}${RegExp.escape(form)}${after}`, "giu"), "•")
+  }
+  safe = safe.replace(/\+?\d(?:[^\p{L}\p{N}•]{0,3}\d){3,}/gu, (run) => {
+    const digits = run.replace(/\D/g, "")
+    const isNumber = digits.length > 6 && (recipient.includes(digits) || digits.includes(recipient.slice(-7)))
+    return isProse || isNumber ? "•" : run
+  })
+  return safe.slice(0, 200)
+}
+
+// ───────────────────────────── Files: whatever a setting names, found by its name ─────────────────────────────
 
 /** Prints the message and takes it as sent: the first step with this gateway. Built in, so that main.ts runs alone. */
-const consoleProvider = (print: World["print"]): Provider => ({
+const consoleProvider = (print: World["print"]): contract.Provider => ({
   docs: "README.md",
   url: "",
   env: {},
   request({ recipient, body, sender }) {
-    const text = body.replace(/[^\P{C}\n]/gu, "").replaceAll("\n", "\n  ")
-    print(`\n  To ${recipient}${sender && ` from ${sender}`}:\n  ${text}\n`)
+    print(`\n  To ${recipient}${sender && ` from ${sender}`}:\n  ${body.replaceAll("\n", "\n  ")}\n`)
     return { id: crypto.randomUUID() }
   },
   receipt: ({ status }) => ({ code: status }),
@@ -487,70 +493,81 @@ const consoleProvider = (print: World["print"]): Provider => ({
 
 const isDescribed = (schema: unknown): boolean =>
   v.is(v.object({ kind: v.literal("schema") }), schema) && describe(schema as Variable) !== undefined
-const providerShape = v.object({
-  docs: v.string(),
-  region: v.optional(v.string()),
-  evidence: v.optional(v.picklist(["vendor", "clients", "thin"])),
-  countries: v.optional(v.array(v.pipe(v.string(), v.regex(/^[A-Z]{2}$/)))),
-  channel: v.optional(v.literal("voice")),
-  needsSender: v.optional(v.boolean()),
-  url: v.optional(v.union([v.string(), v.function()])),
-  env: v.record(v.string(), v.custom<Variable>(isDescribed, "needs v.description(…)")),
-  request: v.function(),
-  receipt: v.function(),
-  faults: v.optional(v.record(v.picklist(faultNames), v.array(v.union([v.string(), v.number()])))),
-  routes: v.optional(v.function()),
-})
-
-type Load = () => Promise<{ default?: Provider }>
-
-/** The providers inside a bundle, where `npm run bundle` puts them. */
-const bundled = new Map<string, Load>([])
-
-/** Where provider files lie: beside this file or executable, or else in the working directory; then come the bundled. */
-function folders(): URL[] {
-  const { pathToFileURL } = builtin("node:url")
-  const isExecutable = /\/(\$bunfs|deno-compile-[^/]*)\//.test(import.meta.url)
-  const bases = [isExecutable ? pathToFileURL(process.execPath) : import.meta.url, pathToFileURL("./")]
-  return bases.map((base) => new URL("./providers/", base))
+const env = v.record(v.string(), v.custom<Variable>(isDescribed, "needs v.description(…)"))
+const faultNames = ["recipient", "account", "message", "provider"] as const
+const faults = v.optional(v.record(v.picklist(faultNames), v.array(v.union([v.string(), v.number()]))))
+const countries = v.optional(v.array(country))
+const url = v.optional(v.union([v.string(), v.function()]))
+const channel = v.optional(v.literal("voice"))
+/** What the files of each folder must export as default. */
+const shapes = {
+  "": v.object({
+    docs: v.string(),
+    countries,
+    channel,
+    url,
+    env,
+    request: v.function(),
+    receipt: v.function(),
+    faults,
+  }),
+  "platforms/": v.object({ env, read: v.function(), setup: v.function() }),
+  "pages/": v.object({ env, routes: v.function() }),
+  "stores/": v.object({ open: v.function() }),
 }
-
-/** What a look at the file system gives, or `otherwise` where nothing is there, or no permission to read it. */
-function look<T>(at: () => T, otherwise: T): T {
+/** What a look gives, or `otherwise` where nothing is there, or no permission to look. */
+export function attempt<T>(look: () => T, otherwise: T): T {
   try {
-    return at()
+    return look()
   } catch {
     return otherwise
   }
 }
 
-/** The names of all providers that can be imported. */
-function providerNames(): string[] {
-  const files = folders().flatMap((folder) => look(() => builtin("node:fs").readdirSync(folder), []))
-  const names = files.flatMap((file) => /^(.+)\.[jt]s$/.exec(file)?.[1] ?? []).filter((name) => namePattern.test(name))
-  return [...new Set(["console", ...bundled.keys(), ...names])].sort()
+/** The working directory's `providers/<path>.ts` (or `.js`) where it has one, else the file beside this one. Its own parts are never another's. */
+export async function loadFile(path: string): Promise<{ default?: unknown }> {
+  const base = builtin("node:url").pathToFileURL("./providers/")
+  for (const ending of /^(parts|commands)\//.test(path) ? [] : ["ts", "js"]) {
+    const file = new URL(`${path}.${ending}`, base)
+    if (attempt(() => builtin("node:fs").existsSync(file), false)) return await import(file.href)
+  }
+  return await import(`./providers/${path}.ts`)
 }
 
-/** Imports `providers/<name>.ts` (or `.js`) and checks its shape; throws an Error that names the file and what is wrong. */
-async function importProvider(name: string, print: World["print"]): Promise<Provider> {
-  if (name === "console") return consoleProvider(print)
-  const files = folders().flatMap((folder) => ["ts", "js"].map((ending) => new URL(`${name}.${ending}`, folder)))
-  const file = files.find((file) => look(() => builtin("node:fs").existsSync(file), false))
-  const load = file ? () => import(file.href) as ReturnType<Load> : bundled.get(name)
-  const place = `providers/${name}.ts`
-  if (!load)
-    throw new Error(`there is no ${place}, or no permission to read it; known are ${providerNames().join(", ")}`)
-  const module = await load().catch((cause) => {
-    throw new Error(`${place} cannot be loaded: ${cause.message}`, { cause })
-  })
-  const { issues } = v.safeParse(providerShape, module.default)
-  if (issues || !module.default)
-    throw new Error(`${place} must export a provider as default: ${wrongFields(issues ?? [])}`)
-  return module.default
+/** Where a file is broken: Bun keeps that in `position` or in `errors`, the others in the message or the stack. */
+export function placeOf(error: Error): string {
+  const [first = error] = Reflect.get(error, "errors") ?? []
+  const { file, line, column } = Object(first.position)
+  if (line) return `${String(file).split("/").at(-1)}:${line}:${column}`
+  return /[\w.-]+\.[jt]s:\d+(:\d+)?/.exec(`${error.message}\n${error.stack}`)?.[0] ?? ""
 }
+
+/** Imports a file by its name and checks its shape; or gives what is wrong with it. */
+export async function importFile<K extends keyof contract.Kinds>(
+  kind: K,
+  name: string,
+  world: World,
+): Promise<contract.Kinds[K] | string> {
+  if (kind === "" && name === "console") return consoleProvider(world.print) as contract.Kinds[K]
+  const place = `providers/${kind}${name}.ts`
+  const module = await (world.load ?? loadFile)(`${kind}${name}`).catch((error: Error) => error)
+  if (module instanceof Error)
+    return (await loadCheck(world))?.whyNot(kind, name, module) ?? `${place} cannot be loaded: ${module.message}`
+  const { issues, success } = v.safeParse(shapes[kind], module.default)
+  return success
+    ? (module.default as contract.Kinds[K])
+    : `${place} exports no such file as contract.ts says: ${wrongFields(issues)}`
+}
+
+/** A part of the gateway that only some settings need. */
+async function loadPart<K extends keyof contract.Parts>(world: World, name: K): Promise<contract.Parts[K]> {
+  return (await (world.load ?? loadFile)(`parts/${name}`)) as contract.Parts[K]
+}
+/** Where only main.ts is there, it starts with less to say. */
+const loadCheck = (world: World) => loadPart(world, "check").catch(() => undefined)
 
 /** `cm-com` has the variables `CM_COM_…`. */
-const variablePrefix = (name: string) => name.toUpperCase().replaceAll("-", "_")
+export const variablePrefix = (name: string) => name.toUpperCase().replaceAll("-", "_")
 
 /** https anywhere; http only on loopback, at private addresses and names without a dot. */
 function isSafeUrl(written: string): boolean {
@@ -562,887 +579,873 @@ function isSafeUrl(written: string): boolean {
   return url.protocol === "https:" || (url.protocol === "http:" && isPrivate)
 }
 
-/** A provider with all that a call of it needs. */
-type Ready = {
-  name: string
-  provider: Provider
-  values: Values<Variables>
-  url: string
-  senders: Prefixed<string>[]
-  secrets: string[]
-  failures: number
-  restsUntil: number
-  session?: Session | undefined
-}
-
-async function loadProvider(name: string, { env, print }: World, complaints: Complaint[]): Promise<Ready> {
+/** A provider with its variables; what is missing or wrong goes to `complaints`. */
+async function loadProvider(name: string, world: World, complaints: Complaint[]): Promise<Ready | undefined> {
+  const provider = await importFile("", name, world)
+  if (typeof provider === "string") return void complaints.push([provider])
+  const { env } = world
   const NAME = variablePrefix(name)
-  const provider = await importProvider(name, print)
-  const senders = byPrefix(env, `${NAME}_SENDER`, senderVariable, complaints, provider.env)
-  const values = read(env, provider.env, complaints)
+  const senders = family(env, `${NAME}_SENDER`, families.SMS_SENDER, complaints, provider.env)
+  const values = parse(env, provider.env, complaints)
   const url = env[`${NAME}_URL`] ?? (typeof provider.url === "function" ? values && provider.url(values) : provider.url)
   if (env[`${NAME}_URL`] && !isSafeUrl(url ?? "")) {
     complaints.push([`${NAME}_URL is wrong: expected is an https URL, or http at a private address`, `${NAME}_URL=`])
   } else if (values && url === undefined && !provider.env[`${NAME}_URL`]) {
-    complaints.push([`${NAME}_URL is missing: expected is the base URL of your account`, `${NAME}_URL=`])
+    complaints.push([`${NAME}_URL is missing: the base URL of your account`, `${NAME}_URL=`])
   }
   const given = Object.keys(provider.env).flatMap((variable) => env[variable] ?? [])
   const parts = given.flatMap((value) => value.split(/[\s"'{}:,;=&?]+/).filter((part) => part.length >= 8))
+  const state = { outages: 0, restsUntil: 0 }
   return {
     name,
     provider,
     values: values ?? {},
     url: (url ?? "").replace(/\/+$/, ""),
     senders,
-    secrets: [...given, ...parts],
-    failures: 0,
-    restsUntil: 0,
+    hidden: formsOf([...given, ...parts, env[`${NAME}_REPORT_KEY`] ?? ""]),
+    state,
   }
 }
 
-// ───────────────────────────── Delivery: a message in, one provider's acceptance out ─────────────────────────────
+// ───────────────────────────── Calls: what comes back, and in what time ─────────────────────────────
 
 const outcome = v.picklist(["accepted", "refused", "timeout", "unreachable"])
-const attempt = v.object({ provider: v.string(), outcome, code: v.exactOptional(v.string()), ms: v.number() })
-const acceptance = v.object({ id: v.string(), provider: v.string(), receipt: v.string(), attempts: v.array(attempt) })
+const attempted = v.object({ provider: v.string(), outcome, code: v.exactOptional(v.string()), ms: v.number() })
+const accepted = v.object({ id: v.string(), provider: v.string(), receipt: v.string(), attempts: v.array(attempted) })
 
-/** One provider asked once. `code` is the provider's own, or why there is no answer of it. */
-export type Attempt = v.InferOutput<typeof attempt>
+function refused(outcome: Refused["outcome"], code: string | number, reason = "", fault?: contract.Fault): Refused {
+  return { outcome, code, reason, fault: fault ?? "provider", isOutage: fault === undefined }
+}
 
 /** No runtime tells whether a call that brought no answer was written before it broke. */
-const isPerhapsSent = ({ outcome, code }: Attempt) => outcome === "timeout" || code === "reset"
+const isPerhapsSent = ({ outcome, code }: contract.Attempt) => outcome === "timeout" || code === "reset"
 
-/** What became of a message; `problem` is a code of `problems`, `retryAfter` in milliseconds. */
-export type Delivery = v.InferOutput<typeof acceptance> | Undelivered
-type Problem =
-  | "invalid_recipient"
-  | "destination_not_allowed"
-  | "rate_limited"
-  | "delivery_rejected"
-  | "delivery_timeout"
-type Undelivered = { problem: Problem; detail: string; attempts?: Attempt[]; retryAfter?: number }
-
-/** Why an attempt brought no acceptance; `isOutage` where it speaks against the provider and not the message. */
-class Failure extends Error {
-  readonly refusal: Refusal & { outcome: Attempt["outcome"]; isOutage: boolean }
-  constructor(
-    outcome: Attempt["outcome"],
-    code: string | number,
-    reason = "",
-    fault: Fault = "provider",
-    isOutage = true,
-  ) {
-    super(reason)
-    this.refusal = { outcome, code, reason, fault, isOutage }
-  }
-}
-
+const failures: [code: string, pattern: RegExp, reason: string][] = [
+  ["dns", /ENOTFOUND|EAI_AGAIN|getaddrinfo|dns|resolve|FailedToOpenSocket/i, "its name is not known"],
+  ["refused", /EMFILE|ENFILE|too many open files|os error 24/i, "no file descriptor is left"],
+  ["refused", /refused/i, "nothing listens there"],
+  [
+    "tls",
+    /cert|tls|ssl|handshake|wrong version number|packet length|corrupt message/i,
+    "its certificate or its TLS is not good",
+  ],
+  ["timeout", /time(d |-)?out/i, "no connection in time"],
+  ["reset", /(?:)/, "it may have been sent"],
+]
 /** Of a failed call only the class is kept: runtimes put hosts and URLs into their texts. */
-function callFailed(cause: unknown): never {
+function callFailed(cause: unknown): Refused {
   let text = ""
   for (let error = cause; error instanceof Error; error = error.cause) text += `${error} ${Object(error).code} `
-  const classes: [code: string, pattern: RegExp, reason: string][] = [
-    ["dns", /ENOTFOUND|EAI_AGAIN|getaddrinfo|dns|resolve|FailedToOpenSocket/i, "its name is not known"],
-    ["refused", /refused/i, "nothing listens there"],
-    ["tls", /cert|tls|ssl|handshake/i, "its certificate or its TLS is not good"],
-    ["timeout", /time(d |-)?out/i, "no connection in time"],
-    ["reset", /(?:)/, "it may have been sent"],
-  ]
-  const [code = "reset", , reason] = classes.find(([, pattern]) => pattern.test(text)) ?? []
-  throw new Failure("unreachable", code, reason)
+  const [code = "reset", , reason] = failures.find(([, pattern]) => pattern.test(text)) ?? []
+  return refused("unreachable", code, reason)
 }
 
-/** The text of a body, or undefined where it is longer than `limit` bytes; where its length is declared, none are counted. */
-async function readText(source: Request | Reply, limit: number): Promise<string | undefined> {
+/** The bytes of a body, or undefined where there are more than 64 KiB; where its length is declared, none are counted. */
+export async function readBytes(
+  source: Request | contract.Reply,
+  limit = 65_536,
+): Promise<Uint8Array<ArrayBuffer> | undefined> {
   const length = source.headers.get("content-length")
   const isCoded = source.headers.has("transfer-encoding") || source.headers.has("content-encoding")
-  if (length && !isCoded) return Number(length) > limit ? undefined : await source.text()
-  const decoder = new TextDecoder()
-  let text = ""
+  if (length && !isCoded) return Number(length) > limit ? undefined : new Uint8Array(await source.arrayBuffer())
+  const chunks: Uint8Array[] = []
   let size = 0
   for await (const chunk of source.body ?? []) {
     size += chunk.byteLength
     if (size > limit) return undefined
-    text += decoder.decode(chunk, { stream: true })
+    chunks.push(chunk)
   }
-  return text + decoder.decode()
+  return new Uint8Array(Buffer.concat(chunks))
 }
+const utf8 = new TextDecoder()
+const strictUtf8 = new TextDecoder("utf-8", { fatal: true })
 
 /** Never throws: what is not JSON is undefined. */
-function parseJson(text: string): unknown {
+const parseJson = (text: string): unknown => attempt(() => JSON.parse(text), undefined)
+
+/** What `work` gives, or undefined where that takes longer than `limit` milliseconds. */
+export async function within<T extends object>(limit: number, { after }: contract.Clocks, work: Promise<T>) {
+  const { promise, resolve } = Promise.withResolvers<undefined>()
+  const cancel = after(limit, () => resolve(undefined))
+  return await Promise.race([work, promise]).finally(cancel)
+}
+
+// ───────────────────────────── Asking: one provider, once ─────────────────────────────
+
+/** Asks over HTTP. A redirect that is followed would carry the keys and the text to another host. */
+async function call(request: Request, world: World, init: RequestInit & { isFresh: boolean }) {
   try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
+    const reply = await world.fetch(request, { redirect: "manual", ...init })
+    const { status, headers } = reply
+    if (status >= 300 && status < 400)
+      return judged({ code: status, reason: "it redirects, which is never followed" }, status)
+    const bytes = await readBytes(reply)
+    if (!bytes) return judged({ code: status, reason: "its answer is longer than 64 KiB" }, status)
+    const text = utf8.decode(bytes)
+    return { status, headers, text: text.slice(0, 16_384), json: parseJson(text) } satisfies contract.Answer
+  } catch (error) {
+    return callFailed(error)
   }
 }
 
-export const isGsm7 = (text: string) =>
-  /^[@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !"#¤%&'()*+,./0-9:;<=>?¡A-ZÄÖÑÜ§¿a-zäöñüà^{}\\[~\]|€\f-]*$/.test(text)
-
-const basic = (user: string, password: string) => `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`
-
-const noCode: Refusal = { code: "no_code", reason: "the message holds no code, or several", fault: "message" }
-
-/** See `Context.fill`. */
-function fill<T>(template: T, message: Message): T | undefined {
-  const values: Record<string, string | undefined> = {
-    ...message,
-    code: message.code ?? "",
-    locale: message.locale ?? "",
-  }
-  let lacksCode = false
-  const filled = JSON.stringify(template, (_, value) => {
-    if (typeof value !== "string") return value
-    lacksCode ||= value.includes("{code}") && !message.code
-    return value.replace(/\{(code|body|locale|sender|recipient)\}/g, (_, name: string) => values[name] ?? "")
-  })
-  return lacksCode ? undefined : JSON.parse(filled)
+/** Whose fault a provider's refusal is. What its file does not list as an outage may be about this one message. */
+function judged(
+  { code, reason, fault }: contract.Refusal,
+  status: number,
+  faults: contract.Provider["faults"] = {},
+): Refused {
+  const lists = code === status && reason === undefined ? {} : faults
+  const listed = faultNames.find((name) => lists[name]?.some((known) => String(known) === String(code)))
+  const whose = fault ?? listed ?? ([401, 402, 403].includes(status) ? "account" : "provider")
+  const isOutage = whose === "provider" && (listed === whose || status >= 500 || status === 429)
+  return { ...refused("refused", code, reason, whose), isOutage }
 }
 
-/** See `Context.language`. */
-function language(tag: string | undefined, known: readonly string[], otherwise: string): string {
-  const plain = (tag: string) => tag.toLowerCase().replaceAll("_", "-")
-  for (let range = plain(tag ?? ""); range; range = range.replace(/(^|-)[^-]*$/, "")) {
-    const found =
-      known.find((name) => plain(name) === range) ?? known.find((name) => plain(name).startsWith(`${range}-`))
-    if (found) return found
+/** Asks one provider once; gives its receipt, or a refusal. Their words are safe to tell. Never throws. */
+export async function ask(
+  ready: Ready,
+  message: Message,
+  { world, settings }: Pick<Gateway, "world" | "settings">,
+  signal: AbortSignal,
+  isFresh: boolean,
+) {
+  const { name, provider, values, url, state } = ready
+  const hidden = [...ready.hidden]
+  let broken: Refused | undefined
+  const send = async (request: Request) => {
+    const credentials = request.headers
+      .get("authorization")
+      ?.split(" ")
+      .filter((part) => part.length > 7)
+    hidden.push(...(credentials ?? []))
+    return await call(request, world, { signal, isFresh })
   }
-  return otherwise
-}
-
-/** See `Context.speech`. */
-function speech({ body, code }: Message, { pause = ", ", again = " ", isXml = false }: Markup = {}): string {
-  const escaped = (text: string) => (isXml ? text.replace(/[<>&"']/g, (sign) => `&#${sign.charCodeAt(0)};`) : text)
-  const apart = [...(code ?? "")].map(escaped).join(pause)
-  const text = code ? body.split(code).map(escaped).join(apart) : escaped(body)
-  return again === undefined ? text : `${text}${again}${text}`
-}
-
-/** Asks one provider and gives the id of its acceptance; throws a `Failure`, or whatever a provider file throws. */
-async function ask(ready: Ready, message: Message, world: World, signal: AbortSignal): Promise<string> {
-  const { provider, values, url } = ready
-  const call = async (request: Request) => {
-    const response = await world.fetch(request, { redirect: "manual", signal }).catch(callFailed)
-    const { status } = response
-    // A redirect that is followed carries the keys and the text to another host.
-    if (status >= 300 && status < 400) throw new Failure("refused", status, "it redirects, which is never followed")
-    const text = await readText(response, 65_536).catch(callFailed)
-    if (text === undefined) throw new Failure("refused", status, "its answer is longer than 64 KiB")
-    return { status, headers: response.headers, text }
-  }
-  const context: Context = {
+  const reportKey = provider.report && settings.GATEWAY_URL && world.env[`${variablePrefix(name)}_REPORT_KEY`]
+  const context: contract.Context = {
     url,
+    reportUrl: reportKey && new URL(`/${name}/report/${reportKey}`, settings.GATEWAY_URL).href,
     async fetch(url, init) {
-      const { text, ...rest } = await call(new Request(url, init))
-      return new Response(text || null, rest)
+      const answer = await send(new Request(url, init))
+      if (!("outcome" in answer)) return new Response(answer.text || null, answer)
+      broken = answer
+      throw new Error("the call brought no answer")
     },
     async session(login) {
-      if (ready.session && ready.session.expires > world.clock()) return ready.session.token
+      if (state.session && state.session.expires > world.clock()) return state.session.token
       const answer = await login()
-      if ("token" in answer) ready.session = answer
+      if ("token" in answer) state.session = answer
       return "token" in answer ? answer.token : answer
     },
     clock: world.clock,
     nonce: world.nonce ?? (() => crypto.randomUUID().replaceAll("-", "")),
-    isGsm7,
-    basic,
-    fill,
-    noCode,
-    language,
-    speech,
+    ...{ isGsm7, basic, fill, noCode, language, speech },
   }
-  const { countries } = provider
-  if (countries && !countries.includes(parsePhoneNumberFromString(message.recipient)?.country ?? "")) {
-    throw new Failure("refused", "country", `serves ${countries.join(", ")}`, "account", false)
-  }
-  const judge = (receipt: Receipt, status = 0) => {
-    if ("id" in receipt && typeof receipt.id === "string") return receipt.id
-    const { code, reason, fault } = receipt as Refusal
-    const lists = code === status && reason === undefined ? {} : provider.faults
-    const listed = faultNames.find((name) => lists?.[name]?.some((known) => String(known) === String(code)))
-    const usual = [401, 402, 403].includes(status) ? "account" : "provider"
-    // A 400 with a code that is not listed may be about this one number; it must not rest the provider for all.
-    const isOutage = (fault ?? listed) === "provider" || status >= 500 || status === 429
-    throw new Failure("refused", code, reason, fault ?? listed ?? usual, isOutage)
-  }
-  for (let mayRenew = true; ; mayRenew = false) {
+  const asked = async (mayRenew: boolean): Promise<{ id: string } | Refused> => {
     const request = await provider.request(message, values, context)
-    if (!(request instanceof Request)) return judge(request)
-    const answer = await call(request)
-    const { status, text } = answer
-    if (status === 401 && ready.session && mayRenew) {
-      ready.session = undefined
-      continue
+    const answer = request instanceof Request ? await send(request) : undefined
+    if (answer && "outcome" in answer) return answer
+    if (answer?.status === 401 && state.session && mayRenew) {
+      state.session = undefined
+      return await asked(false)
     }
-    return judge(provider.receipt({ ...answer, json: parseJson(text) }, values), status)
+    const receipt = answer ? provider.receipt(answer, values) : (request as contract.Receipt)
+    if ("id" in receipt && typeof receipt.id === "string") return receipt
+    return judged(receipt as contract.Refusal, answer?.status ?? 0, provider.faults)
   }
+  const result = await asked(true).catch((error) => broken ?? refused("refused", "exception", String(error)))
+  if (state.session) hidden.push(plain(state.session.token))
+  if ("id" in result) return { receipt: redact(result.id, hidden, message, false) }
+  const code = redact(result.code, hidden, message, false)
+  return { ...result, code, reason: redact(result.reason, hidden, message, true) }
 }
 
-/** Rejects after `limit` milliseconds at the latest. A call that is then under way or not read to its end is aborted. */
-async function within<T>(limit: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+// ───────────────────────────── Delivery: along a route, until a provider accepts ─────────────────────────────
+
+/** A provider rests for 30 s after 3 outages in a row; then one message probes it. */
+const rest = { outages: 3, milliseconds: 30_000 }
+export const isResting = ({ state }: Ready, now: number) => state.outages >= rest.outages && state.restsUntil > now
+
+/** The provider's sender for this number, else the common one for this number, else the message's, else the common one. */
+function senderFor({ senders }: Ready, recipient: string, country: string, sender: string, common: Targeted<string>[]) {
+  const own = closest(senders, recipient, country)
+  const near = closest(
+    common.filter(({ target }) => target),
+    recipient,
+    country,
+  )
+  return own ?? near ?? (sender || (closest(common, recipient, country) ?? ""))
+}
+
+/** The providers for a message in order: behind the one that took the last for this number they begin; who rests comes last. */
+async function routeFor({ message, country, about }: Inbound, { routes, settings, clocks, log, store }: Gateway) {
+  const { recipient, channel = "sms" } = message
+  const key = `again:${channel}:${recipient}`
+  const before = settings.RESEND_WINDOW > 0 ? await store.get(key) : undefined
+  if (typeof before === "string") log("info", "again", { ...about, provider: before })
+  const route = closest(routes[channel], recipient, country) ?? []
+  const at = route.findIndex(({ name }) => name === before) + 1
+  const turned = [...route.slice(at), ...route.slice(0, at)]
+  const now = clocks.monotonic()
+  const rests = (ready: Ready) => isResting(ready, now)
+  return [...turned.filter((ready) => !rests(ready)), ...turned.filter(rests)]
+}
+
+/** Takes a message along its route, inside its deadline, until a provider accepts it or none is left. */
+async function deliver(inbound: Inbound, gateway: Gateway): Promise<contract.Delivery> {
+  const { message, country, id, ends } = inbound
+  const { settings, store } = gateway
+  const attempts: contract.Attempt[] = []
+  const route = await routeFor(inbound, gateway)
+  for (let [index, isFresh] = [0, false]; index < route.length; ) {
+    const ready = route[index] as Ready
+    const { name: provider } = ready
+    const rivals = route.length - index - 1
+    const left = ends - gateway.clocks.monotonic()
+    // The last one is asked twice where a connection broke, and a single one where it kept silent: half of the time each.
+    const isOnly = route.length === 1 && !isFresh
+    const limit = rivals > 0 || isOnly ? Math.min(settings.ATTEMPT_TIMEOUT, left / (rivals + 1)) : left
+    const sender = senderFor(ready, message.recipient, country, message.sender, settings.senders)
+    const result = await tried(ready, { ...message, sender }, inbound, gateway, limit, isFresh)
+    attempts.push(result.attempt)
+    if ("receipt" in result) {
+      const key = `again:${message.channel ?? "sms"}:${message.recipient}`
+      if (settings.RESEND_WINDOW > 0) store.set(key, provider, settings.RESEND_WINDOW)
+      return { id, provider, receipt: result.receipt, attempts }
+    }
+    const { outcome, code, fault, reason } = result
+    const detail = `${provider}: ${code} ${reason}`
+    if (fault === "recipient") return { problem: "invalid_recipient", detail, attempts }
+    const isBroken = code === "reset" || (outcome === "timeout" && route.length === 1)
+    isFresh = isBroken && rivals === 0 && !isFresh && gateway.clocks.monotonic() < ends
+    if (!isFresh) index += 1
+  }
+  const told = attempts.map(({ provider, outcome, code }) => `${provider} ${outcome} ${code}`).join(", ")
+  const isLate = attempts.some(({ outcome }) => outcome === "timeout")
+  const detail = attempts.some(isPerhapsSent) ? `It may have been sent: ${told}` : told
+  return { problem: isLate ? "delivery_timeout" : "delivery_rejected", detail, attempts }
+}
+
+/** One attempt with its line of the log, and what it says of the provider's health. */
+async function tried(
+  ready: Ready,
+  message: Message,
+  inbound: Inbound,
+  gateway: Gateway,
+  limit: number,
+  isFresh: boolean,
+) {
+  const { name: provider, state } = ready
+  const { countries } = ready.provider
+  const { about, country } = inbound
+  const { clocks, log } = gateway
+  const asked = clocks.monotonic()
+  if (state.outages >= rest.outages) state.restsUntil = asked + rest.milliseconds
+  const isServed = !countries || countries.includes(country)
   const abort = new AbortController()
-  const { promise, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => reject(new Failure("timeout", "timeout", "it may have been sent")), limit)
-  try {
-    return await Promise.race([work(abort.signal), promise])
-  } catch (error) {
-    abort.abort()
-    throw error
-  } finally {
-    clearTimeout(timer)
+  const result = isServed
+    ? await within(limit, clocks, ask(ready, message, gateway, abort.signal, isFresh))
+    : refused("refused", "country", `serves ${countries.join(", ")}`, "account")
+  const ms = Math.round(clocks.monotonic() - asked)
+  if (result && "receipt" in result) {
+    state.outages = 0
+    log("info", "accepted", { ...about, provider, receipt: result.receipt, ms })
+    return { ...result, attempt: { provider, outcome: "accepted", ms } satisfies contract.Attempt }
   }
-}
-
-/** A provider rests for 30 s after 3 failures in a row (no answer, 5xx, throttled); then one message probes it. */
-const rest = { failures: 3, milliseconds: 30_000 }
-
-/** Takes a message along its route, inside one deadline, until a provider accepts it or none is left. */
-function deliverer(world: World, settings: Settings, routes: Prefixed<Ready[]>[], log: Log) {
-  const senderFor = ({ senders }: Ready, { recipient, sender }: Message) => {
-    const common = closest(settings.senders, recipient)
-    return closest(senders, recipient)?.value ?? (common?.prefix ? common.value : sender || (common?.value ?? ""))
+  // A call that is under way, or an answer that was not read to its end.
+  abort.abort()
+  const failed = result ?? refused("timeout", "timeout", "it may have been sent")
+  const { outcome, reason, fault } = failed
+  const code = String(failed.code)
+  log("warn", outcome, { ...about, provider, code, reason, fault, ms })
+  if (failed.isOutage && ++state.outages === rest.outages) {
+    state.restsUntil = clocks.monotonic() + rest.milliseconds
+    log("warn", "resting", { provider, reason: `${rest.outages} failures in a row` })
   }
-  return async (message: Message, request: string): Promise<Delivery> => {
-    const attempts: Attempt[] = []
-    const recipient = mask(message.recipient)
-    const started = world.clock()
-    const isResting = ({ failures, restsUntil }: Ready) => failures >= rest.failures && restsUntil > started
-    const preferred = closest(routes, message.recipient)?.value ?? []
-    const route = [...preferred.filter((ready) => !isResting(ready)), ...preferred.filter(isResting)]
-    for (const [index, ready] of route.entries()) {
-      const { name: provider, secrets } = ready
-      const safe = (foreign: unknown = "") => redact(String(foreign), [...secrets, ready.session?.token ?? ""], message)
-      const asked = world.clock()
-      const left = started + settings.DEADLINE - asked
-      const rivals = route.length - index
-      const limit = rivals === 1 ? left : Math.min(settings.ATTEMPT_TIMEOUT, left / rivals)
-      const outgoing = { ...message, sender: senderFor(ready, message) }
-      if (ready.failures >= rest.failures) ready.restsUntil = asked + rest.milliseconds
-      const result = await within(limit, (signal) => ask(ready, outgoing, world, signal)).catch(
-        (error: unknown) => error,
-      )
-      const ms = Math.round(world.clock() - asked)
-      if (typeof result === "string") {
-        const receipt = safe(result)
-        ready.failures = 0
-        log("info", "accepted", { request, recipient, provider, receipt, ms })
-        return { id: request, provider, receipt, attempts: [...attempts, { provider, outcome: "accepted", ms }] }
-      }
-      const failure = result instanceof Failure ? result : new Failure("refused", "exception", String(result))
-      const { outcome, fault, isOutage } = failure.refusal
-      const [code, reason] = [safe(failure.refusal.code), safe(failure.refusal.reason)]
-      log("warn", outcome, { request, recipient, provider, code, reason, fault, ms })
-      attempts.push({ provider, outcome, code, ms })
-      if (fault === "recipient")
-        return { problem: "invalid_recipient", detail: `${provider}: ${code} ${reason}`, attempts }
-      if (fault === "provider" && isOutage && ++ready.failures === rest.failures) {
-        ready.restsUntil = world.clock() + rest.milliseconds
-        log("warn", "resting", { provider, reason: `${rest.failures} failures in a row` })
-      }
-    }
-    const told = attempts.map(({ provider, outcome, code }) => `${provider} ${outcome} ${code}`).join(", ")
-    const isLate = attempts.some(({ outcome }) => outcome === "timeout")
-    const detail = attempts.some(isPerhapsSent) ? `It may have been sent: ${told}` : told
-    return { problem: isLate ? "delivery_timeout" : "delivery_rejected", detail, attempts }
-  }
+  return { ...failed, code, attempt: { provider, outcome, code, ms } satisfies contract.Attempt }
 }
 
 // ───────────────────────────── Guard: what is sent once, and what is not sent at all ─────────────────────────────
 
-type Limit = { count: number; period: number }
+/** The clocks of a world, or else its wall clock and the runtime's timers. */
+function clocksOf({ clock, monotonic = clock, after }: World): contract.Clocks {
+  const runtimes: contract.Clocks["after"] = (milliseconds, run) => {
+    const timer = setTimeout(run, milliseconds)
+    return () => clearTimeout(timer)
+  }
+  return { monotonic, after: after ?? runtimes }
+}
 
-/** A number's digits as a number, exact below 10^15: a map holds it in a third of the memory of its text. */
-type Key = string | number
-
-/** Counts messages in windows: `take` gives the milliseconds to wait, 0 where there is room; `giveBack` undoes one. */
-type Counter = { take(key: Key): number | Promise<number>; giveBack(key: Key): unknown }
-
-/** Fixed windows in memory, which all begin together, and anew where 100,000 keys are counted. */
-function memoryCounter({ count, period }: Limit, clock: World["clock"]): Counter {
-  const used = new Map<Key, number>()
-  let ends = 0
+/** What this process remembers by itself. The windows of a limit begin together; of each kind 100,000 entries are kept. */
+function memoryStore(monotonic: () => number, most = 100_000): contract.Store {
+  type Counts = { ends: number; used: Map<contract.Key, number> }
+  type Kept = Map<contract.Key, { value: unknown; ends: number }>
+  const windows = new Map<string, Counts>()
+  const kept = new Map<number, Kept>()
+  const dropOldest = (map: Map<contract.Key, unknown>) => map.size >= most && map.delete(map.keys().next().value ?? "")
+  const windowOf = ({ name, period }: contract.Limit): Counts => {
+    const now = monotonic()
+    const before = windows.get(name)
+    const window = before && now < before.ends ? before : { ends: now + period, used: new Map<contract.Key, number>() }
+    if (window !== before) windows.set(name, window)
+    return window
+  }
   return {
-    take(key) {
-      const now = clock()
-      if (now >= ends || used.size === 100_000) {
-        used.clear()
-        ends = now + period
-      }
+    take(key, limit) {
+      const { ends, used } = windowOf(limit)
       const before = used.get(key) ?? 0
-      if (before >= count) return ends - now
+      if (before >= limit.count) return Math.max(1, ends - monotonic())
+      if (before === 0) dropOldest(used)
       used.set(key, before + 1)
       return 0
     },
-    giveBack(key) {
-      const before = used.get(key)
-      if (before) used.set(key, before - 1)
+    giveBack(key, limit) {
+      const { used } = windowOf(limit)
+      const before = used.get(key) ?? 0
+      if (before > 1) used.set(key, before - 1)
+      else used.delete(key)
     },
-  }
-}
-
-/** Remembers for `period` at least, and the last 10,000 at least: of two generations, each turn drops the older. */
-function memory<T>(period: number, clock: World["clock"]) {
-  let [young, old] = [new Map<string, T>(), new Map<string, T>()]
-  let turn = 0
-  const set = (key: string, value: T) => {
-    if (clock() >= turn || young.size === 10_000) {
-      old = young
-      young = new Map()
-      turn = clock() + period
-    }
-    young.set(key, value)
-  }
-  return { set, get: (key: string) => young.get(key) ?? old.get(key) }
-}
-
-/** The store that instances share. What it does not answer within 250 ms is undefined, and it is left alone for a second. */
-async function openStore(url: string, { clock, stopping }: World, log: Log) {
-  const { createClient } = await import("@redis/client")
-  const { RateLimiterRedis } = await import("rate-limiter-flexible")
-  const socket = { reconnectStrategy: () => !stopping?.aborted && 500 }
-  const client = createClient({ url, disableOfflineQueue: true, socket })
-  let isAway = false
-  let awayUntil = 0
-  const attempt = async <T>(work: () => Promise<T>): Promise<T | undefined> => {
-    if (clock() < awayUntil) return undefined
-    try {
-      const answer = await within(250, work)
-      if (isAway) log("info", "store_back")
-      isAway = false
-      return answer
-    } catch {
-      if (!isAway) log("warn", "store_away", { reason: "limits and duplicates are kept in memory" })
-      isAway = true
-      awayUntil = clock() + 1_000
+    get(key) {
+      for (const entries of kept.values()) {
+        const entry = entries.get(key)
+        if (entry) return entry.ends > monotonic() ? entry.value : undefined
+      }
       return undefined
-    }
-  }
-  client.on("error", () => {})
-  await attempt(() => client.connect())
-  client.unref()
-  return {
-    recall: (key: string) => attempt(async () => parseJson((await client.get(`smstask:sent:${key}`)) ?? "")),
-    remember: (key: string, value: object, period: number) =>
-      attempt(() => client.set(`smstask:sent:${key}`, JSON.stringify(value), { PX: period })),
-    counter(name: string, { count, period }: Limit, spare: Counter): Counter {
-      const options = { storeClient: client, useRedisPackage: true, keyPrefix: `smstask:${name}` }
-      const limiter = new RateLimiterRedis({ ...options, points: count, duration: period / 1_000 })
-      const take = async (key: Key) => {
-        const counted = await limiter.consume(key).catch((refusal) => refusal)
-        if (counted instanceof Error) throw counted
-        return counted.consumedPoints > count ? Math.max(1, counted.msBeforeNext) : 0
-      }
-      return {
-        take: async (key) => (await attempt(() => take(key))) ?? (await spare.take(key)),
-        giveBack: async (key) => (await attempt(() => limiter.reward(key))) ?? (await spare.giveBack(key)),
-      }
+    },
+    set(key, value, period) {
+      const now = monotonic()
+      const entries: Kept = kept.get(period) ?? new Map()
+      kept.set(period, entries)
+      // They stand in the order in which they end: the first ones are the ones to drop.
+      for (const [old, { ends }] of entries) if (ends > now || !entries.delete(old)) break
+      dropOldest(entries)
+      entries.delete(key)
+      entries.set(key, { value, ends: now + period })
     },
   }
 }
-type Store = Awaited<ReturnType<typeof openStore>>
-type Deliver = ReturnType<typeof deliverer>
 
-/** Delivers what may be sent, once: joins duplicates, refuses destinations, counts limits. */
-async function guarded(world: World, settings: Settings, store: Store | undefined, log: Log, deliver: Deliver) {
-  const { clock } = world
-  const { LIMIT_IP, DUPLICATE_WINDOW: window, ALLOW_PREFIXES = [""], DENY_PREFIXES = [] } = settings
-  const expandIPv6 = LIMIT_IP && (await import("hono/utils/ipaddr")).expandIPv6
-  /** An address as a limit counts it: IPv6 by its /64, which is one household (RFC 6177), mapped IPv4 as IPv4. */
-  const network = (address: string) => {
-    const ipv4 = /^(?:::ffff:)?([\d.]+)$/i.exec(address)?.[1]
-    return ipv4 ?? (address && expandIPv6?.(address.toLowerCase()).slice(0, 19)) ?? ""
+/** An address without port and brackets, IPv6 in its one form and mapped IPv4 as IPv4; of a list the first; else "". */
+export function readAddress(written: unknown): string {
+  const one: unknown = Array.isArray(written) ? written[0] : written
+  const [first = ""] = typeof one === "string" ? one.split(",") : []
+  const bare = first
+    .trim()
+    .replace(/^\[(.*)\](:\d+)?$/, "$1")
+    .replace(/^([\d.]+):\d+$/, "$1")
+    .replace(/%.*$/, "")
+  if (!v.IP_REGEX.test(bare) || !bare.includes(":")) return v.IP_REGEX.test(bare) ? bare : ""
+  const canonical = URL.parse(`http://[${bare}]/`)?.hostname.slice(1, -1) ?? ""
+  const [, high, low] = /^::ffff:([\da-f]{1,4}):([\da-f]{1,4})$/.exec(canonical) ?? []
+  if (!high || !low) return canonical
+  return [high, low].flatMap((part) => [parseInt(part, 16) >> 8, parseInt(part, 16) & 255]).join(".")
+}
+
+/** An address as a limit counts it: IPv6 by its /64, which is one household (RFC 6177). */
+function networkOf(address: string): string {
+  if (!address.includes(":")) return address
+  const [head = "", tail] = address.split("::").map((side) => side.split(":").filter(Boolean))
+  const zeros = Array(tail ? 8 - head.length - tail.length : 0).fill("0")
+  return [...head, ...zeros, ...(tail ?? [])].slice(0, 4).join(":")
+}
+
+/** Whether the closer entry of both lists lets the number through; a tie is denied, and so is what no allowed one fits. */
+function isAllowed({ message, country, masked }: Inbound, { ALLOW_DESTINATIONS, DENY_DESTINATIONS = [] }: Settings) {
+  const isDigits = (target: string) => /^\d/.test(target)
+  const fits = (target: string) => (isDigits(target) ? message.recipient.startsWith(target, 1) : target === country)
+  // A country is closer than its calling code, and less close than that and one more digit.
+  const closeness = (target: string) => (isDigits(target) ? target.length : masked.indexOf("•") - 0.5)
+  const best = (targets: string[]) => Math.max(-1, ...targets.filter(fits).map(closeness))
+  const allowed = ALLOW_DESTINATIONS ? best(ALLOW_DESTINATIONS) : 0
+  return allowed >= 0 && allowed > best(DENY_DESTINATIONS)
+}
+
+/** What each limit counts by, narrowest first: a wider one is charged only where the narrower passed. */
+const counted: Record<string, (inbound: Inbound, digits: number) => contract.Key> = {
+  LIMIT_VOICE: ({ message }, digits) => (message.channel === "voice" ? digits : ""),
+  LIMIT_RECIPIENT: (_, digits) => digits,
+  LIMIT_IP: ({ ip }) => networkOf(ip),
+  LIMIT_PREFIX: (_, digits) => Math.floor(digits / 10_000),
+  LIMIT_TOTAL: () => "all",
+}
+
+/** Delivers what may be sent: refuses destinations, counts limits, and gives back what was counted for nothing. */
+async function guard(inbound: Inbound, gateway: Gateway): Promise<contract.Delivery> {
+  const { settings, store, limits, log } = gateway
+  const taken: [key: contract.Key, limit: contract.Limit][] = []
+  const giveBack = () => Promise.all(taken.map(([key, limit]) => store.giveBack(key, limit)))
+  let refusal: contract.Undelivered | undefined
+  if (!isAllowed(inbound, settings))
+    refusal = { problem: "destination_not_allowed", detail: "see ALLOW_DESTINATIONS and DENY_DESTINATIONS" }
+  for (const limit of refusal ? [] : limits) {
+    const key = counted[limit.name]?.(inbound, Number(inbound.message.recipient)) ?? ""
+    const retryAfter = key === "" ? 0 : await store.take(key, limit)
+    if (retryAfter > 0) refusal = { problem: "rate_limited", detail: `${limit.name} is used up`, retryAfter }
+    if (refusal) break
+    if (key !== "") taken.push([key, limit])
   }
-  const narrowestFirst = {
-    LIMIT_RECIPIENT: (digits: number) => digits,
-    LIMIT_IP: (_: number, ip: string) => network(ip),
-    LIMIT_PREFIX: (digits: number) => Math.floor(digits / 10_000),
-    LIMIT_TOTAL: () => "all",
+  if (refusal && settings.GUARD === "enforce") {
+    await giveBack()
+    return refusal
   }
-  const secret = settings.GATEWAY_SECRET ?? settings.GATEWAY_TOKEN ?? settings.STORE ?? ""
-  const hash = (key: Key) => builtin("node:crypto").createHmac("sha256", secret).update(`${key}`).digest("base64url")
-  const limits = Object.entries(narrowestFirst).flatMap(([name, keyOf]) => {
-    const limit = settings[name as keyof typeof narrowestFirst]
-    if (!limit) return []
-    const inMemory = memoryCounter(limit, clock)
-    return { name, keyOf, counter: store?.counter(name, limit, inMemory) ?? inMemory }
+  if (refusal) log("warn", "observed", { ...inbound.about, code: refusal.problem, reason: refusal.detail })
+  const delivery = await deliver(inbound, gateway)
+  if ("problem" in delivery && !delivery.attempts?.some(isPerhapsSent)) await giveBack()
+  return delivery
+}
+
+/** The same message, or the same signed call, is sent once: whoever brings it again gets what became of the first. */
+export async function once(inbound: Inbound, gateway: Gateway): Promise<contract.Delivery> {
+  const { marks, id, about } = inbound
+  const { underWay, store, log } = gateway
+  const send = async (): Promise<contract.Delivery> => {
+    for (const { key } of marks) {
+      const before = await store.get(key)
+      if (v.is(accepted, before)) return before
+    }
+    const delivery = await guard(inbound, gateway)
+    if ("receipt" in delivery) await Promise.all(marks.map(({ key, period }) => store.set(key, delivery, period)))
+    return delivery
+  }
+  const before = marks.map(({ key }) => underWay.get(key)).find(Boolean)
+  const sending = before ?? send()
+  if (!before) for (const { key } of marks) underWay.set(key, sending)
+  const delivery = await sending.finally(() => {
+    if (!before) for (const { key } of marks) underWay.delete(key)
   })
-  /** The longest match of both lists decides; a tie is denied, and so is what no entry of an allow-list fits. */
-  const destinations = longestFirst([
-    ...DENY_PREFIXES.map((prefix) => ({ prefix, value: false })),
-    ...ALLOW_PREFIXES.map((prefix) => ({ prefix, value: true })),
-  ])
-  const sendGuarded = async (message: Message, ip: string, request: string): Promise<Delivery> => {
-    const { recipient } = message
-    const taken: (() => unknown)[] = []
-    const giveBack = () => Promise.all(taken.map((undo) => undo()))
-    let refusal: Undelivered | undefined
-    if (!closest(destinations, recipient)?.value)
-      refusal = { problem: "destination_not_allowed", detail: "see ALLOW_PREFIXES and DENY_PREFIXES" }
-    for (const { name, keyOf, counter } of refusal ? [] : limits) {
-      const plain = keyOf(Number(recipient), ip)
-      if (plain === "") continue
-      const key = store ? hash(plain) : plain
-      const retryAfter = await counter.take(key)
-      if (retryAfter > 0) {
-        refusal = { problem: "rate_limited", detail: `${name} is used up`, retryAfter }
-        break
-      }
-      taken.push(() => counter.giveBack(key))
-    }
-    if (refusal && settings.GUARD === "enforce") {
-      await giveBack()
-      return refusal
-    }
-    if (refusal)
-      log("warn", "observed", { request, recipient: mask(recipient), code: refusal.problem, reason: refusal.detail })
-    const delivery = await deliver(message, request)
-    if ("problem" in delivery && !delivery.attempts?.some(isPerhapsSent)) await giveBack()
-    return delivery
-  }
-  const accepted = memory<{ delivery: Delivery; ends: number }>(window, clock)
-  const sendOnce = async (key: string, message: Message, ip: string, request: string): Promise<Delivery> => {
-    const shared = window > 0 && (await store?.recall(hash(key)))
-    if (shared && v.is(acceptance, shared)) return shared
-    const delivery = await sendGuarded(message, ip, request)
-    if ("problem" in delivery || window === 0) return delivery
-    accepted.set(key, { delivery, ends: clock() + window })
-    await store?.remember(hash(key), delivery, window)
-    return delivery
-  }
-  const underWay = new Map<string, Promise<Delivery>>()
-  return async (message: Message, ip: string, request: string): Promise<Delivery> => {
-    const key = `${message.recipient}\n${message.body}`
-    const before = accepted.get(key)
-    const first = before && before.ends > clock() ? before.delivery : underWay.get(key)
-    const logDuplicate = () => log("info", "duplicate", { request, recipient: mask(message.recipient) })
-    if (first) {
-      logDuplicate()
-      return await first
-    }
-    const sending = sendOnce(key, message, ip, request).finally(() => underWay.delete(key))
-    underWay.set(key, sending)
-    const delivery = await sending
-    if ("receipt" in delivery && delivery.id !== request) logDuplicate()
-    return delivery
-  }
+  if (before || ("receipt" in delivery && delivery.id !== id)) log("info", "duplicate", about)
+  return delivery
 }
 
-// ───────────────────────────── Platforms: the shapes in which callers send a message ─────────────────────────────
-
-/** A message as it came in, with the end user's address where the platform forwards it. */
-type Inbound = Message & { ip?: string | undefined }
-
-/** One shape: the fields that tell it from the others, and the schema that makes a message of it. */
-interface Reader {
-  fields: string[]
-  schema: v.GenericSchema<unknown, Inbound>
-}
-
-/** Digits of every script as ASCII ones: each script's ten stand in a row that begins at a code point of …0 or …6. */
-function asciiDigit(digit: string): string {
-  const point = digit.codePointAt(0) ?? 0
-  const low = point % 16
-  return String(/\p{Nd}/u.test(String.fromCodePoint(point - low)) ? low : low - 6)
-}
-
-/** The one-time code in a text: that of a WebOTP line, else the one run of 4 to 10 digits, else none; or the pattern's. */
-function findCode(body: string, pattern: RegExp | undefined): string | undefined {
-  const isAscii = Buffer.byteLength(body) === body.length
-  const text = isAscii ? body : body.replace(/[^\P{Nd}0-9]/gu, asciiDigit)
-  if (pattern) return pattern.exec(text)?.findLast(Boolean)
-  const runs = new Set(text.match(/(?<!\d)\d{4,10}(?!\d)/g))
-  return /^@\S+ #([^\s%]+)/m.exec(text)?.[1] ?? (runs.size === 1 ? [...runs][0] : undefined)
-}
-
-/** Gives a function that reads a message in any shape that Auth0 sends or shows, or says what is wrong with its fields. */
-function messageReader({
-  DEFAULT_CALLING_CODE: callingCode,
-  CODE_PATTERN,
-}: Settings): (json: unknown) => Inbound | string {
-  const asNumber = v.rawTransform<string, string>(({ dataset, addIssue, NEVER }) => {
-    const fail = (message: string) => {
-      addIssue({ message })
-      return NEVER
-    }
-    const bare = bareNumber(dataset.value)
-    if (/\p{Cc}/u.test(bare)) return fail("must not hold control characters")
-    if (/^\d/.test(bare) && !callingCode) return fail("must begin with +, or DEFAULT_CALLING_CODE must be set")
-    const number = bare.startsWith("+") ? bare : `+${callingCode}${bare.replace(/^0/, "")}`
-    return /^\+[1-9]\d{6,14}$/.test(number) ? number : fail("must be a phone number: +, then 7 to 15 digits")
-  })
-  const isSendable = (text: string) => text !== "" && (text.length <= 1_600 || [...text].length <= 1_600)
-  const asWellFormed = v.transform((text: string) => text.toWellFormed())
-  const channels = v.picklist(["sms", "text", "voice"])
-  const asChannel = v.transform((name: "sms" | "text" | "voice") => (name === "text" ? "sms" : name))
-  const asTag = v.transform((tag: string) => tag.replaceAll("_", "-"))
-  const asCode = v.transform((written: string) => written.trim().toWellFormed() || undefined)
-
-  const recipient = v.pipe(v.string(), asNumber)
-  const body = v.pipe(v.string(), v.check(isSendable, "must be 1 to 1,600 characters"), asWellFormed)
-  const from = v.pipe(v.nullish(v.string(), ""), sender)
-  const code = v.pipe(v.nullish(v.string(), ""), v.regex(/^\P{Cc}{0,40}$/u, "must be at most 40 characters"), asCode)
-  const locale = v.fallback(v.optional(v.pipe(v.string(), v.regex(/^[\w-]{2,35}$/), asTag)), undefined)
-  const channel = v.pipe(v.nullish(channels, "sms"), asChannel)
-
-  const request = v.fallback(v.optional(v.object({ ip: v.optional(v.pipe(v.string(), v.ip())) })), undefined)
-
-  /** Auth0's connection, and the Action of the README, which adds code, locale and channel. */
-  const own = v.pipe(
-    v.object({ recipient, body, sender: from, code, locale, channel, req: request }),
-    v.transform(({ req, ...message }): Inbound => ({ ...message, ip: req?.ip })),
-  )
-  /** Auth0's sample Action, which keeps the shape of send-phone-message. */
-  const action = v.pipe(
-    v.object({ recipient, text: body, from, code, language: locale, message_type: channel }),
-    v.transform(({ text, from, language, message_type, ...rest }): Message => {
-      return { ...rest, body: text, sender: from, locale: language, channel: message_type }
-    }),
-  )
-  /** Auth0's shortest sample. */
-  const plain = v.pipe(
-    v.object({ to: recipient, from, body }),
-    v.transform(({ to, from, body }): Message => ({ recipient: to, body, sender: from })),
-  )
-  /** The whole event of custom-phone-provider. */
-  const notification = v.object({ recipient, as_text: body, from, code, delivery_method: channel, locale })
-  const event = v.pipe(
-    v.object({ notification, request }),
-    v.transform(({ notification: { as_text, from, delivery_method, ...rest }, request }): Inbound => {
-      return { ...rest, body: as_text, sender: from, channel: delivery_method, ip: request?.ip }
-    }),
-  )
-  /** The whole event of send-phone-message, the older trigger of MFA. */
-  const message_options = v.object({ recipient, text: body, code, message_type: channel })
-  const olderEvent = v.pipe(
-    v.object({ message_options, request }),
-    v.transform(({ message_options: { text, message_type, ...rest }, request }): Inbound => {
-      return { ...rest, body: text, sender: "", channel: message_type, ip: request?.ip }
-    }),
-  )
-  const readers: Reader[] = [
-    { fields: ["recipient", "body"], schema: own },
-    { fields: ["notification"], schema: event },
-    { fields: ["message_options"], schema: olderEvent },
-    { fields: ["text"], schema: action },
-    { fields: ["to"], schema: plain },
-  ]
-  return (json) => {
-    if (typeof json !== "object" || json === null) return "the body must be a JSON object: {recipient, body, sender}"
-    const reader = readers.find(({ fields }) => fields.every((field) => field in json))
-    const read = v.safeParse(reader?.schema ?? own, json)
-    if (!read.success) return wrongFields(read.issues)
-    return { ...read.output, code: read.output.code ?? findCode(read.output.body, CODE_PATTERN) }
-  }
-}
-
-// ───────────────────────────── App: who calls, what they send, what they are told ─────────────────────────────
-
-/** The stable codes of every refusal, with status and title (RFC 9457). */
-export const problems = {
-  invalid_message: [400, "The message is not valid"],
-  authentication_failed: [401, "The caller is not authenticated"],
-  forbidden_address: [403, "The caller's address may not call"],
-  not_found: [404, "There is nothing here"],
-  method_not_allowed: [405, "The method is not allowed"],
-  message_too_large: [413, "The message is too large"],
-  invalid_recipient: [422, "The number cannot be reached"],
-  unsupported_channel: [422, "The channel is not supported"],
-  destination_not_allowed: [422, "The destination is not allowed"],
-  rate_limited: [429, "Too many messages"],
-  internal_error: [500, "The gateway failed"],
-  delivery_rejected: [502, "No provider accepted the message"],
-  delivery_timeout: [504, "No provider accepted the message in time"],
-} as const
-
-type Call = HonoContext<{ Bindings: Bindings }>
+// ───────────────────────────── Proof: who calls ─────────────────────────────
 
 /** Compares by the SHA-256 of both, in constant time. */
-function isSameToken(given: string | undefined, token: string): boolean {
+export function isSame(given: string | undefined, expected: string): boolean {
   const { createHash, timingSafeEqual } = builtin("node:crypto")
   const sha256 = (text: string) => createHash("sha256").update(text).digest()
-  return timingSafeEqual(sha256(given ?? ""), sha256(token))
+  return timingSafeEqual(sha256(given ?? ""), sha256(expected))
 }
 
-/** The token of an Authorization header (RFC 6750). */
-const bearer = (authorization = "") => /^Bearer +(\S+)$/i.exec(authorization)?.[1]
+/** The token of an Authorization header: of Bearer (RFC 6750), Basic's password (RFC 7617), or the bare header. */
+export function tokenOf(headers: Headers): string | undefined {
+  const [scheme = "", ...rest] = headers.get("authorization")?.trim().split(/ +/) ?? []
+  const credentials = rest.join(" ")
+  if (/^bearer$/i.test(scheme)) return credentials
+  if (/^basic$/i.test(scheme)) return /:(.*)$/s.exec(Buffer.from(credentials, "base64").toString())?.[1]
+  return rest.length === 0 ? scheme : undefined
+}
 
-/** Gives a function that says why an Authorization header is not accepted, or undefined where it is (RFC 6750, 7519). */
-function authenticator(settings: Settings, clock: World["clock"]) {
-  const { GATEWAY_AUTH, GATEWAY_TOKEN, GATEWAY_AUDIENCE, GATEWAY_SUBJECT, GATEWAY_ISSUER, keys } = settings
-  const claims: JWTVerifyOptions = { algorithms: ["HS256"], audience: GATEWAY_AUDIENCE, clockTolerance: 60 }
-  if (GATEWAY_SUBJECT !== "any") claims.subject = GATEWAY_SUBJECT
-  if (GATEWAY_ISSUER) claims.issuer = GATEWAY_ISSUER
-  const reasons: Record<string, string> = {
-    ERR_JWT_EXPIRED: "the token has expired",
-    ERR_JOSE_ALG_NOT_ALLOWED: "the token is not signed with HS256",
-    ERR_JWS_SIGNATURE_VERIFICATION_FAILED: "the token's signature does not match GATEWAY_SECRET",
-  }
-  const load = async () => {
-    const { jwtVerify } = await import("jose/jwt/verify")
-    const hmac = { name: "HMAC", hash: "SHA-256" }
-    const secrets = await Promise.all(keys.map((key) => crypto.subtle.importKey("raw", key, hmac, false, ["verify"])))
-    return { jwtVerify, secrets }
-  }
-  let loaded: ReturnType<typeof load> | undefined
-  return async (authorization: string | undefined): Promise<string | undefined> => {
-    if (GATEWAY_AUTH === "none") return undefined
-    const token = bearer(authorization)
-    if (!token) return "the header Authorization: Bearer <token> is missing"
-    if (GATEWAY_TOKEN && isSameToken(token, GATEWAY_TOKEN)) return undefined
-    loaded ??= load()
-    const { jwtVerify, secrets } = await loaded
+const loadJose = loadedOnce(() => import("jose/jwt/verify"))
+const joseReasons: Record<string, string> = {
+  ERR_JWT_EXPIRED: "the token has expired",
+  ERR_JOSE_ALG_NOT_ALLOWED: "the token is not signed with HS256",
+  ERR_JWS_SIGNATURE_VERIFICATION_FAILED: "the token's signature does not match GATEWAY_SECRET",
+}
+
+/** The proof of `POST /`: a token signed with GATEWAY_SECRET (RFC 7519), or GATEWAY_TOKEN. */
+function ownProof(settings: Settings, clock: World["clock"]): contract.Caller["prove"] {
+  const {
+    GATEWAY_AUTH,
+    GATEWAY_TOKEN,
+    GATEWAY_AUDIENCE: audience,
+    GATEWAY_SUBJECT,
+    GATEWAY_ISSUER: issuer,
+    keys,
+  } = settings
+  const subject = GATEWAY_SUBJECT === "any" ? {} : { subject: GATEWAY_SUBJECT }
+  const claims = { algorithms: ["HS256"], audience, clockTolerance: 60, ...subject, ...(issuer && { issuer }) }
+  const hmac = { name: "HMAC", hash: "SHA-256" }
+  const importKey = (key: Uint8Array<ArrayBuffer>) => crypto.subtle.importKey("raw", key, hmac, false, ["verify"])
+  const loadKeys = loadedOnce(() => Promise.all(keys.map(importKey)))
+  return async ({ headers }): Promise<contract.Proven> => {
+    if (GATEWAY_AUTH === "none") return {}
+    const token = tokenOf(headers)
+    if (!token) return { reason: "the header Authorization: Bearer <token> is missing" }
+    if (GATEWAY_TOKEN && isSame(token, GATEWAY_TOKEN)) return {}
+    const [{ jwtVerify }, secrets] = await Promise.all([loadJose(), loadKeys()])
     let reason = "the token is not GATEWAY_TOKEN"
     for (const secret of secrets) {
-      const error = await jwtVerify(token, secret, { ...claims, currentDate: new Date(clock()) }).then(
+      const options = { ...claims, currentDate: new Date(clock()) }
+      type JoseError = { code: string; claim?: string }
+      const error = await jwtVerify(token, secret, options).then(
         () => undefined,
-        (error: { code: string; claim?: string }) => error,
+        (error: JoseError) => error,
       )
-      if (!error) return undefined
-      const usual = error.claim
-        ? `the token's claim "${error.claim}" is missing or wrong`
-        : "the token is not a JSON Web Token"
-      reason = reasons[error.code] ?? usual
-      if (error.code !== "ERR_JWS_SIGNATURE_VERIFICATION_FAILED") break
+      if (!error) return {}
+      const { code, claim } = error
+      const wrong = claim ? `the token's claim "${claim}" is missing or wrong` : "the token is not a JSON Web Token"
+      reason = joseReasons[code] ?? wrong
+      if (code !== "ERR_JWS_SIGNATURE_VERIFICATION_FAILED") break
     }
-    return reason
+    return { reason }
   }
 }
 
-/** The caller's address: the peer's, or as many entries from the right of X-Forwarded-For as proxies stand in front. */
-function callerAddress(c: Call, proxies: number): string {
-  if (proxies === 0) return c.env.address?.() ?? ""
-  const entry = c.req.header("x-forwarded-for")?.split(",").at(-proxies)?.trim() ?? ""
-  const address = entry.replace(/^\[(.*)\](:\d+)?$/, "$1").replace(/^([\d.]+):\d+$/, "$1")
-  return v.IP_REGEX.test(address) ? address : ""
+/** `POST /`, in the gateway's own words, which are Auth0's. */
+function ownCaller({ settings, world }: Gateway): contract.Caller {
+  const read = (fields: object) => {
+    const { recipient, body, sender, code, locale, channel, ip, key, req } = Object(fields)
+    return { recipient, body, sender, code, locale, channel, key, ip: ip ?? Object(req).ip }
+  }
+  const platform = { docs: "README.md", env: {}, read, setup: () => "" }
+  return { name: "", platform, isSigned: false, prove: ownProof(settings, world.clock) }
+}
+
+// ───────────────────────────── Answers: what they are told ─────────────────────────────
+
+const failed = "The code could not be sent."
+/** The stable codes of every refusal: status, title (RFC 9457), and a sentence for the person who logs in. */
+export const problems: Readonly<Record<ProblemCode, readonly [status: number, title: string, sentence: string]>> = {
+  invalid_message: [400, "The message is not valid", failed],
+  authentication_failed: [401, "The caller is not authenticated", failed],
+  forbidden_address: [403, "The caller's address may not call", failed],
+  not_found: [404, "There is nothing here", failed],
+  method_not_allowed: [405, "The method is not allowed", failed],
+  message_too_large: [413, "The message is too large", failed],
+  unsupported_encoding: [415, "The body's coding is not supported", failed],
+  invalid_recipient: [422, "The number cannot be reached", "This number cannot receive a code."],
+  unsupported_channel: [422, "The channel is not supported", "Codes are not sent by phone call."],
+  destination_not_allowed: [422, "The destination is not allowed", "Codes are not sent to this number."],
+  rate_limited: [429, "Too many messages", "Too many codes were requested. Please try again later."],
+  internal_error: [500, "The gateway failed", `${failed} Please try again.`],
+  delivery_rejected: [502, "No provider accepted the message", `${failed} Please try again.`],
+  delivery_timeout: [504, "No provider accepted the message in time", `${failed} Please try again.`],
+}
+
+/** A refusal as problem+json (RFC 9457), and as a line of the log. */
+export function refuse(log: contract.Log, code: ProblemCode, detail: string, details: contract.Details = {}): Response {
+  const [status, title] = problems[code]
+  const { about = {}, attempts, headers, level = status < 500 ? "warn" : "error" } = details
+  const id = about.request ?? crypto.randomUUID()
+  log(level, "rejected", { request: id, ...about, status, code, reason: detail })
+  const problem = JSON.stringify({ type: `urn:smstask:${code}`, title, status, detail, code, id, attempts })
+  return new Response(problem, { status, headers: { "content-type": "application/problem+json", ...headers } })
+}
+
+/** What a platform is told: in its own words, or as everyone else. */
+function answer(
+  delivery: contract.Delivery,
+  id: string,
+  about: Fields,
+  { platform }: contract.Caller,
+  log: contract.Log,
+): Response {
+  if ("receipt" in delivery) {
+    const outcome = {
+      code: "accepted",
+      status: 200,
+      id: delivery.id,
+      sentence: "The code was sent.",
+      isPerhapsSent: false,
+    } as const
+    return (
+      platform.answer?.(outcome) ??
+      new Response(JSON.stringify(delivery), { headers: { "content-type": "application/json" } })
+    )
+  }
+  const { problem: code, detail, attempts = [] } = delivery
+  const retryAfter = delivery.retryAfter && Math.ceil(delivery.retryAfter / 1_000)
+  const headers = retryAfter ? { "retry-after": String(retryAfter) } : {}
+  const plain = refuse(log, code, detail, { about, headers, ...(delivery.attempts && { attempts }) })
+  const [status, , sentence] = problems[code]
+  const isSent = attempts.some(isPerhapsSent)
+  return platform.answer?.({ code, status, id, sentence, isPerhapsSent: isSent, retryAfter }) ?? plain
+}
+
+// ───────────────────────────── Messages: what a platform wrote, checked ─────────────────────────────
+
+const isSendable = (text: string) => text !== "" && (text.length <= 1_600 || [...text].length <= 1_600)
+const asText = v.transform((text: string) =>
+  text
+    .replaceAll("\r\n", "\n")
+    .replace(/[^\P{Cc}\n]/gu, "")
+    .toWellFormed(),
+)
+const body = v.pipe(v.string(), asText, v.check(isSendable, "must be 1 to 1,600 characters"))
+const asChannel = v.transform((name: "sms" | "text" | "voice"): "sms" | "voice" => (name === "voice" ? "voice" : "sms"))
+const asTag = v.transform((tag: string) => tag.replaceAll("_", "-"))
+const localeTag = v.pipe(v.string(), v.regex(/^[\w-]{2,35}$/), asTag)
+/** What is understood of a message as its platform writes it. */
+const written = v.object({
+  recipient: v.string(),
+  body: v.nullish(body),
+  sender: v.nullish(v.string(), ""),
+  code: v.nullish(v.pipe(v.string(), v.trim(), v.regex(/^\P{Cc}{0,40}$/u, "must be at most 40 characters")), ""),
+  locale: v.fallback(v.optional(localeTag), undefined),
+  channel: v.nullish(v.pipe(v.picklist(["sms", "text", "voice"]), asChannel), "sms"),
+  ip: v.optional(v.unknown()),
+  key: v.fallback(v.optional(v.pipe(v.string(), v.maxLength(200))), undefined),
+})
+/** What a template engine leaves where it had no value. */
+const unfilled = /@@\s{0,9}[\w.]{1,40}\s{0,9}@@|\{\{[^{}]{1,80}\}\}|\{%[^{}%]{1,80}%\}/
+/** Makes a message of what a platform wrote, or says which field is wrong. */
+export async function check(
+  foreign: contract.Written,
+  arrival: contract.Arrival,
+  gateway: Gateway,
+): Promise<Inbound | string> {
+  const { world, settings, routes, log, warned } = gateway
+  const { id, caller, about, ends } = arrival
+  const parsed = v.safeParse(written, foreign)
+  if (!parsed.success) return wrongFields(parsed.issues)
+  const { code: sent, locale, channel, ip, key } = parsed.output
+  const number = readNumber(parsed.output.recipient, settings.DEFAULT_COUNTRY, await loadNumbers())
+  if (typeof number === "string") return `recipient ${number}`
+  const { recipient, country, masked } = number
+  const body =
+    parsed.output.body ?? (sent ? (await loadPart(world, "texts")).textOf(sent, channel, locale, settings) : undefined)
+  if (body === undefined) return "body is missing"
+  const [left] = unfilled.exec(body) ?? []
+  if (left) return `body holds ${left.replace(/[^\p{L}@{}%_. ]/gu, "•")}, which the platform's template left unfilled`
+  const judged = v.safeParse(sender, parsed.output.sender)
+  if (!judged.success) {
+    const route = closest(routes[channel], recipient, country) ?? []
+    const has = (ready: Ready) => senderFor(ready, recipient, country, "", settings.senders)
+    const wrong = wrongFields(judged.issues).replace(/^it/, "sender")
+    if (!route.every(has)) return `${wrong}; set SMS_SENDER or the provider's own sender to use another`
+    if (!warned.has(caller)) log("warn", "warning", { ...about, reason: `${wrong}; the configured sender is used` })
+    warned.add(caller)
+  }
+  const code = sent || findCode(body, settings.CODE_PATTERN)
+  const message: Message = { recipient, body, sender: judged.success ? judged.output : "", code, locale, channel }
+  const window = settings.DUPLICATE_WINDOW
+  const marks = window > 0 ? [{ key: `sent:${channel}:${recipient}\n${body}`, period: window }] : []
+  if (key) marks.push({ key: `key:${caller}:${key}`, period: 600_000 })
+  return { id, about: { ...about, recipient: masked }, message, country, masked, ip: readAddress(ip), marks, ends }
+}
+
+// ───────────────────────────── Taking: one call, from its platform to its answer ─────────────────────────────
+
+/** The body of a call as text; or the refusal of what is coded, too large, late, broken off or no UTF-8. */
+async function readBody(request: Request, left: number, clocks: contract.Clocks) {
+  const refusal = (code: ProblemCode, detail: string) => ({ code, detail })
+  const coding = request.headers
+    .get("content-encoding")
+    ?.replace(/[^\w-]/g, "")
+    .slice(0, 20)
+  if (coding && coding !== "identity")
+    return refusal("unsupported_encoding", `the body is coded as ${coding}: send it plain`)
+  const read = async () => ({ bytes: await readBytes(request) })
+  const body = await within(
+    left,
+    clocks,
+    read().catch(() => refusal("invalid_message", "the body broke off")),
+  )
+  if (!body) return refusal("invalid_message", "the body did not arrive within the deadline")
+  if ("code" in body) return body
+  const { bytes } = body
+  if (!bytes) return refusal("message_too_large", "at most 64 KiB are read")
+  const text = attempt(() => strictUtf8.decode(bytes), undefined)
+  return text === undefined ? refusal("invalid_message", "the body must be UTF-8") : { text }
+}
+
+/** JSON, or the fields of a form; undefined where it is neither. */
+function readFields({ headers, text }: contract.Call): object | undefined {
+  const json = parseJson(text)
+  if (typeof json === "object" && json !== null) return json
+  const isForm = /^application\/x-www-form-urlencoded\b/i.test(headers.get("content-type") ?? "")
+  // What no UTF-8 escape gives is a form in another coding.
+  const isForeign = isForm && attempt(() => decodeURIComponent(text.replaceAll("+", " ")), undefined) === undefined
+  return isForm && !isForeign && json === undefined ? Object.fromEntries(new URLSearchParams(text)) : undefined
+}
+
+/** What a call is followed by: its W3C trace and the platform's own id of it. */
+function traceOf(headers: Headers): Fields {
+  const trace = /^[\da-f]{2}-([\da-f]{32})-/.exec(headers.get("traceparent") ?? "")?.[1]
+  const callerId = /^[\w.:-]{1,100}$/.exec(headers.get("webhook-id") ?? headers.get("x-request-id") ?? "")?.[0]
+  return { ...(trace && { trace }), ...(callerId && { caller_id: callerId }) }
+}
+
+/** Takes one call from its platform to its answer. */
+async function take(request: Request, caller: contract.Caller, gateway: Gateway): Promise<Response> {
+  const { world, settings, clocks, log, routes } = gateway
+  const { name, platform, isSigned } = caller
+  const { headers } = request
+  const id = crypto.randomUUID()
+  const ends = clocks.monotonic() + Math.min(settings.DEADLINE, platform.deadline ?? settings.DEADLINE)
+  const about: Fields = { request: id, ...(name && { platform: name }) }
+  const unproven = (reason: string) => {
+    const challenge = headers.has("authorization") ? 'Bearer error="invalid_token"' : "Bearer"
+    return refuse(log, "authentication_failed", reason, { about, headers: { "www-authenticate": challenge } })
+  }
+  const early = isSigned ? {} : await caller.prove({ headers, text: "" })
+  if ("reason" in early) return unproven(early.reason)
+  const body = await readBody(request, ends - clocks.monotonic(), clocks)
+  if ("code" in body) return refuse(log, body.code, body.detail, { about })
+  const proven = isSigned ? await caller.prove({ headers, text: body.text }) : early
+  if ("reason" in proven) return unproven(proven.reason)
+  const refuseTo = (problem: ProblemCode, detail: string, more = {}) =>
+    answer({ problem, detail }, id, { ...about, ...more }, caller, log)
+  const fields = readFields({ headers, text: body.text })
+  if (!fields)
+    return refuseTo("invalid_message", "the body must be a JSON object or a form in UTF-8: {recipient, body, sender}")
+  const foreign = attempt<contract.Written | null | undefined>(
+    () => platform.read(fields, world.clock()) ?? null,
+    undefined,
+  )
+  if (foreign === null) return new Response(null, { status: 204 })
+  const inbound = foreign && (await check(foreign, { id, caller: name, about, ends }, gateway))
+  if (typeof inbound !== "object") return refuseTo("invalid_message", inbound ?? `it is not what ${name} sends`)
+  const { channel = "sms", recipient } = inbound.message
+  if (!closest(routes[channel], recipient, inbound.country))
+    return refuseTo("unsupported_channel", "no provider is named for it: see VOICE_PROVIDER", inbound.about)
+  log("info", "received", { ...inbound.about, ...(channel === "voice" && { channel }), ...traceOf(headers) })
+  if ("signed" in proven && proven.signed !== undefined) {
+    const hash = builtin("node:crypto").createHash("sha256").update(`${name}\n${proven.signed}`).digest("base64url")
+    inbound.marks.push({ key: `call:${hash}`, period: 600_000 })
+  }
+  return answer(await once(inbound, gateway), id, inbound.about, caller, log)
+}
+
+// ───────────────────────────── Gateway: everything that settings name, put together ─────────────────────────────
+
+/** Every provider that a route names, by its name. */
+async function loadProviders(named: ReturnType<typeof readRoutes>, world: World, complaints: Complaint[]) {
+  const providers = new Map<string, Ready>()
+  for (const name of new Set([...named.sms, ...named.voice].flatMap(({ value }) => value))) {
+    const ready = await loadProvider(name, world, complaints)
+    if (ready) providers.set(name, ready)
+  }
+  const routesOf = (channel: "sms" | "voice") =>
+    named[channel].map(({ target, value }) => {
+      const found = value.flatMap((name) => providers.get(name) ?? [])
+      const isOther = ({ name, provider }: Ready) =>
+        !/^(console|inbox)$/.test(name) && (provider.channel ?? "sms") !== channel
+      for (const { name } of found.filter(isOther)) {
+        const place = channel === "sms" ? "speaks: VOICE_PROVIDER" : "sends texts: SMS_PROVIDER"
+        complaints.push([`${channel.toUpperCase()}_PROVIDER names ${name}, which ${place} is its place`])
+      }
+      return { target, value: found }
+    })
+  return { providers, routes: { sms: routesOf("sms"), voice: routesOf("voice") } }
+}
+
+/** What serving and sending share. Throws a `StartError` that tells all that is wrong. */
+export async function prepare(given: World, isServing: boolean, print = given.print): Promise<contract.Prepared> {
+  const world = { ...given, env: clean(given.env) }
+  const { env } = world
+  const complaints: Complaint[] = []
+  const settings = readSettings(env, complaints)
+  const { providers, routes } = await loadProviders(readRoutes(env, complaints), world, complaints)
+  const { PLATFORMS = [], PAGES = [], STORE } = (isServing && settings) || { STORE: settings?.STORE }
+  const seam = PLATFORMS.length > 0 ? await loadPart(world, "platforms") : undefined
+  const callers = (await seam?.loadPlatforms(PLATFORMS, world, [...providers.keys()], complaints)) ?? []
+  const shown = PAGES.length > 0 ? await loadPart(world, "pages") : undefined
+  const pages = (await shown?.loadPages(PAGES, world, complaints)) ?? []
+  if (isServing && !isOpen(env) && !env.PLATFORMS) {
+    const text = "nobody could call: GATEWAY_SECRET, GATEWAY_TOKEN or PLATFORMS must be set"
+    complaints.push([text, `GATEWAY_SECRET=${newSecret()}`])
+  }
+  const warnings =
+    (await (await loadCheck(world))?.misnamed({ world, settings, providers, callers, pages }, complaints)) ?? []
+  if (!settings || complaints.length > 0) throw new StartError(complaints)
+  const followers: Follower[] = []
+  const pretty = settings.LOG_FORMAT === "pretty" && (await loadPart(world, "pretty").catch(() => undefined))
+  const log = logger({ ...world, print }, pretty ? pretty.prettyLine() : undefined, followers)
+  const clocks = clocksOf(world)
+  const memory = memoryStore(clocks.monotonic)
+  const store = STORE ? await (await loadPart(world, "store")).openStore(settings, world, clocks, memory, log) : memory
+  const limits = Object.keys(counted).flatMap((name) => {
+    const limit = settings[name as "LIMIT_TOTAL"]
+    return limit ? { name, ...limit } : []
+  })
+  const kept = { underWay: new Map(), warned: new Set<string>() }
+  const gateway: Gateway = { world, settings, clocks, log, store, limits, routes, ...kept }
+  return { gateway, providers, callers, pages, warnings, followers }
 }
 
 const newSecret = () => builtin("node:crypto").randomBytes(32).toString("base64url")
 
-/** What serving and sending share; the log goes to `print`. Throws a `StartError` that names all that is wrong. */
-async function prepare(world: World, isServing: boolean, print = world.print) {
-  const env = withoutEmpty(world.env)
-  const complaints: Complaint[] = []
-  const named = readRoutes(env, complaints)
-  const settings = readSettings(env, complaints)
-  const providers = new Map<string, Ready>()
-  for (const name of new Set(named.flatMap(({ value }) => value))) {
-    const ready = await loadProvider(name, { ...world, env }, complaints).catch((error: Error) => error.message)
-    if (typeof ready === "string") complaints.push([ready])
-    else providers.set(name, ready)
-  }
-  if (isServing && !canBeCalled(env)) {
-    const text = "nobody could call: GATEWAY_SECRET, GATEWAY_TOKEN or GATEWAY_AUTH=none must be set"
-    complaints.push([text, `GATEWAY_SECRET=${newSecret()}`])
-  }
-  if (!settings || complaints.length > 0) throw new StartError(complaints)
-  const log = logger({ ...world, print }, settings.LOG_FORMAT)
-  const found = (names: string[]) => names.flatMap((name) => providers.get(name) ?? [])
-  const routes = named.map(({ prefix, value }) => ({ prefix, value: found(value) }))
-  const store = settings.STORE ? await openStore(settings.STORE, world, log) : undefined
-  const deliver = await guarded(world, settings, store, log, deliverer(world, settings, routes, log))
-  return { settings, providers, log, deliver }
-}
+type App = Hono<{ Bindings: contract.Bindings }>
 
 /**
  * Builds the gateway from its world; nothing is started, and nothing read but `world`.
- * @throws StartError when a setting or a provider file is missing or wrong.
+ * @throws StartError when a setting or a file is missing or wrong.
  */
-export async function gateway(world: World): Promise<Hono<{ Bindings: Bindings }>> {
-  const stream = world.env.LOG_TOKEN?.trim() ? logStream(world.stopping) : undefined
-  const print = (line: string) => {
-    world.print(line)
-    stream?.write(line)
-  }
-  const { settings, providers, log, deliver } = await prepare(world, true, stream ? print : world.print)
-  const { GATEWAY_ALLOW_IPS, GATEWAY_TRUST_PROXY } = settings
-  const warn = (reason: string) => log("warn", "warning", { reason })
-  if (settings.keys.some((key) => key.length < 32))
-    warn("a GATEWAY_SECRET of less than 32 bytes can be guessed from one token")
-  if (isProduction(world.env) && !settings.ALLOW_PREFIXES)
-    warn("without ALLOW_PREFIXES anyone can make you pay for messages to any country")
-  if (isProduction(world.env) && providers.has("console")) warn("SMS_PROVIDER=console prints every code and sends none")
-  const whyNot = authenticator(settings, world.clock)
-  const readMessage = messageReader(settings)
-  const app = new Hono<{ Bindings: Bindings }>()
+export async function gateway(world: World): Promise<App> {
+  return await routed(await prepare(world, true))
+}
 
-  /** Every answer that is not a success comes from here, and each is a line of the log. */
-  type Details = {
-    request?: string
-    recipient?: string
-    attempts?: Attempt[] | undefined
-    headers?: Record<string, string>
-  }
-  const refuse = (c: Call, code: keyof typeof problems, detail: string, details: Details = {}) => {
-    const [status, title] = problems[code]
-    const { request = crypto.randomUUID(), recipient, attempts, headers } = details
-    log(status < 500 ? "warn" : "error", "rejected", { request, recipient, status, code, reason: detail })
-    const problem = { type: `urn:smstask:${code}`, title, status, detail, code, id: request, attempts }
-    return c.body(JSON.stringify(problem), status, { "content-type": "application/problem+json", ...headers })
-  }
-
-  app.get("/", (c) => c.text("smstask: POST an SMS to this address as JSON, {recipient, body, sender}.\n"))
+/** The routes: who may call where, pages, and what is there for everyone. */
+async function routed(prepared: contract.Prepared): Promise<App> {
+  const { gateway, providers, callers, pages } = prepared
+  const { world, settings, log } = gateway
+  const { GATEWAY_ALLOW_IPS: allowList, GATEWAY_TRUST_PROXY: proxies } = settings
+  const app: App = new Hono()
+  // A platform that is set to GET would take a 200 for a message sent.
+  const asks = (c: HonoContext) => c.req.url.includes("?") || c.req.header("authorization")
+  const greeting = "smstask: POST an SMS to this address as JSON, {recipient, body, sender}.\n"
+  app.get("/", (c) => (asks(c) ? c.notFound() : c.text(greeting)))
   app.get("/health", (c) => (world.stopping?.aborted ? c.text("stopping\n", 503) : c.text("ok\n")))
-  const address = (c: Call) => callerAddress(c, GATEWAY_TRUST_PROXY)
-  if (GATEWAY_ALLOW_IPS) {
-    const { ipRestriction } = await import("hono/ip-restriction")
-    app.post("/", ipRestriction(address, { allowList: GATEWAY_ALLOW_IPS }))
-  }
-  app.post("/", async (c) => {
-    const request = crypto.randomUUID()
-    const authorization = c.req.header("authorization")
-    const reason = await whyNot(authorization)
-    if (reason) {
-      const headers = { "www-authenticate": authorization ? 'Bearer error="invalid_token"' : "Bearer" }
-      return refuse(c, "authentication_failed", reason, { request, headers })
-    }
-    const text = await readText(c.req.raw, 16_384)
-    if (text === undefined) return refuse(c, "message_too_large", "at most 16 KiB of JSON are read", { request })
-    const inbound = readMessage(parseJson(text))
-    if (typeof inbound === "string") return refuse(c, "invalid_message", inbound, { request })
-    const { ip = "", ...message } = inbound
-    const recipient = mask(message.recipient)
-    if (message.channel === "voice" && ![...providers.values()].some(({ provider }) => provider.channel === "voice"))
-      return refuse(c, "unsupported_channel", "no provider speaks yet", { request, recipient })
-    log("info", "received", { request, recipient })
-    const delivery = await deliver(message, ip, request)
-    if ("receipt" in delivery) return c.json(delivery)
-    const { problem, detail, attempts, retryAfter } = delivery
-    const headers = retryAfter ? { "retry-after": String(Math.ceil(retryAfter / 1_000)) } : {}
-    return refuse(c, problem, detail, { request, recipient, attempts, headers })
-  })
-  if (stream && settings.LOG_TOKEN) {
-    const token = settings.LOG_TOKEN
-    app.get("/log", (c) => {
-      if (!isSameToken(bearer(c.req.header("authorization")), token)) {
-        return refuse(c, "authentication_failed", "GET /log takes LOG_TOKEN", {
-          headers: { "www-authenticate": "Bearer" },
-        })
-      }
-      const lines = stream.open()
-      if (!lines)
-        return refuse(c, "rate_limited", "20 readers follow the log already", { headers: { "retry-after": "60" } })
-      return c.body(lines, 200, { "content-type": "text/event-stream", "cache-control": "no-store" })
+  const methods = new Map([
+    ["/", ["GET", "HEAD"]],
+    ["/health", ["GET", "HEAD"]],
+  ])
+  /** The peer's address, or as many entries from the right of X-Forwarded-For as proxies stand in front. */
+  const address = (c: HonoContext<{ Bindings: contract.Bindings }>) =>
+    readAddress(proxies === 0 ? c.env.address?.() : c.req.header("x-forwarded-for")?.split(",").at(-proxies))
+  const { ipRestriction } = allowList ? await import("hono/ip-restriction") : {}
+  const elsewhere = () => refuse(log, "forbidden_address", "it is not in GATEWAY_ALLOW_IPS")
+  const among = allowList && ipRestriction?.(address, { allowList }, elsewhere)
+  /** An address that nobody knows is in no list. */
+  const restrict: MiddlewareHandler | undefined =
+    among &&
+    (async (c, next) => {
+      return address(c) || allowList?.includes("*") ? await among(c, next) : elsewhere()
     })
+  for (const caller of isOpen(world.env) ? [ownCaller(gateway), ...callers] : callers) {
+    const path = `/${caller.name}`
+    const { greet } = caller
+    if (restrict) app.on(["GET", "POST"], [path], restrict)
+    app.post(path, (c) => take(c.req.raw, caller, gateway))
+    if (greet)
+      app.get(path, (c) => greet(c.req.raw.headers) ?? refuse(log, "authentication_failed", "the token is wrong"))
+    methods.set(path, [...(methods.get(path) ?? (greet ? ["GET"] : [])), "POST"])
   }
-  for (const { name, provider, values } of providers.values()) {
-    const pages = new Hono<{ Bindings: Bindings }>()
-    provider.routes?.(pages, values, world)
-    app.route(`/${name}`, pages)
-  }
-  const allowed: Record<string, string> = { "/": "GET, HEAD, POST", "/health": "GET, HEAD" }
+  const hasPages =
+    pages.length > 0 || [...providers.values()].some(({ provider }) => provider.routes ?? provider.report)
+  if (hasPages) (await loadPart(world, "pages")).mountPages(app, prepared)
+  for (const reason of (await loadCheck(world))?.doubts(prepared) ?? []) log("warn", "warning", { reason })
   app.notFound((c) => {
-    const allow = allowed[c.req.path]
-    if (!allow) return refuse(c, "not_found", "messages are taken by POST /")
-    return refuse(c, "method_not_allowed", `allowed are ${allow}`, { headers: { allow } })
+    const allow = methods.get(c.req.path)?.join(", ")
+    if (!allow) return refuse(log, "not_found", "messages are taken by POST /", { level: "info" })
+    return refuse(log, "method_not_allowed", `allowed are ${allow}`, { headers: { allow } })
   })
-  app.onError((error, c) => {
-    if ("getResponse" in error) return refuse(c, "forbidden_address", "it is not in GATEWAY_ALLOW_IPS")
-    log("error", "failure", { reason: error.name, place: error.stack?.match(/[\w.-]+\.[jt]s:\d+:\d+/)?.[0] })
-    return refuse(c, "internal_error", "the log says where")
+  app.onError((error) => {
+    if ("getResponse" in error && typeof error.getResponse === "function") return error.getResponse()
+    log("error", "failure", { reason: error.name, place: placeOf(error) })
+    return refuse(log, "internal_error", "the log says where")
   })
   return app
 }
 
-// ───────────────────────────── Commands: what a person starts ─────────────────────────────
+// ───────────────────────────── Runtimes: server, client, standard output ─────────────────────────────
 
-const help = `smstask stands between an identity platform and an SMS provider. Its settings are environment variables (README.md).
-
-  main.ts                                 serve
-  main.ts connection                      print the JSON that creates the connection in Auth0
-  main.ts token [--expires 1h]            print a token that calls the gateway
-  main.ts send +12223334444 "text"        send along the configured route and print what came of it
-  main.ts providers                       list the providers, and which of their variables are set`
-
-/** The settings of a command that needs the callers' secret. */
-function secretSettings(env: Environment, command: string): Settings {
-  const complaints: Complaint[] = []
-  const settings = readSettings(withoutEmpty(env), complaints)
-  if (settings?.keys.length === 0) complaints.push([`${command} needs GATEWAY_SECRET`, "GATEWAY_SECRET="])
-  if (!settings || complaints.length > 0) throw new StartError(complaints)
-  return settings
-}
-
-/** A token such as Auth0 signs for each call. */
-async function token({ keys, GATEWAY_AUDIENCE, GATEWAY_SUBJECT, GATEWAY_ISSUER }: Settings, now: number, life: number) {
-  const { SignJWT } = await import("jose/jwt/sign")
-  const jwt = new SignJWT().setProtectedHeader({ alg: "HS256", typ: "JWT" }).setAudience(GATEWAY_AUDIENCE)
-  if (GATEWAY_SUBJECT !== "any") jwt.setSubject(GATEWAY_SUBJECT)
-  if (GATEWAY_ISSUER) jwt.setIssuer(GATEWAY_ISSUER)
-  jwt.setIssuedAt(new Date(now)).setExpirationTime(new Date(now + life))
-  return await jwt.sign(keys[0] ?? new Uint8Array())
-}
-
-/** The body of `POST /api/v2/connections` (Auth0, "Custom SMS Gateway for Passwordless Connections"). */
-function connection(env: Environment) {
-  const settings = secretSettings(env, "connection")
-  if (!settings.GATEWAY_URL) throw new StartError([complaint("GATEWAY_URL", undefined, variables.GATEWAY_URL)])
-  const gateway_authentication = {
-    method: "bearer",
-    subject: settings.GATEWAY_SUBJECT === "any" ? "urn:Auth0" : settings.GATEWAY_SUBJECT,
-    audience: settings.GATEWAY_AUDIENCE,
-    secret: settings.GATEWAY_SECRET,
-    secret_base64_encoded: settings.GATEWAY_SECRET_BASE64 === "true",
-  }
-  const options = {
-    name: "sms",
-    provider: "sms_gateway",
-    gateway_url: settings.GATEWAY_URL,
-    gateway_authentication,
-    forward_req_info: true,
-    from: settings.senders.find(({ prefix }) => prefix === "")?.value,
-    syntax: "md_with_macros",
-    template: "Your verification code is: @@password@@",
-    totp: { time_step: 300, length: 6 },
-    disable_signup: false,
-    brute_force_protection: true,
-  }
-  return { name: "sms", strategy: "sms", options }
-}
-
-/** Sends by the configured route, with the log on standard error. */
-async function send(world: World, recipient: string, body: string, sender: string | undefined) {
-  const { settings, deliver } = await prepare(world, false, console.error)
-  const message = messageReader(settings)({ recipient, body, sender })
-  if (typeof message === "string") throw new Error(message)
-  return await deliver(message, "", crypto.randomUUID())
-}
-
-/** Name, region, how the contract is known and the vendor's page, then the variables. */
-async function listProviders({ env, print }: World) {
-  for (const name of providerNames()) {
-    const { region, evidence, docs, url, env: entries } = await importProvider(name, print)
-    print([name, region, evidence && `(${evidence})`, docs].filter(Boolean).join("  "))
-    const state = (variable: string, isOptional: boolean) =>
-      (env[variable] ? "set" : isOptional ? "optional" : "missing").padEnd(8)
-    const base = `${variablePrefix(name)}_URL`
-    if (url === undefined && !entries[base]) print(`  ${state(base, false)}  ${base}: base URL of your account`)
-    for (const [variable, schema] of Object.entries(entries)) {
-      print(`  ${state(variable, v.is(schema, undefined))}  ${variable}: ${describe(schema)}`)
-    }
-  }
-}
-
-/** What is used of the two runtimes that bring a server of their own. */
-type Server = { port: number; stop(): Promise<void>; addr: { port: number }; shutdown(): Promise<void> }
-type Peers = { requestIP(request: Request): { address: string } | null }
-type Peer = { remoteAddr: { hostname: string } }
-type Runtimes = { Bun?: { serve(options: object): Server }; Deno?: { serve(options: object, handler: object): Server } }
-type Handler = (request: Request, address: () => string | undefined) => Response | Promise<Response>
-type Listener = { port: number; close: () => Promise<unknown> }
+const { Bun, Deno } = globalThis as unknown as contract.Runtimes
 
 /** Listens with the runtime's own server; `close` stops accepting and waits for the requests in flight. */
-async function listen(hostname: string, port: number, handle: Handler): Promise<Listener> {
-  const { Bun, Deno } = globalThis as unknown as Runtimes
+async function listen(hostname: string, port: number, handle: contract.Handler): Promise<contract.Listener> {
   if (Bun) {
-    const fetch = (request: Request, server: Peers) => handle(request, () => server.requestIP(request)?.address)
+    // Who names no host (HTTP/1.0) has a path for a URL.
+    const whole = (request: Request) =>
+      request.url.startsWith("/") ? new Request(`http://localhost${request.url}`, request) : request
+    const fetch = (request: Request, server: contract.Peers) =>
+      handle(whole(request), () => server.requestIP(request)?.address)
     const server = Bun.serve({ hostname, port, fetch, idleTimeout: 0, reusePort: false, development: false })
     return { port: server.port, close: () => server.stop() }
   }
   if (Deno) {
-    const fetch = (request: Request, peer: Peer) => handle(request, () => peer.remoteAddr.hostname)
-    const server = Deno.serve({ hostname, port, onListen() {} }, fetch)
-    return { port: server.addr.port, close: () => server.shutdown() }
+    const fetch = (request: Request, peer: contract.Peer) => handle(request, () => peer.remoteAddr.hostname)
+    const open = (port: number) => Deno.serve({ hostname, port, onListen() {} }, fetch)
+    let server = open(port)
+    const taken = server.addr.port
+    const openAgain = () => {
+      server = attempt(() => open(taken), server)
+      keepOpen()
+    }
+    // With no descriptor left it stops listening, though what it took goes on.
+    const keepOpen = () => server.finished.catch(() => setTimeout(openAgain, 100))
+    keepOpen()
+    return { port: taken, close: () => server.shutdown() }
   }
   const { serve } = await import("@hono/node-server")
   const fetch = (request: Request, peer: { incoming: { socket: Socket } }) =>
@@ -1458,64 +1461,91 @@ async function listen(hostname: string, port: number, handle: Handler): Promise<
   return { port: (server.address() as AddressInfo).port, close }
 }
 
-const loadUndici = () => import("undici").then(({ request, Agent }) => ({ request, dispatcher: new Agent() }))
-let undici: ReturnType<typeof loadUndici> | undefined
-
-/** A fetch by undici's own `request`, which costs half of Node's fetch and follows no redirect; its agent keeps connections. */
-async function fetchByUndici(request: Request, { signal }: RequestInit): Promise<Reply> {
-  undici ??= loadUndici()
-  const { request: send, dispatcher } = await undici
-  const { method, url } = request
-  const usual = { accept: "*/*", "accept-encoding": "identity", "user-agent": "node" }
-  const headers = { ...usual, ...Object.fromEntries(request.headers) }
-  const body = request.body ? await request.bytes() : null
-  const answer = await send(url, { method, headers, body, signal: signal ?? null, dispatcher })
-  const received = Object.entries(answer.headers).map(([name, value]): [string, string] => [name, String(value)])
-  return {
-    status: answer.statusCode,
-    headers: new Headers(received),
-    body: answer.body,
-    text: () => answer.body.text(),
-  }
+/** The client for calls to providers: Bun's fetch; elsewhere node:http, since Deno's fetch repeats a POST by itself. */
+async function clientOf(): Promise<World["fetch"]> {
+  const part = Bun ? undefined : await loadFile("parts/client").catch(() => undefined)
+  if (part) return (part as contract.Parts["client"]).clientOfNode()
+  return (request, { isFresh, ...init }) => fetch(request, { ...init, keepalive: !isFresh })
 }
 
-/** Prints the lines of one turn of the event loop together, since a write costs more than a line; on exit what is left. */
+/**
+ * Writes lines to standard output, one write at a time, and no login waits for it. Above 1 MiB unwritten, lines are dropped,
+ * and their number is told when there is room again.
+ */
 function printer(): World["print"] {
+  const { write, writeSync } = builtin("node:fs")
+  const writeSome = builtin("node:util").promisify(write)
+  const { setTimeout: sleep } = builtin("node:timers/promises")
   let lines: string[] = []
-  const flush = () => {
-    if (lines.length > 0) console.log(lines.join("\n"))
-    lines = []
+  let [size, dropped, isBusy, since] = [0, 0, false, Number.NaN]
+  // Deno's node:fs writes to a pipe without giving anyone else a turn.
+  const some = async (bytes: Buffer) =>
+    Deno ? await Deno.stdout.write(bytes) : (await writeSome(1, bytes)).bytesWritten
+  const put = async (bytes: Buffer) => {
+    since = performance.now()
+    for (let at = 0; at < bytes.length; )
+      at += await some(bytes.subarray(at)).catch(({ code }) => (code === "EAGAIN" ? sleep(20, 0) : bytes.length))
+    since = Number.NaN
+    next()
   }
-  process.on("exit", flush)
+  const next = () => {
+    if (dropped > 0) lines.push(JSON.stringify({ time: new Date(), level: "warn", event: "dropped", lines: dropped }))
+    const text = lines.map((line) => `${line}\n`).join("")
+    lines = []
+    size = dropped = 0
+    isBusy = text !== ""
+    if (isBusy) put(Buffer.from(text))
+  }
+  process.on("exit", () => {
+    // Node waits for a write that is stuck, for ever.
+    if (performance.now() - since > 1_000) process.kill(process.pid, "SIGKILL")
+    attempt(() => lines.length > 0 && writeSync(1, `${lines.join("\n")}\n`), 0)
+  })
   return (line) => {
-    if (lines.push(line) === 1) setImmediate(flush)
+    if (size > 1_048_576) {
+      dropped += 1
+      return
+    }
+    size += line.length
+    lines.push(line)
+    if (!isBusy) setImmediate(next)
+    isBusy = true
   }
 }
 
-/** Serves until SIGTERM or SIGINT, then lets the requests in flight finish; a second signal ends at once. */
-async function serve(world: World) {
+// ───────────────────────────── Start: what a person types ─────────────────────────────
+
+/** Serves until SIGTERM, SIGINT or SIGHUP, then lets the requests in flight finish; a second signal ends at once. */
+export async function serve(given: World) {
   const stopping = new AbortController()
-  const isFirstRun = !canBeCalled(withoutEmpty(world.env)) && !isProduction(world.env)
-  const env = isFirstRun ? { ...world.env, GATEWAY_SECRET: newSecret(), HOST: "127.0.0.1" } : world.env
-  const app = await gateway({ ...world, env, stopping: stopping.signal })
-  const settings = readSettings(withoutEmpty(env), []) as Settings
-  const log = logger(world, settings.LOG_FORMAT)
+  const env = clean(given.env)
+  const isFirstRun = !isOpen(env) && !env.PLATFORMS && !isProduction(env)
+  const remember = isFirstRun ? await loadPart(given, "first-run").catch(() => undefined) : undefined
+  const secret = remember?.rememberedSecret(newSecret()) ?? newSecret()
+  const own = isFirstRun ? { GATEWAY_SECRET: secret, HOST: "127.0.0.1" } : {}
+  const world = { ...given, env: { ...env, ...own }, stopping: stopping.signal }
+  const prepared = await prepare(world, true)
+  const app = await routed(prepared)
+  const { settings, log } = prepared.gateway
   const { HOST, PORT } = settings
-  const { port, close } = await listen(HOST, PORT, (request, address) => app.fetch(request, { address })).catch(
-    (cause) => {
-      throw new Error(`PORT ${PORT} of ${HOST} cannot be listened on: ${cause.code ?? cause.message}`, { cause })
-    },
-  )
-  log("info", "listening", { address: `http://${HOST.includes(":") ? `[${HOST}]` : HOST}:${port}/` })
-  if (isFirstRun) {
-    const bearer = await token(settings, world.clock(), 3_600_000)
-    const body = JSON.stringify({ recipient: "+12223334444", body: "Your code is 326162", sender: "" })
-    const curl = `curl -i http://127.0.0.1:${port}/ -H 'Authorization: Bearer ${bearer}' -d '${body}'`
-    console.error(
-      `\nNo GATEWAY_SECRET is set: this run has one of its own and listens on 127.0.0.1 only. Try it:\n\n${curl}\n`,
-    )
-  }
-  const onSignal = (signal: "SIGTERM" | "SIGINT") => {
+  // What every message needs is loaded while nobody is served yet; what fails now is tried again by the first message.
+  const loading = Promise.all([loadNumbers(), settings.keys.length > 0 && loadJose()]).catch(() => {})
+  const isHost = (request: Request) =>
+    /^(([\w.-]+|\[[\da-f:.]+\])(:\d{1,5})?)?$/i.test(request.headers.get("host") ?? "")
+  const handle: contract.Handler = (request, address) =>
+    isHost(request) ? app.fetch(request, { address }) : refuse(log, "invalid_message", "the header Host names no host")
+  const { port, close } = await listen(HOST, PORT, handle).catch((cause) => {
+    const isTaken = /EADDRINUSE|AddrInUse|in use/i.test(`${cause.code} ${cause.name} ${cause.message}`)
+    const why = isTaken ? "another program listens there: end it, or set another PORT" : (cause.code ?? cause.message)
+    throw new Error(`PORT ${PORT} of ${HOST} cannot be listened on: ${why}`, { cause })
+  })
+  await loading
+  const address = `http://${HOST.includes(":") ? `[${HOST}]` : HOST}:${port}/`
+  log("info", "listening", { address })
+  const told = await loadPart(world, "summary").catch(() => undefined)
+  told?.tell(prepared, address, isFirstRun)
+  if (isFirstRun) console.error(`\n${await firstCurl(settings, port)}\n`)
+  const onSignal = (signal: string) => {
     if (stopping.signal.aborted) process.exit(signal === "SIGINT" ? 130 : 143)
     stopping.abort()
     log("info", "stopping", { signal })
@@ -1524,58 +1554,65 @@ async function serve(world: World) {
       .unref()
     close().then(() => log("info", "stopped"))
   }
-  process.on("SIGTERM", onSignal).on("SIGINT", onSignal)
-  process.on("unhandledRejection", (error) => log("error", "failure", { reason: Object(error).name }))
-}
-
-/** Runs one command of the command line. Throws what is to be told on standard error. */
-async function main(args: string[], world: World) {
-  if (args.length === 0) return await serve(world)
-  const options = {
-    help: { type: "boolean", short: "h" },
-    expires: { type: "string" },
-    sender: { type: "string" },
-  } as const
-  const { values, positionals } = builtin("node:util").parseArgs({ args, options, allowPositionals: true })
-  const [command = "serve", ...rest] = positionals
-  if (values.help) return world.print(help)
-  if (command === "serve") return await serve(world)
-  if (command === "connection") return world.print(JSON.stringify(connection(world.env), null, 2))
-  if (command === "providers") return await listProviders(world)
-  if (command === "send" && rest[0] && rest[1]) {
-    const delivery = await send(world, rest[0], rest[1], values.sender)
-    if ("problem" in delivery) process.exitCode = 1
-    return world.print(JSON.stringify(delivery, null, 2))
-  }
-  if (command === "token") {
-    const life = v.safeParse(duration, values.expires ?? "1h")
-    if (!life.success) throw new Error("--expires must be a duration such as 30s, 10m or 1h")
-    return world.print(await token(secretSettings(world.env, "token"), world.clock(), life.output))
-  }
-  throw new Error(`there is no such command, or something is missing behind it\n\n${help}`)
-}
-
-if (import.meta.main) {
-  const real = withoutEmpty(process.env)
-  try {
-    process.loadEnvFile()
-  } catch {
-    // There is no .env, or no permission to read it: the environment alone decides.
-  }
-  const { Bun, Deno } = globalThis as unknown as Runtimes
-  const isNode = !Bun && !Deno
-  // Whoever read the log may have gone; the logins go on. The others ignore it, and would load Node's streams for it.
-  if (isNode) process.stdout.on("error", () => {})
-  // A terminal is a character device; process.stdout.isTTY loads Node's streams, too.
-  const LOG_FORMAT = builtin("node:fs").fstatSync(1).isCharacterDevice() ? "pretty" : "json"
-  const world: World = {
-    env: { LOG_FORMAT, ...withoutEmpty(process.env), ...real },
-    fetch: isNode ? fetchByUndici : fetch,
-    clock: Date.now,
-    print: printer(),
-  }
-  await main(process.argv.slice(2), world).catch((error: Error) => {
-    console.error(error.message)
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"]) process.on(signal, onSignal)
+  const fail = (error: Error) => log("error", "failure", { reason: Object(error).name, place: placeOf(Object(error)) })
+  process.on("unhandledRejection", fail)
+  process.on("uncaughtException", (error) => {
+    fail(error)
     process.exit(1)
   })
+}
+
+/** A token such as Auth0 signs for each call, valid for `life` milliseconds. */
+export async function signToken(settings: Settings, now: number, life: number): Promise<string> {
+  const { SignJWT } = await import("jose/jwt/sign")
+  const jwt = new SignJWT().setProtectedHeader({ alg: "HS256", typ: "JWT" }).setAudience(settings.GATEWAY_AUDIENCE)
+  if (settings.GATEWAY_SUBJECT !== "any") jwt.setSubject(settings.GATEWAY_SUBJECT)
+  if (settings.GATEWAY_ISSUER) jwt.setIssuer(settings.GATEWAY_ISSUER)
+  jwt.setIssuedAt(new Date(now)).setExpirationTime(new Date(now + life))
+  return await jwt.sign(settings.keys[0] ?? new Uint8Array())
+}
+
+/** What to paste to see a first message. */
+async function firstCurl(settings: Settings, port: number): Promise<string> {
+  const bearer = await signToken(settings, Date.now(), 3_600_000)
+  const body = JSON.stringify({ recipient: "+12223334444", body: "Your code is 326162", sender: "" })
+  const curl = `curl -i http://127.0.0.1:${port}/ -H 'Authorization: Bearer ${bearer}' -d '${body}'`
+  return `No GATEWAY_SECRET is set: this run has one of its own and listens on 127.0.0.1 only. Try it:\n\n${curl}`
+}
+
+/** Runs one command of the command line: `providers/commands/<name>.ts`. Throws what is to be told on standard error. */
+async function main([command = "serve", ...rest]: string[], world: World) {
+  if (command === "serve" && rest.length === 0) return await serve(world)
+  const asksHelp = [command, ...rest].some((word) => /^(-h|--help)$/.test(word))
+  const name = asksHelp ? "help" : command.replace(/^--version$/, "version")
+  const found = v.is(fileName, name) ? await loadFile(`commands/${name}`).catch(() => undefined) : undefined
+  if (!found) throw new Error(`there is no command ${[command, ...rest].join(" ")}: see main.ts --help`)
+  await (found.default as contract.Command).run(rest, world)
+}
+
+/** The world of a process, and its command. */
+async function start() {
+  // A terminal is a character device; process.stdout.isTTY loads Node's streams, too.
+  const isTerminal = attempt(() => builtin("node:fs").fstatSync(1).isCharacterDevice(), false)
+  const part = await loadFile("parts/env").catch(() => undefined)
+  const file = (part as contract.Parts["env"] | undefined)?.readEnvFile() ?? {}
+  const world: World = {
+    env: { LOG_FORMAT: isTerminal ? "pretty" : "json", ...clean(file), ...clean(process.env) },
+    fetch: await clientOf(),
+    clock: Date.now,
+    monotonic: () => performance.now(),
+    print: printer(),
+  }
+  await main(process.argv.slice(2), world)
+}
+
+const isEntry = () => attempt(() => builtin("node:fs").realpathSync(process.argv[1] ?? ""), "") === import.meta.filename
+if (import.meta.main ?? isEntry()) {
+  const tell = (error: Error) => {
+    console.error(error.message)
+    process.exit(1)
+  }
+  if (import.meta.main && "escape" in RegExp) start().catch(tell)
+  else tell(new Error(`smstask needs Node 24.2, Bun 1.3 or Deno 2.5, or newer; this is ${process.version}`))
 }

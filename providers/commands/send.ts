@@ -1,0 +1,39 @@
+import { parseArgs } from "node:util"
+import { type Command, check, once, prepare, redact } from "../../main.ts"
+
+/** Sends by the configured route, and shows what each provider answered: status and 500 characters, nothing secret in them. */
+export default {
+  async run(args, world) {
+    const { values, positionals } = parseArgs({ args, options: { sender: { type: "string" } }, allowPositionals: true })
+    const [recipient, ...words] = positionals
+    const body = words.join(" ")
+    if (!recipient || !body)
+      throw new Error('send needs a number and a text: main.ts send +12223334444 "Your code is 326162"')
+    const answers: { status: number; text: string }[] = []
+    const fetch: typeof world.fetch = async (request, init) => {
+      const reply = await world.fetch(request, init)
+      const text = await reply.text()
+      answers.push({ status: reply.status, text })
+      return new Response(text || null, { status: reply.status, headers: reply.headers })
+    }
+    const { gateway, providers } = await prepare({ ...world, fetch }, false, console.error)
+    const id = crypto.randomUUID()
+    const arrival = {
+      id,
+      caller: "send",
+      about: { request: id },
+      ends: gateway.clocks.monotonic() + gateway.settings.DEADLINE,
+    }
+    const inbound = await check({ recipient, body, sender: values.sender }, arrival, gateway)
+    if (typeof inbound === "string") throw new Error(inbound)
+    const delivery = await once(inbound, gateway)
+    const hidden = [...providers.values()].flatMap((ready) => ready.hidden)
+    for (const { status, text } of answers)
+      console.error(
+        `The provider answered ${status}: ${redact(text.slice(0, 500), hidden, inbound.message, true) || "(nothing)"}`,
+      )
+    world.print(JSON.stringify(delivery, null, 2))
+    if (providers.has("console")) console.error("SMS_PROVIDER is console: the text was printed, and nothing was sent.")
+    if ("problem" in delivery) process.exitCode = 1
+  },
+} satisfies Command

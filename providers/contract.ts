@@ -1,0 +1,457 @@
+/**
+ * The contract between main.ts and the files beside it: what a provider, a platform, a page and a store are given and what
+ * they give back. Types alone, gone when the program runs; a file imports them from main.ts, which hands them on.
+ * @module
+ */
+import type { Hono } from "hono"
+import type * as v from "valibot"
+import type { Settings } from "../main.ts"
+
+// ───────────────────────────── Providers: who delivers ─────────────────────────────
+
+/** A message as a provider file gets it. `recipient`, `body` and `sender` are Auth0's own words. */
+export interface Message {
+  /** E.164 with "+": `+12223334444`. */
+  recipient: string
+  /** The text, 1 to 1,600 characters; it may hold line breaks and no other control characters. */
+  body: string
+  /** A number, a short code or an alphanumeric id of up to 11 characters; "" where none is set. */
+  sender: string
+  /** The one-time code, sent apart by the platform or found in the text; undefined where there is none or several. */
+  code?: string | undefined
+  /** BCP 47, such as `pt-BR`. */
+  locale?: string | undefined
+  channel?: "sms" | "voice" | undefined
+}
+
+/**
+ * Whose fault a refusal is, which decides what happens next. `recipient`: surely the number's (malformed, no mobile, opted
+ * out), so that no provider will do better. `account`: credentials, balance, sender, route or country not enabled.
+ * `message`: template, length, characters. `provider`: throttled, out of order, or an answer that is not documented.
+ */
+export type Fault = "recipient" | "account" | "message" | "provider"
+
+/** Acceptance with the provider's own message id ("" where it gives none), or refusal with its own code and reason. */
+export type Receipt = { id: string } | Refusal
+
+/** Without `fault` the provider's `faults` decide, then the status: `account` for 401, 402 and 403, else `provider`. */
+export interface Refusal {
+  code: string | number
+  reason?: string | undefined
+  fault?: Fault | undefined
+}
+
+/** What the provider answered; `json` is undefined where the text is not JSON, and `text` is cut after 16 KiB. */
+export interface Answer {
+  status: number
+  headers: Headers
+  text: string
+  json: unknown
+}
+
+/** A token that a log-in brought; `expires` is in milliseconds since 1970. */
+export interface Session {
+  token: string
+  expires: number
+}
+
+/** What a request may depend on besides the message and the variables, so that it stays a pure function. */
+export interface Context {
+  /** The provider's base URL with no slash at its end, or what `<NAME>_URL` puts in its place. */
+  url: string
+  /** For a provider that logs in first. Redirects are refused, and the attempt's time limit covers it. */
+  fetch(url: string, init?: RequestInit): Promise<Response>
+  /** What `login` last brought, until it expires. A 401 to the call that follows makes it log in again, once. */
+  session(login: () => Promise<Session | Refusal>): Promise<string | Refusal>
+  /** Milliseconds since 1970. */
+  clock(): number
+  /** 32 random hexadecimal digits. */
+  nonce(): string
+  /** Whether the text fits the GSM 7-bit alphabet and its extension (3GPP TS 23.038); any other is sent as UCS-2. */
+  isGsm7(text: string): boolean
+  /** The Authorization header of user and password, in UTF-8 (RFC 7617). */
+  basic(user: string, password: string): string
+  /**
+   * A template's variables: every text in `template`, however deep, with its placeholders `{code}`, `{body}`, `{locale}`,
+   * `{sender}` and `{recipient}` filled in. Undefined where it holds `{code}` and the message has none.
+   */
+  fill<T>(template: T, message: Message): T | undefined
+  /** The refusal of a message without a code, for a provider that cannot send it. */
+  noCode: Refusal
+  /** The closest of `known` language tags for a BCP 47 tag (RFC 4647, lookup), or `otherwise`. */
+  language(tag: string | undefined, known: readonly string[], otherwise: string): string
+  /** What a voice says: the text twice, its code digit by digit. */
+  speech(message: Message, markup?: Markup): string
+  /** Where delivery reports are taken, where GATEWAY_URL and `<NAME>_REPORT_KEY` are set. */
+  reportUrl: string | undefined
+}
+
+/** How a provider's voice is told to pause; left out, it is commas and blanks, as every voice reads them. */
+export interface Markup {
+  /** Stands between two digits of a code. */
+  pause?: string
+  /** Stands between the text and its repetition; undefined where the provider repeats by itself. */
+  again?: string | undefined
+  /** Whether the text goes into XML or SSML and must be escaped. */
+  isXml?: boolean
+}
+
+/** Environment variables as valibot schemas, each with `v.description(…)`; `Values` is what they parse to. */
+export type Variables = Record<string, v.GenericSchema<string | undefined, unknown>>
+export type Values<E extends Variables> = { readonly [K in keyof E]: v.InferOutput<E[K]> }
+
+/** The default export of `providers/<name>.ts`. */
+export interface Provider<E extends Variables = Variables> {
+  /** The provider's page for the endpoint that `request` calls. */
+  docs: string
+  /** Where it sends best: "Global", a continent or countries. */
+  region?: string
+  /** How its contract is known: from the `vendor` (pages, SDK, OpenAPI), from public `clients`, or `thin`. */
+  evidence?: "vendor" | "clients" | "thin"
+  /** ISO 3166 codes of the countries that it serves, where it does not serve all. A number of another one is never sent. */
+  countries?: readonly string[]
+  /** What it sends; texts unless it says `voice`. */
+  channel?: "voice"
+  /** Whether it takes no message without a sender. */
+  needsSender?: boolean
+  /** Base URL. Left out where every account has a host of its own: `<NAME>_URL` is then required. */
+  url?: string | ((env: Values<E>) => string)
+  env: E
+  /** Builds the one call that sends the message, or returns a receipt where nothing is to be called. */
+  request(message: Message, env: Values<E>, context: Context): Request | Receipt | Promise<Request | Receipt>
+  /** Judges the answer: pure, never throws, and accepts only what the provider documents as acceptance. */
+  receipt(answer: Answer, env: Values<E>): Receipt
+  /** The provider's own codes by whose fault they are; a refusal of `{ code: status }` alone is decided by the status. */
+  faults?: { readonly [F in Fault]?: readonly (string | number)[] }
+  /**
+   * Reads a delivery report that came to `/<name>/report/<NAME>_REPORT_KEY`, at `url` as the vendor called it. Undefined
+   * where the vendor's own proof fails, [] for what is no report, a Response for a handshake. Throws what it cannot read.
+   */
+  report?(
+    call: Call & { method: string; url: string },
+    env: Values<E>,
+    context: Pick<Context, "clock" | "fetch">,
+  ): Reported | Promise<Reported>
+  /** Pages or webhooks of the provider's own, served under `/<name>`. */
+  routes?(app: Hono<{ Bindings: Bindings }>, env: Values<E>, site: Site): void
+}
+
+export type Reported = Report[] | Response | undefined
+
+/** What became of a message at the handset, by the provider's id of its acceptance. */
+export interface Report {
+  id: string
+  state: "delivered" | "failed" | "expired" | "pending"
+  code?: string | number | undefined
+  fault?: Fault | undefined
+}
+
+// ───────────────────────────── Platforms: who calls ─────────────────────────────
+
+/** One call of a platform, or of a provider's webhook. */
+export interface Call {
+  headers: Headers
+  text: string
+}
+
+/** A message as its platform writes it: unread values, which main.ts checks; `ip` is the end user's, `key` what marks a repetition. */
+export type Written = { readonly [K in keyof Message | "ip" | "key"]?: unknown }
+
+/**
+ * What must equal what: `given` holds HMAC-SHA256 over one of `signed`, in hex or base64, made at `time` (milliseconds since
+ * 1970, five minutes off at most); or `token` is one of `<NAME>_TOKEN`. Only main.ts compares.
+ */
+export type Proof =
+  | { key: Uint8Array; signed: string | string[]; given: string[]; time?: number }
+  | { token: string | undefined }
+
+/** The stable codes of every refusal (README, "Answers"). */
+export type ProblemCode =
+  | "invalid_message"
+  | "authentication_failed"
+  | "forbidden_address"
+  | "not_found"
+  | "method_not_allowed"
+  | "message_too_large"
+  | "unsupported_encoding"
+  | "invalid_recipient"
+  | "unsupported_channel"
+  | "destination_not_allowed"
+  | "rate_limited"
+  | "internal_error"
+  | "delivery_rejected"
+  | "delivery_timeout"
+
+/** What became of a call that was proven. It never holds a provider's words. */
+export interface Outcome {
+  code: "accepted" | ProblemCode
+  /** 200, or the status of the problem. */
+  status: number
+  /** The gateway's id of this request. */
+  id: string
+  /** What the person who logs in may read. */
+  sentence: string
+  /** Whether the message may have gone out although no provider said so. */
+  isPerhapsSent: boolean
+  /** Seconds to wait, where a limit is used up. */
+  retryAfter?: number | undefined
+}
+
+/** The default export of `providers/platforms/<name>.ts`. */
+export interface Platform<E extends Variables = Variables> {
+  docs: string
+  /** `<NAME>_SECRET` where calls are signed, `<NAME>_TOKEN` where a header holds a secret, and what else it needs. */
+  env: E
+  /** Milliseconds within which it must be answered; DEADLINE may only shorten them. */
+  deadline?: number
+  /** Called once for each of the secrets in `<NAME>_SECRET`. Left out: `<NAME>_TOKEN` as Bearer, as Basic's password, or bare. */
+  proof?(call: Call, env: Values<E>): Proof
+  /** Undefined where nothing is to be sent; `now` is in milliseconds since 1970. */
+  read(fields: object, now: number): Written | undefined
+  /** Left out: 200 with the provider's receipt, or problem+json. */
+  answer?(outcome: Outcome): Response
+  /** `GET /<name>`, where a platform checks its endpoint first. */
+  greet?(call: Call, env: Values<E>): Response
+  /** What an admin enters on the platform's side, step by step, with this URL. */
+  setup(url: string, env: Environment): string
+}
+
+// ───────────────────────────── Pages and stores ─────────────────────────────
+
+/** The default export of `providers/pages/<name>.ts`; `<NAME>_TOKEN` must be among its variables. */
+export interface Page<E extends Variables = Variables> {
+  env: E
+  routes(app: Hono<{ Bindings: Bindings }>, env: Values<E>, site: Site): void
+}
+
+/** What pages are made with. Streams must end when `stopping` aborts. */
+export interface Site extends Pick<World, "clock" | "stopping"> {
+  log: Log
+  problem(code: ProblemCode, detail: string, headers?: Record<string, string>): Response
+  /** Calls `listener` with every event of the log, as it happens. */
+  follow(listener: (event: LogEvent) => void): void
+  /** The providers in use, each with the codes that its file knows. */
+  providers(): { name: string; isResting: boolean; faults: Provider["faults"] }[]
+}
+
+export type Level = "info" | "warn" | "error"
+export type Fields = Record<string, string | number | undefined>
+export type LogEvent = { time: string; level: Level; event: string } & Fields
+/** One event as a line for people. */
+export type Pretty = (event: LogEvent, now: number) => string
+/** Writes one line of the log and hands the event to whoever follows. */
+export type Log = (level: Level, event: string, fields?: Fields) => void
+
+/** At most `count` for one key within `period` milliseconds. */
+export interface Limit {
+  name: string
+  count: number
+  period: number
+}
+/** A number's digits as a number, exact below 10^15: a map holds it in a third of the memory of its text. */
+export type Key = string | number
+
+/** What instances share. `providers/stores/<scheme of STORE>.ts` opens one; this process has one in memory. */
+export interface Store {
+  /** Counts one for the key and gives 0, or gives the milliseconds to wait. */
+  take(key: Key, limit: Limit): number | Promise<number>
+  giveBack(key: Key, limit: Limit): unknown
+  get(key: Key): unknown
+  /** Keeps a value that JSON can hold for `period` milliseconds. */
+  set(key: Key, value: unknown, period: number): unknown
+}
+export interface StoreFile {
+  /** Throws where the URL is none of its own. */
+  open(url: string, site: StoreSite): Promise<Store>
+}
+export interface StoreSite extends Clocks, Pick<World, "stopping"> {
+  /** This process's memory, to be asked while the store is away. */
+  spare: Store
+  /** What a key is called in the store, which holds no numbers. */
+  hash(key: Key): string
+  log: Log
+}
+
+/** The default export of `providers/commands/<name>.ts`: what `main.ts <name> …` does. Throws what is to be told on standard error. */
+export interface Command {
+  run(args: string[], world: World): Promise<void>
+}
+
+// ───────────────────────────── The world: all that the gateway takes from outside ─────────────────────────────
+
+/** What a request brings besides itself: `address` gives the peer's address, from the runtime's own server. */
+export type Bindings = { address?: () => string | undefined }
+
+/** What is used of a Response, so that `fetch` need not make a whole one. */
+export type Reply = Pick<Response, "status" | "headers" | "text" | "arrayBuffer"> & {
+  body: AsyncIterable<Uint8Array> | Iterable<Uint8Array> | null
+}
+
+/** Durations: no step of the wall clock changes them. */
+export interface Clocks {
+  /** Milliseconds since some moment. */
+  monotonic(): number
+  /** Runs something after so many milliseconds, unless what it gives is called before. */
+  after(milliseconds: number, run: () => void): () => void
+}
+
+/** Everything that the gateway takes from outside; tests bring a world of their own. */
+export interface World extends Partial<Clocks> {
+  env: Environment
+  /** `isFresh` asks for a connection that was not used before. */
+  fetch(request: Request, init: RequestInit & { isFresh?: boolean }): Promise<Reply>
+  /** Milliseconds since 1970. */
+  clock(): number
+  /** Takes one line for standard output. */
+  print(line: string): void
+  /** 32 hexadecimal digits, random unless a test needs the same ones again. */
+  nonce?(): string
+  /** Imports `providers/<path>.ts`. */
+  load?(path: string): Promise<{ default?: unknown }>
+  /** Aborted when the gateway is to stop: `/health` answers 503 from then on. */
+  stopping?: AbortSignal
+}
+export type Environment = Readonly<Record<string, string | undefined>>
+
+// ───────────────────────────── Inside: what main.ts and its parts hand to each other ─────────────────────────────
+
+/** What is wrong with a setting, and the line of `.env` that mends it. Neither ever holds a value that was read. */
+export type Complaint = [text: string, line?: string]
+
+/** A value for what stands behind a family's name: numbers of a country or with these first digits; "" is all. */
+export type Targeted<T> = { target: string; value: T }
+
+/** The folders of files, and what a file of each exports as default. */
+export type Kinds = {
+  "": Provider
+  "platforms/": Platform
+  "pages/": Page
+  "stores/": StoreFile
+}
+
+/** A provider with all that a call of it needs. */
+export interface Ready {
+  name: string
+  provider: Provider
+  values: Values<Variables>
+  url: string
+  senders: Targeted<string>[]
+  /** Its secrets, in every form in which they may be echoed. */
+  hidden: string[]
+  /** How it has been doing. */
+  state: { outages: number; restsUntil: number; session?: Session | undefined }
+}
+
+/** One provider asked once. `code` is the provider's own, or why there is no answer of it. */
+export type Attempt = {
+  provider: string
+  outcome: "accepted" | "refused" | "timeout" | "unreachable"
+  code?: string
+  ms: number
+}
+/** What became of a message; `retryAfter` is in milliseconds. */
+export type Delivery = { id: string; provider: string; receipt: string; attempts: Attempt[] } | Undelivered
+export type Undelivered = { problem: ProblemCode; detail: string; attempts?: Attempt[]; retryAfter?: number }
+
+/** A message on its way, checked, with what is known of its call. */
+export interface Inbound {
+  id: string
+  /** What lines of the log about it have in common. */
+  about: Fields
+  message: Message
+  country: string
+  masked: string
+  ip: string
+  /** What tells a repetition of it, and for how many milliseconds. */
+  marks: { key: string; period: number }[]
+  /** When it must be answered, on the monotonic clock. */
+  ends: number
+}
+
+/** Why an attempt brought no acceptance; `isOutage` where it speaks against the provider and not the message. */
+export interface Refused extends Required<Refusal> {
+  outcome: "refused" | "timeout" | "unreachable"
+  isOutage: boolean
+}
+/** What came of a proof: why it is none, or for a signed call what was signed. */
+export type Proven = { reason: string } | { signed?: string | undefined }
+
+/** One caller of the gateway: how it proves itself, and how its words are read and answered. */
+export interface Caller {
+  /** "" is the gateway's own: `POST /`. */
+  name: string
+  platform: Platform
+  /** Whether the proof covers the body, which is then read before. */
+  isSigned: boolean
+  prove(call: Call): Proven | Promise<Proven>
+  /** Undefined for who does not prove itself. */
+  greet?: ((headers: Headers) => Response | undefined) | undefined
+}
+
+/** Everything that a message needs on its way. */
+export interface Gateway {
+  world: World
+  settings: Settings
+  clocks: Clocks
+  log: Log
+  store: Store
+  limits: Limit[]
+  routes: Record<"sms" | "voice", Targeted<Ready[]>[]>
+  underWay: Map<string, Promise<Delivery>>
+  /** Platforms whose sender was warned about. */
+  warned: Set<string>
+}
+
+export type Details = { about?: Fields; attempts?: Attempt[]; headers?: Record<string, string>; level?: Level }
+
+/** What a call brings along on its way through `check`. */
+export type Arrival = { id: string; caller: string; about: Fields; ends: number }
+
+/** What is used of the two runtimes that bring a server of their own. */
+export type Server = {
+  port: number
+  stop(): Promise<void>
+  addr: { port: number }
+  finished: Promise<void>
+  shutdown(): Promise<void>
+}
+export type Peers = { requestIP(request: Request): { address: string } | null }
+export type Peer = { remoteAddr: { hostname: string } }
+export type Runtimes = {
+  Bun?: { serve(options: object): Server }
+  Deno?: {
+    serve(options: object, handler: object): Server
+    createHttpClient(options: object): object
+    stdout: { write(bytes: Uint8Array): Promise<number> }
+  }
+}
+export type Handler = (request: Request, address: () => string | undefined) => Response | Promise<Response>
+export type Listener = { port: number; close: () => Promise<unknown> }
+
+export type LoadedPage = { name: string; page: Page; values: Values<Variables> }
+
+/** A gateway that is ready to serve, or to send once. */
+export interface Prepared {
+  gateway: Gateway
+  providers: Map<string, Ready>
+  callers: Caller[]
+  pages: LoadedPage[]
+  /** What works and is doubtful all the same. */
+  warnings: string[]
+  /** Who is told every event of the log. */
+  followers: ((event: LogEvent) => void)[]
+}
+
+/** Parts of the gateway that only some settings need: `providers/parts/<name>.ts`. */
+export interface Parts {
+  check: typeof import("./parts/check.ts")
+  client: typeof import("./parts/client.ts")
+  env: typeof import("./parts/env.ts")
+  "first-run": typeof import("./parts/first-run.ts")
+  pages: typeof import("./parts/pages.ts")
+  platforms: typeof import("./parts/platforms.ts")
+  store: typeof import("./parts/store.ts")
+  pretty: typeof import("./parts/pretty.ts")
+  summary: typeof import("./parts/summary.ts")
+  texts: typeof import("./parts/texts.ts")
+}

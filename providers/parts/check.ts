@@ -1,0 +1,166 @@
+/**
+ * What a slip of the hand makes of a name: settings that are none, countries that nobody knows. Loaded at start, and to find
+ * the nearest known name.
+ * @module
+ */
+import {
+  ask,
+  type Complaint,
+  type Environment,
+  families,
+  isProduction,
+  type Kinds,
+  loadNumbers,
+  type Message,
+  type Prepared,
+  placeOf,
+  type Ready,
+  type Settings,
+  variablePrefix,
+  variables,
+  type World,
+} from "../../main.ts"
+import { namesInFile } from "./env.ts"
+import { fileNames } from "./files.ts"
+
+/** The closest of `known` by Levenshtein's distance, where a slip of the hand explains the difference. */
+export function nearest(written: string, known: Iterable<string>): string | undefined {
+  let [best, least] = [undefined as string | undefined, Math.max(2, written.length / 4) + 0.5]
+  for (const name of known) {
+    let row = Array.from({ length: name.length + 1 }, (_, index) => index)
+    for (const [index, letter] of [...written].entries()) {
+      const next = [index + 1]
+      for (const [at, other] of [...name].entries())
+        next.push(Math.min((row[at] ?? 0) + Number(letter !== other), (row[at + 1] ?? 0) + 1, (next[at] ?? 0) + 1))
+      row = next
+    }
+    const distance = row.at(-1) ?? 0
+    if (distance < least) [best, least] = [name, distance]
+  }
+  return best
+}
+const didYouMean = (name: string | undefined) => (name ? `; did you mean ${name}?` : "")
+
+/** Beginnings of the settings' names: what begins so and is none stops the start where it would protect. */
+const protective = /^(SMS|VOICE|GATEWAY|LIMITS?|ALLOW|DENY|GUARD|PLATFORMS?|PAGES?|RESEND|DUPLICATE)(_|$)/
+const settingLike = /^(CODE|STORE|DEADLINE|ATTEMPT|DEFAULT_C)|^LOG_(?!LEVEL)/
+
+/** What the environment names, as far as it could be loaded. */
+type Named = Pick<Prepared, "providers" | "callers" | "pages"> & { world: World; settings: Settings | undefined }
+
+/**
+ * Complains about what looks like a setting that protects and is none, about countries that nobody knows, and values that no
+ * provider could use; gives what is doubtful only.
+ */
+export async function misnamed({ world, settings, ...inUse }: Named, complaints: Complaint[]): Promise<string[]> {
+  const { callers, pages } = inUse
+  const providers = [...inUse.providers.values()]
+  const { env } = world
+  await unknownCountries(env, complaints)
+  for (const ready of settings ? providers : [])
+    complaints.push(...(await wrongValues(ready, settings as Settings, world)))
+  const used = [
+    ...providers.map(({ name, provider }) => ({ name, env: provider.env })),
+    ...callers.map(({ name, platform }) => ({ name, env: platform.env })),
+    ...pages.map(({ name, page }) => ({ name, env: page.env })),
+  ]
+  const own = used.flatMap(({ name, env }) => {
+    const rests = ["URL", "SENDER", "TOKEN", "SECRET", "REPORT_KEY"].map((rest) => `${variablePrefix(name)}_${rest}`)
+    return [...Object.keys(env), ...rests]
+  })
+  const known = new Set([...Object.keys(variables), ...Object.keys(families), ...own])
+  for (const page of fileNames("pages/")) known.add(`${variablePrefix(page)}_TOKEN`)
+  const files = [...fileNames(""), ...fileNames("platforms/")]
+  const beginnings = [...Object.keys(families), ...files.map(variablePrefix)].map((name) => `${name}_`)
+  const warnings: string[] = []
+  for (const name of Object.keys(env)) {
+    // Kubernetes sets such variables for a service that is called "gateway" or "store".
+    const isOthers = /_(SERVICE|PORT)(_|$)/.test(name)
+    if (known.has(name) || isOthers || beginnings.some((start) => name.startsWith(start))) continue
+    const near = nearest(name, known)
+    const text = `${name} is no setting${didYouMean(near)}`
+    if (protective.test(name) || (near && name.length > 8 && protective.test(near))) complaints.push([text])
+    else if (settingLike.test(name) || (near && name.length > 6)) warnings.push(text)
+    else if (namesInFile.includes(name)) warnings.push(`${name} in .env is read by nothing`)
+  }
+  return warnings
+}
+
+/** Countries that settings name and nobody knows, each with the one that may be meant. */
+async function unknownCountries(env: Environment, complaints: Complaint[]) {
+  const named = Object.entries(env).flatMap(([name, value = ""]) => {
+    const list = /^(DEFAULT_COUNTRY|(ALLOW|DENY)_DESTINATIONS)$/.test(name) ? value.split(/[\s,]+/) : []
+    const behind = /_(?:PROVIDER|SENDER)_([A-Z]{2})$/.exec(name)?.[1] ?? ""
+    return [...list, behind].map((code) => [name, code] as const)
+  })
+  const codes = named.filter(([, code]) => /^[A-Z]{2}$/.test(code))
+  const known = codes.length > 0 ? (await loadNumbers()).getCountries().map(String) : []
+  for (const [name, code] of codes.filter(([, code]) => !known.includes(code))) {
+    const meant = code === "UK" ? "GB" : nearest(code, known)
+    complaints.push([`${name} is wrong: ${code} is no country of ISO 3166${didYouMean(meant)}`])
+  }
+}
+
+/** What works and is doubtful all the same. */
+export function doubts({ gateway: { settings, world }, providers, warnings }: Prepared): string[] {
+  const { env } = world
+  const told = [...warnings]
+  if (settings.keys.some((key) => key.length < 32))
+    told.push("a GATEWAY_SECRET of less than 32 bytes can be guessed from one token")
+  if (isProduction(env) && !settings.ALLOW_DESTINATIONS)
+    told.push("without ALLOW_DESTINATIONS anyone can make you pay for messages to any country")
+  if (isProduction(env) && providers.has("console")) told.push("SMS_PROVIDER=console prints every code and sends none")
+  for (const { name, provider, senders } of providers.values()) {
+    if (provider.needsSender && senders.length === 0 && settings.senders.length === 0)
+      told.push(
+        `${name} takes no message without a sender: set ${variablePrefix(name)}_SENDER if the messages bring none`,
+      )
+  }
+  return told
+}
+
+const sample: Message = { recipient: "+12223334444", body: "Your code is 326162", sender: "", code: "326162" }
+
+/** Values of a provider that would fail at the first message: what no header can carry, and placeholders that are none. */
+async function wrongValues(ready: Ready, settings: Settings, world: World): Promise<Complaint[]> {
+  const { name, provider } = ready
+  const { env } = world
+  const NAME = variablePrefix(name)
+  const complaints: Complaint[] = []
+  const unknown = /\{(?!(?:code|body|locale|sender|recipient)\})\w+\}/.exec(env[`${NAME}_VARIABLES`] ?? "")?.[0]
+  const known = "{code}, {body}, {locale}, {sender}, {recipient}"
+  if (unknown) complaints.push([`${NAME}_VARIABLES holds ${unknown}: there are ${known}`])
+  const key = env[`${NAME}_REPORT_KEY`]
+  if (key !== undefined && !/^[\w-]{16,}$/.test(key))
+    complaints.push([
+      `${NAME}_REPORT_KEY is wrong: expected are at least 16 letters, digits, - or _`,
+      `${NAME}_REPORT_KEY=`,
+    ])
+  const odd = Object.keys(provider.env).filter((key) => /[^\t -~]/.test(env[key] ?? ""))
+  if (odd.length === 0 || provider.routes) return complaints
+  // Whether they can be sent is told by a call that is built and goes nowhere.
+  const nowhere = { ...world, print: () => {}, fetch: () => Promise.reject(new Error("ENOTFOUND")) }
+  const { signal } = new AbortController()
+  const result = await ask(ready, sample, { world: nowhere, settings }, signal, false)
+  if ("code" in result && result.code === "exception")
+    complaints.push([`${odd.join(" or ")} holds a character that cannot be sent: copy it again`, `${odd[0]}=`])
+  return complaints
+}
+
+/** The package that an import did not find. */
+export const lackingPackage = (error: Error) =>
+  /(?:package|module|Import|dependency) ["']([^"'./][^"']*)["']/.exec(error.message)?.[1]
+
+/** Why a file was not imported, in one sentence with its cure. */
+export function whyNot(kind: keyof Kinds, name: string, error: Error): string {
+  const place = `providers/${kind}${name}.ts`
+  const known = fileNames(kind)
+  if (!known.includes(name)) {
+    const near = known.find((one) => one === name.toLowerCase()) ?? nearest(name, known)
+    return `there is no ${place}, or no permission to read it${didYouMean(near)}`
+  }
+  const [first = error] = Reflect.get(error, "errors") ?? []
+  const lacking = lackingPackage(error)
+  if (lacking) return `${place} needs a package: npm install ${lacking}`
+  return `${place} cannot be loaded: ${first.message.split("\n")[0]} ${placeOf(error)}`.trim()
+}

@@ -1,0 +1,84 @@
+/**
+ * Delivery reports, for the figures alone: a provider's webhook at `/<provider>/report/<NAME>_REPORT_KEY` is read, logged and
+ * forgotten. Nothing is sent again: who asks again gets the next provider anyway.
+ * @module
+ */
+import type { Hono } from "hono"
+import {
+  type Bindings,
+  type Gateway,
+  isSame,
+  type Ready,
+  type Report,
+  type Reported,
+  readBytes,
+  redact,
+  type Site,
+  variablePrefix,
+} from "../../main.ts"
+
+/** Acceptances whose reports can be told with the time that they took. */
+const most = 10_000
+/** A number that stands in no id: "" would stand in all. */
+const nobody = { recipient: "+", body: "", sender: "" }
+
+/** Serves the reports of a provider. `key` is the part of the path that cannot be guessed. */
+export function mountReports(
+  app: Hono<{ Bindings: Bindings }>,
+  { name, provider, values, hidden }: Ready,
+  key: string,
+  site: Site,
+  { world, settings }: Pick<Gateway, "world" | "settings">,
+) {
+  const { log, problem, clock } = site
+  const safe = (foreign: unknown) => redact(foreign, hidden, nobody, false)
+  const acceptedAt = new Map<unknown, number>()
+  // Vendors repeat their reports, and a call that was overheard can be repeated too.
+  const final = new Set<string>()
+  site.follow(({ event, provider, receipt }) => {
+    if (event !== "accepted" || provider !== name || !receipt) return
+    acceptedAt.set(receipt, clock())
+    if (acceptedAt.size > most) acceptedAt.delete(acceptedAt.keys().next().value)
+  })
+  const tell = ({ id, state, code, fault }: Report) => {
+    const receipt = safe(id)
+    if (state === "pending" || final.has(receipt)) return
+    final.add(receipt)
+    if (final.size > most) final.delete(final.values().next().value ?? "")
+    const before = acceptedAt.get(receipt)
+    acceptedAt.delete(receipt)
+    const told = { provider: name, receipt, ...(code !== undefined && { code: safe(code) }), ...(fault && { fault }) }
+    const isDelivered = state === "delivered"
+    const ms = before === undefined ? {} : { ms: Math.round(clock() - before) }
+    log(isDelivered ? "info" : "warn", isDelivered ? "delivered" : "undelivered", { ...told, ...ms })
+  }
+  /** A file that a proof needs, such as a certificate. */
+  const fetch = async (url: string, init?: RequestInit) => {
+    const signal = AbortSignal.timeout(5_000)
+    const reply = await world.fetch(new Request(url, init), { redirect: "manual", signal })
+    const bytes = await readBytes(reply)
+    if (reply.status !== 200 || !bytes) throw new Error(`${name} answered ${reply.status}`)
+    return new Response(bytes)
+  }
+  app.on(["GET", "POST"], "/report/:key", async (c) => {
+    if (!isSame(c.req.param("key"), key))
+      return problem("authentication_failed", `the path must end in ${variablePrefix(name)}_REPORT_KEY`)
+    const bytes = await readBytes(c.req.raw).catch(() => undefined)
+    if (!bytes) return problem("message_too_large", "at most 64 KiB are read")
+    const text = new TextDecoder().decode(bytes)
+    // A vendor signs the address that it called, which a proxy may have changed.
+    const { pathname, search } = new URL(c.req.url)
+    const { href } = new URL(pathname + search, settings.GATEWAY_URL ?? c.req.url)
+    const call = { method: c.req.method, url: href, headers: c.req.raw.headers, text }
+    let reports: Reported
+    try {
+      reports = await provider.report?.(call, values, { clock, fetch })
+    } catch {
+      return problem("invalid_message", `the report is not what ${name} sends`)
+    }
+    if (!reports) return problem("authentication_failed", `the report is not proven as ${name} proves it`)
+    if (reports instanceof Response) return reports
+    for (const report of reports) tell(report)
+    return c.body(null, 200)
+  })
+}

@@ -1,0 +1,78 @@
+/**
+ * A store that instances share, with this process's memory in its place while it is away.
+ * @module
+ */
+import { createHmac } from "node:crypto"
+import {
+  type Clocks,
+  formsOf,
+  importFile,
+  type Key,
+  type Log,
+  redact,
+  type Settings,
+  StartError,
+  type Store,
+  type StoreSite,
+  type World,
+  within,
+} from "../../main.ts"
+import { lackingPackage } from "./check.ts"
+
+/** How long an answer may take, and for how long a store that did not answer is left alone; in milliseconds. */
+const [patience, pause] = [250, 1_000]
+
+/** Asks `shared`, or the memory while that does not answer. Keys are hashed for it. */
+export function withSpare(shared: Store, { spare, hash, log, ...clocks }: StoreSite): Store {
+  let [isAway, awayUntil] = [false, 0]
+  type Use<T> = (store: Store, named: (key: Key) => Key) => T | Promise<T>
+  const either = async <T>(use: Use<T>): Promise<T> => {
+    if (clocks.monotonic() < awayUntil) return await use(spare, (key) => key)
+    const ask = async () => ({ value: await use(shared, hash) })
+    const answer = await within(
+      patience,
+      clocks,
+      ask().catch((error: unknown) => ({ error })),
+    )
+    if (answer && "value" in answer) {
+      if (isAway) log("info", "store_back")
+      isAway = false
+      return answer.value
+    }
+    const { code, message } = Object(answer?.error)
+    const told = /^[A-Z][A-Z_]+\b/.exec(String(code ?? message))?.[0] ?? `no answer within ${patience} ms`
+    if (!isAway) log("warn", "store_away", { reason: `${told}; limits and duplicates are kept in memory` })
+    isAway = true
+    awayUntil = clocks.monotonic() + pause
+    return await use(spare, (key) => key)
+  }
+  return {
+    take: (key, limit) => either((store, named) => store.take(named(key), limit)),
+    giveBack: (key, limit) => either((store, named) => store.giveBack(named(key), limit)),
+    get: (key) => either((store, named) => store.get(named(key))),
+    set: (key, value, period) => either((store, named) => store.set(named(key), value, period)),
+  }
+}
+
+/** The store that STORE names by its scheme. */
+export async function openStore(
+  settings: Settings,
+  world: World,
+  clocks: Clocks,
+  spare: Store,
+  log: Log,
+): Promise<Store> {
+  const { STORE = "", GATEWAY_SECRET, GATEWAY_TOKEN } = settings
+  const file = await importFile("stores/", STORE.split(":")[0] ?? "", world)
+  if (typeof file === "string") throw new StartError([[`STORE is wrong: ${file}`, "STORE="]])
+  const secret = GATEWAY_SECRET ?? GATEWAY_TOKEN ?? STORE
+  const hash = (key: Key) => createHmac("sha256", secret).update(`${key}`).digest("base64url")
+  const { stopping } = world
+  const site: StoreSite = { ...clocks, ...(stopping && { stopping }), spare, hash, log }
+  return await file.open(STORE, site).catch((error: Error) => {
+    const lacking = lackingPackage(error)
+    if (lacking) throw new StartError([[`STORE needs a package: npm install ${lacking}`]])
+    const reason = redact(error.message, formsOf([STORE]), { recipient: "", body: "", sender: "" }, true)
+    throw new StartError([[`STORE is wrong: ${reason}`, "STORE="]])
+  })
+}

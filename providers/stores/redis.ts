@@ -1,0 +1,45 @@
+import type { RateLimiterRedis } from "rate-limiter-flexible"
+import type { Limit, StoreFile } from "../../main.ts"
+import { withSpare } from "../parts/store.ts"
+
+/** Redis or Valkey, as STORE=redis://host:6379 or rediss:// with TLS. Windows are each key's own. */
+export default {
+  async open(url, site) {
+    // Loaded here, so that one file with everything inside starts without them.
+    const { createClient } = await import("@redis/client")
+    const { RateLimiterRedis: Limiter } = await import("rate-limiter-flexible")
+    const socket = { reconnectStrategy: () => !site.stopping?.aborted && 500 }
+    const client = createClient({ url, disableOfflineQueue: true, socket })
+    client.on("error", () => {})
+    const limiters = new Map<string, RateLimiterRedis>()
+    const limiterOf = ({ name, count, period }: Limit) => {
+      const options = { storeClient: client, useRedisPackage: true, keyPrefix: `smstask:${name}` }
+      const limiter = limiters.get(name) ?? new Limiter({ ...options, points: count, duration: period / 1_000 })
+      limiters.set(name, limiter)
+      return limiter
+    }
+    const connected = client.connect().catch((error: unknown) => error)
+    const store = withSpare(
+      {
+        async take(key, limit) {
+          const counted = await limiterOf(limit)
+            .consume(key)
+            .catch((refusal) => refusal)
+          if (counted instanceof Error) throw counted
+          return counted.consumedPoints > limit.count ? Math.max(1, counted.msBeforeNext) : 0
+        },
+        giveBack: (key, limit) => limiterOf(limit).reward(key),
+        async get(key) {
+          const error = await connected
+          if (error instanceof Error && !client.isReady) throw error
+          return JSON.parse((await client.get(`smstask:${key}`)) ?? "null") ?? undefined
+        },
+        set: (key, value, period) => client.set(`smstask:${key}`, JSON.stringify(value), { PX: period }),
+      },
+      site,
+    )
+    await store.get("the first look")
+    client.unref()
+    return store
+  },
+} satisfies StoreFile
