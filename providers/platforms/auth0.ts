@@ -1,0 +1,115 @@
+import * as v from "valibot"
+import type { Platform } from "../../main.ts"
+
+const env = {
+  AUTH0_TOKEN: v.pipe(v.string(), v.description("a token of at least 32 characters, which the Action sends as Bearer")),
+}
+
+const text = v.nullish(v.string())
+const request = v.optional(v.object({ ip: text }))
+/** The whole event of custom-phone-provider. */
+const Event = v.object({
+  notification: v.object({
+    recipient: text,
+    as_text: text,
+    as_voice: text,
+    from: text,
+    code: text,
+    locale: text,
+    delivery_method: text,
+  }),
+  request,
+})
+/** The whole event of send-phone-message, the older trigger of MFA. */
+const OlderEvent = v.object({
+  message_options: v.object({ recipient: text, text, code: text, message_type: text }),
+  request,
+})
+/** Auth0's sample Actions: the shape of send-phone-message, and the shortest one. */
+const Sample = v.object({
+  recipient: text,
+  to: text,
+  text,
+  body: text,
+  from: text,
+  sender: text,
+  code: text,
+  language: text,
+  locale: text,
+  message_type: text,
+  channel: text,
+  req: v.optional(v.object({ ip: text })),
+})
+
+const channelOf = (type: string | null | undefined) => (type === "voice" ? "voice" : "sms")
+
+/** The whole events of both triggers, and the bodies of Auth0's own samples. Its connection calls `POST /` instead. */
+export default {
+  docs: "https://auth0.com/docs/customize/phone-messages/configure-phone-messaging-providers/configure-a-custom-phone-provider",
+  env,
+  deadline: 18_000,
+  read(fields) {
+    if (v.is(Event, fields)) {
+      const { recipient, as_text, as_voice, from, code, locale, delivery_method } = fields.notification
+      const channel = channelOf(delivery_method)
+      const body = channel === "voice" ? (as_voice ?? as_text) : as_text
+      return { recipient, body, sender: from, code, locale, channel, ip: fields.request?.ip }
+    }
+    if (v.is(OlderEvent, fields)) {
+      const { recipient, text, code, message_type } = fields.message_options
+      return { recipient, body: text, code, channel: channelOf(message_type), ip: fields.request?.ip }
+    }
+    const { recipient, to, text, body, from, sender, code, language, locale, message_type, channel, req } = v.parse(
+      Sample,
+      fields,
+    )
+    return {
+      recipient: recipient ?? to,
+      body: text ?? body,
+      sender: from ?? sender,
+      code,
+      locale: language ?? locale,
+      channel: channelOf(message_type ?? channel),
+      ip: req?.ip,
+    }
+  },
+  setup(url, given) {
+    const {
+      GATEWAY_SECRET = "<GATEWAY_SECRET>",
+      GATEWAY_SUBJECT = "urn:Auth0",
+      GATEWAY_AUDIENCE = "urn:smstask",
+    } = given
+    const options = {
+      name: "sms",
+      provider: "sms_gateway",
+      gateway_url: url.replace(/auth0$/, ""),
+      gateway_authentication: {
+        method: "bearer",
+        subject: GATEWAY_SUBJECT === "any" ? "urn:Auth0" : GATEWAY_SUBJECT,
+        audience: GATEWAY_AUDIENCE,
+        secret: GATEWAY_SECRET,
+        secret_base64_encoded: given.GATEWAY_SECRET_BASE64 === "true",
+      },
+      forward_req_info: true,
+      from: given.SMS_SENDER,
+      syntax: "md_with_macros",
+      template: "Your verification code is: @@password@@",
+      totp: { time_step: 300, length: 6 },
+      disable_signup: false,
+      brute_force_protection: true,
+    }
+    const connection = JSON.stringify({ name: "sms", strategy: "sms", options }, null, 2)
+    return `Which way is yours? A tenant from before March 2025, whose passwordless connection has a gateway_url, calls POST /
+with a token that GATEWAY_SECRET signs. Every newer one calls from an Action.
+
+An Action (Branding, Phone Provider, Custom):
+1. Paste the Action of providers/platforms/README.md.
+2. Its secrets: GATEWAY_URL=${url.replace(/auth0$/, "")} and GATEWAY_SECRET, the same as here.
+3. Send test message. The log here says accepted.
+An Action that sends the whole event instead, JSON.stringify({ ...event, secrets: undefined }), posts it to ${url}
+with AUTH0_TOKEN as Bearer.
+
+The connection (body of POST /api/v2/connections; to change one, PATCH its options, all of them):
+${connection}`
+  },
+} satisfies Platform<typeof env>

@@ -1,0 +1,53 @@
+import * as v from "valibot"
+import type { Outcome, Platform } from "../../main.ts"
+
+const env = {
+  AUTHGEAR_SECRET: v.pipe(
+    v.string(),
+    v.minLength(16),
+    v.description("the project's webhook signature key, as the portal shows it"),
+  ),
+}
+
+const any = v.optional(v.unknown())
+const Call = v.object({
+  to: v.string(),
+  body: v.string(),
+  template_name: any,
+  language_tag: any,
+  template_variables: v.fallback(v.object({ code: any }), {}),
+})
+
+const codes: Partial<Record<Outcome["code"], string>> = {
+  invalid_message: "invalid_phone_number",
+  invalid_recipient: "invalid_phone_number",
+  rate_limited: "rate_limited",
+  destination_not_allowed: "delivery_rejected",
+}
+
+export default {
+  docs: "https://github.com/authgear/authgear-server/blob/main/docs/specs/sms_gateway.md",
+  env,
+  // A timeout of 10 s is entered there.
+  deadline: 9_000,
+  proof: ({ headers, text }, env) => ({
+    key: Buffer.from(env.AUTHGEAR_SECRET),
+    signed: text,
+    given: [headers.get("x-authgear-body-signature") ?? []].flat(),
+  }),
+  read(fields) {
+    const { to, body, template_name, language_tag, template_variables } = v.parse(Call, fields)
+    // The code of this one is the token of its link.
+    const isLink = template_name === "forgot_password_sms.txt"
+    return { recipient: to, body, code: isLink ? undefined : template_variables.code, locale: language_tag }
+  },
+  answer({ code, sentence, isPerhapsSent }) {
+    // The status counts for nothing where the body is JSON; JSON without a known code is a failure.
+    if (code === "accepted" || isPerhapsSent) return Response.json({ code: "ok" })
+    return Response.json({ code: codes[code] ?? "timeout", description: sentence })
+  },
+  setup: (url) => `1. In the portal: Custom SMS Provider, Webhook. URL: ${url}. Timeout: 10 seconds.
+2. Advanced, Hooks: copy the webhook signature key into AUTHGEAR_SECRET here.
+Self-hosted: in authgear.yaml, messaging.sms_gateway: {provider: custom, use_config_from: authgear.secrets.yaml};
+in authgear.secrets.yaml, {key: sms.custom, data: {url: "${url}", timeout: 10}}.`,
+} satisfies Platform<typeof env>

@@ -1,0 +1,51 @@
+import * as v from "valibot"
+import type { Outcome, Platform } from "../../main.ts"
+
+const env = {
+  FUSIONAUTH_TOKEN: v.pipe(
+    v.string(),
+    v.description("a token of at least 32 characters, which the messenger sends as Bearer or as Basic's password"),
+  ),
+}
+
+const any = v.optional(v.unknown())
+const Call = v.object({
+  type: v.string(),
+  phoneNumber: v.string(),
+  textMessage: any,
+  message: any,
+  code: any,
+  locale: any,
+})
+
+const statuses: Partial<Record<Outcome["code"], number>> = {
+  invalid_message: 422,
+  destination_not_allowed: 403,
+  delivery_rejected: 503,
+  delivery_timeout: 503,
+}
+
+export default {
+  docs: "https://fusionauth.io/docs/customize/email-and-messages/generic-messenger",
+  env,
+  // A read timeout of 15 s is entered there.
+  deadline: 14_000,
+  read(fields) {
+    const { type, phoneNumber: recipient, textMessage, message, code, locale } = v.parse(Call, fields)
+    // Its own example holds both texts: `message` is the one for a call.
+    if (type === "Voice") return { recipient, body: message, code, locale, channel: "voice" }
+    return { recipient, body: textMessage, code, locale }
+  },
+  answer({ code, status, id, isPerhapsSent, retryAfter }) {
+    if (code === "accepted" || isPerhapsSent) return Response.json({ id })
+    const headers = retryAfter ? { "retry-after": `${retryAfter}` } : {}
+    return Response.json({ code, id }, { status: statuses[code] ?? status, headers })
+  },
+  setup: (url) => `1. Make a token of at least 32 characters, and set it here as FUSIONAUTH_TOKEN.
+2. Settings, Messengers, Add Generic Messenger. URL: ${url}
+3. Message types: SMS, and Voice where VOICE_PROVIDER is set here. Connect timeout: 2000. Read timeout: 15000.
+4. Headers: Authorization, with Bearer and the token. (Or Security: Basic, with the token as the password.)
+5. Test generic configuration, then save.
+6. Tenants, Multi-factor, SMS: choose this messenger and a message template, best one of a single line.
+7. Numbers may come without their country: set DEFAULT_COUNTRY here.`,
+} satisfies Platform<typeof env>

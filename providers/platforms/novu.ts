@@ -1,0 +1,46 @@
+import * as v from "valibot"
+import type { Outcome, Platform } from "../../main.ts"
+
+const env = {
+  NOVU_TOKEN: v.pipe(
+    v.string(),
+    v.description("a token of at least 32 characters, which is Novu's API key, as Bearer or in X-API-KEY"),
+  ),
+}
+
+const any = v.optional(v.unknown())
+const Call = v.object({ to: v.string(), content: v.string(), sender: any, from: any, id: any, code: any, locale: any })
+
+const statuses: Partial<Record<Outcome["code"], number>> = {
+  invalid_message: 422,
+  destination_not_allowed: 403,
+  delivery_rejected: 503,
+  delivery_timeout: 503,
+}
+
+export default {
+  docs: "https://docs.novu.co/platform/integrations/sms/sms-webhook",
+  env,
+  // Novu Cloud waits 30 s, Novu at home 120.
+  deadline: 28_000,
+  proof: ({ headers }) => ({
+    token: headers.get("x-api-key") ?? headers.get("authorization")?.replace(/^bearer /i, ""),
+  }),
+  read(fields) {
+    const { to, content, sender, from, id, code, locale } = v.parse(Call, fields)
+    // Whoever passes code and locale through in the overrides has them here.
+    return { recipient: to, body: content, sender: sender ?? from, code, locale, key: id }
+  },
+  answer({ code, status, id, isPerhapsSent, retryAfter }) {
+    // Without an id at its Id Path it takes a message that went out for failed, and both paths are in use.
+    const receipt = { id, date: new Date().toISOString() }
+    if (code === "accepted" || isPerhapsSent) return Response.json({ ...receipt, data: receipt })
+    const headers = retryAfter ? { "retry-after": `${retryAfter}` } : {}
+    return Response.json({ code, id }, { status: statuses[code] ?? status, headers })
+  },
+  setup: (url) => `1. Make a token of at least 32 characters, and set it here as NOVU_TOKEN.
+2. Integration Store, Connect Provider, SMS, SMS Webhook. Base URL: ${url}
+3. API Key Request Header: Authorization. API Key: Bearer and the token, with one blank between.
+4. From: your sender. Id Path: data.id. Date Path: data.date. "Authenticate by token": off.
+5. Active, and save. Every SMS of your workflows comes here, not only codes.`,
+} satisfies Platform<typeof env>

@@ -1,0 +1,64 @@
+import * as v from "valibot"
+import type { Platform } from "../../main.ts"
+
+const env = {
+  OKTA_TOKEN: v.pipe(v.string(), v.description("a token of at least 32 characters, which the hook sends as Bearer")),
+}
+
+const any = v.optional(v.unknown())
+const Call = v.object({
+  eventId: any,
+  data: v.object({
+    context: any,
+    messageProfile: v.object({
+      msgTemplate: any,
+      phoneNumber: v.string(),
+      deliveryChannel: v.string(),
+      otpCode: v.string(),
+      locale: v.fallback(v.string(), ""),
+    }),
+  }),
+})
+
+const command = (status: string, transactionId: string) =>
+  Response.json({
+    commands: [{ type: "com.okta.telephony.action", value: [{ status, provider: "GATEWAY", transactionId }] }],
+  })
+
+export default {
+  docs: "https://developer.okta.com/docs/api/openapi/okta-management/management/tag/InlineHook/#tag/InlineHook/operation/createTelephonyInlineHook",
+  env,
+  // Okta waits 3 s, and then sends by itself.
+  deadline: 2_200,
+  read(fields) {
+    const { eventId, data } = v.parse(Call, fields)
+    const { msgTemplate, phoneNumber, deliveryChannel, otpCode, locale } = data.messageProfile
+    // Numbers come with and without their plus, a call is "voice call" or "voice", and its text is missing or empty.
+    const channel = deliveryChannel.toLowerCase() === "sms" ? "sms" : "voice"
+    return {
+      recipient: phoneNumber.replace(/^(?=\d)/, "+"),
+      body: channel === "sms" ? msgTemplate || undefined : undefined,
+      code: otpCode,
+      locale: locale.replace(/^[A-Z]+/, (language) => language.toLowerCase()),
+      channel,
+      ip: Object(Object(data.context).request).ipAddress,
+      key: eventId,
+    }
+  },
+  answer({ code, id, sentence, isPerhapsSent }) {
+    if (code === "accepted") return command("SUCCESSFUL", id)
+    if (isPerhapsSent) return command("PENDING", id)
+    // Any error makes Okta send by itself: what the guard refused must look as if it had been sent.
+    if (code === "rate_limited" || code === "destination_not_allowed") return command("SUCCESSFUL", id)
+    const isNumber = code === "invalid_recipient" || code === "invalid_message"
+    const reason = isNumber ? "INVALID_PHONE_NUMBER" : "PROVIDER_UNAVAILABLE"
+    const cause = { errorSummary: sentence, reason, location: "data.messageProfile.phoneNumber" }
+    return Response.json({ error: { errorSummary: sentence, errorCauses: [cause] } })
+  },
+  setup: (url) => `1. Make a token of at least 32 characters, and set it here as OKTA_TOKEN.
+2. Admin Console: Workflow, Inline Hooks, Add Inline Hook, Telephony. An org has one, and it is active at once.
+3. URL: ${url}
+4. Authentication field: Authorization. Authentication secret: Bearer and the token, with one blank between.
+5. Preview, Generate Request, View Response: it really sends a message, and must answer SUCCESSFUL.
+6. Where voice is on and VOICE_PROVIDER is not set here, Okta makes the calls itself.`,
+} satisfies Platform<typeof env>

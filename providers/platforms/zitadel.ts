@@ -1,0 +1,51 @@
+import * as v from "valibot"
+import type { Platform } from "../../main.ts"
+
+const env = {
+  ZITADEL_SECRET: v.pipe(
+    v.string(),
+    v.minLength(16),
+    v.description("the signingKey that ZITADEL shows when the SMS provider is added"),
+  ),
+}
+
+const Call = v.object({
+  contextInfo: v.object({ recipientPhoneNumber: v.string(), eventType: v.string() }),
+  templateData: v.object({ text: v.string() }),
+  args: v.object({ oTP: v.nullish(v.string(), ""), code: v.nullish(v.string(), "") }),
+})
+
+export default {
+  docs: "https://zitadel.com/docs/guides/manage/customize/notification-providers",
+  env,
+  // ZITADEL waits 5 s.
+  deadline: 4_000,
+  proof({ headers, text }, env) {
+    const signature = headers.get("zitadel-signature") ?? ""
+    const time = /(?:^|,)t=(\d+)(?:,|$)/.exec(signature)?.[1]
+    return {
+      key: Buffer.from(env.ZITADEL_SECRET),
+      signed: `${time}.${text}`,
+      given: [...signature.matchAll(/(?:^|,)v1=([\da-f]+)(?=,|$)/g)].flatMap(([, one]) => one ?? []),
+      time: Number(time) * 1_000,
+    }
+  },
+  read(fields) {
+    const { contextInfo, templateData, args } = v.parse(Call, fields)
+    // args.verifiedPhone is the number before a change. A one-time password is in oTP, every other code in code.
+    const { recipientPhoneNumber: recipient, eventType } = contextInfo
+    const code = args.oTP || args.code
+    // A repetition has a new signature and no id.
+    return { recipient, body: templateData.text, code, key: code && `${eventType} ${recipient} ${code}` }
+  },
+  answer({ code, isPerhapsSent }) {
+    // Whatever is no success is repeated, and later messages wait behind it: only where nothing was sent, and it may help.
+    const isWorthwhile = code === "delivery_rejected" || code === "delivery_timeout"
+    return new Response(null, { status: isWorthwhile && !isPerhapsSent ? 503 : 200 })
+  },
+  setup: (url) => `With the token of an IAM owner:
+1. curl https://<your ZITADEL>/admin/v1/sms/http -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" -d '{"endpoint": "${url}", "description": "smstask"}'
+2. The answer holds id and signingKey, which is shown this once: set it here as ZITADEL_SECRET.
+3. curl -X POST https://<your ZITADEL>/admin/v1/sms/<id>/_activate -H "Authorization: Bearer $TOKEN"
+ZITADEL may refuse private addresses (HTTPClient.DenyList). Before 2025 it did not sign, and then nothing is taken here.`,
+} satisfies Platform<typeof env>
