@@ -1,0 +1,129 @@
+import { AwsClient } from "aws4fetch"
+import * as v from "valibot"
+import type { Fault, Provider } from "../main.ts"
+
+const env = {
+  AWS_END_USER_MESSAGING_VOICE_ACCESS_KEY_ID: v.pipe(
+    v.string(),
+    v.description("access key ID of an IAM user who may call sms-voice:SendVoiceMessage"),
+  ),
+  AWS_END_USER_MESSAGING_VOICE_SECRET_ACCESS_KEY: v.pipe(
+    v.string(),
+    v.description("secret access key that belongs to it"),
+  ),
+  AWS_END_USER_MESSAGING_VOICE_SESSION_TOKEN: v.optional(
+    v.pipe(v.string(), v.description("session token, where the keys are temporary")),
+  ),
+  AWS_END_USER_MESSAGING_VOICE_REGION: v.pipe(
+    v.string(),
+    v.regex(/^[a-z0-9-]+$/),
+    v.description("region of the number that calls, such as us-east-1"),
+  ),
+  AWS_END_USER_MESSAGING_VOICE_CONFIGURATION_SET: v.optional(
+    v.pipe(v.string(), v.description("configuration set, for events and logs")),
+  ),
+  AWS_END_USER_MESSAGING_VOICE_LANGUAGE: v.pipe(
+    v.optional(v.string(), "en-US"),
+    v.description("language of messages that name none, such as de-DE"),
+  ),
+}
+
+const voices: Record<string, string> = Object.fromEntries(
+  `en-US JOANNA, en-GB AMY, en-AU NICOLE, en-IN RAVEENA, en-GB-WLS GERAINT, es-ES LUCIA, es-MX MIA, es-US LUPE, fr-FR LEA,
+  fr-CA CHANTAL, de-DE VICKI, pt-BR CAMILA, pt-PT INES, zh-CN ZHIYU, ar ZEINA, cy-GB GWYNETH, da-DK NAJA, is-IS DORA,
+  it-IT BIANCA, ja-JP MIZUKI, ko-KR SEOYEON, nb-NO LIV, nl-NL LOTTE, pl-PL EWA, ro-RO CARMEN, ru-RU TATYANA, sv-SE ASTRID,
+  tr-TR FILIZ`
+    .split(/,\s+/)
+    .map((pair) => pair.split(" ")),
+)
+
+const Accepted = v.object({ MessageId: v.pipe(v.string(), v.nonEmpty()) })
+const Refused = v.object({
+  __type: v.string(),
+  Message: v.nullish(v.string()),
+  message: v.nullish(v.string()),
+  Reason: v.nullish(v.string()),
+  Fields: v.nullish(v.array(v.object({ Name: v.string() }))),
+})
+
+const fields: Record<string, Fault> = {
+  DestinationPhoneNumber: "recipient",
+  OriginationIdentity: "account",
+  ConfigurationSetName: "account",
+  MessageBody: "message",
+}
+
+/** The voice carries the language. Every fault of the caller is a 400, throttling too; IAM writes `message` small. */
+export default {
+  docs: "https://docs.aws.amazon.com/pinpoint/latest/apireference_smsvoicev2/API_SendVoiceMessage.html",
+  region: "Global",
+  evidence: "vendor",
+  channel: "voice",
+  needsSender: true,
+  url: (env) => `https://sms-voice.${env.AWS_END_USER_MESSAGING_VOICE_REGION}.amazonaws.com`,
+  env,
+  async request(message, env, { url, clock, language, speech }) {
+    const sessionToken = env.AWS_END_USER_MESSAGING_VOICE_SESSION_TOKEN
+    const aws = new AwsClient({
+      accessKeyId: env.AWS_END_USER_MESSAGING_VOICE_ACCESS_KEY_ID,
+      secretAccessKey: env.AWS_END_USER_MESSAGING_VOICE_SECRET_ACCESS_KEY,
+      ...(sessionToken && { sessionToken }),
+      service: "sms-voice",
+      region: env.AWS_END_USER_MESSAGING_VOICE_REGION,
+    })
+    const languages = Object.keys(voices)
+    const usual = language(env.AWS_END_USER_MESSAGING_VOICE_LANGUAGE, languages, "en-US")
+    return await aws.sign(`${url}/`, {
+      method: "POST",
+      headers: {
+        "content-type": "application/x-amz-json-1.0",
+        "x-amz-target": "PinpointSMSVoiceV2.SendVoiceMessage",
+      },
+      body: JSON.stringify({
+        DestinationPhoneNumber: message.recipient,
+        OriginationIdentity: message.sender,
+        MessageBody: `<speak>${speech(message, { again: '<break time="1s"/>', isXml: true })}</speak>`,
+        MessageBodyTextType: "SSML",
+        VoiceId: voices[language(message.locale, languages, usual)],
+        ConfigurationSetName: env.AWS_END_USER_MESSAGING_VOICE_CONFIGURATION_SET,
+        // In seconds: else it calls for three days.
+        TimeToLive: 300,
+      }),
+      aws: { datetime: new Date(clock()).toISOString().replace(/[:-]|\.\d+/g, ""), allHeaders: true },
+    })
+  },
+  faults: {
+    recipient: ["DESTINATION_PHONE_NUMBER_OPTED_OUT"],
+    account: [
+      "ACCOUNT_DISABLED",
+      "DESTINATION_COUNTRY_BLOCKED",
+      "DESTINATION_COUNTRY_BLOCKED_BY_PROTECT_CONFIGURATION",
+      "DESTINATION_PHONE_NUMBER_BLOCKED_BY_PROTECT_NUMBER_OVERRIDE",
+      "DESTINATION_PHONE_NUMBER_NOT_VERIFIED",
+      "INSUFFICIENT_ACCOUNT_REPUTATION",
+      "INVALID_IDENTITY_FOR_DESTINATION_COUNTRY",
+      "MONTHLY_SPEND_LIMIT_REACHED_FOR_VOICE",
+      "NO_ORIGINATION_IDENTITIES_FOUND",
+      "NUMBER_CAPABILITIES_MISMATCH",
+      "PRICE_OVER_THRESHOLD",
+      "RESOURCE_NOT_ACTIVE",
+      "VOICE_CAPABILITY_NOT_AVAILABLE",
+      "AccessDeniedException",
+      "ExpiredTokenException",
+      "InvalidSignatureException",
+      "MissingAuthenticationTokenException",
+      "ResourceNotFoundException",
+      "UnrecognizedClientException",
+    ],
+    provider: ["InternalServerException", "ThrottlingException"],
+  },
+  receipt({ status, json }) {
+    if (status === 200 && v.is(Accepted, json)) return { id: json.MessageId }
+    if (!v.is(Refused, json)) return { code: status }
+    return {
+      code: json.Reason ?? json.__type.replace(/^[^#]*#/, ""),
+      reason: json.Message ?? json.message ?? undefined,
+      fault: json.Reason === "FIELD_VALIDATION_FAILED" ? fields[json.Fields?.[0]?.Name ?? ""] : undefined,
+    }
+  },
+} satisfies Provider<typeof env>
