@@ -23,6 +23,23 @@ const Refused = v.object({
   }),
 })
 
+const Delivery = v.object({
+  id: v.pipe(v.string(), v.nonEmpty()),
+  status: v.string(),
+  failureReason: v.optional(v.string()),
+})
+const states = new Map(
+  Object.entries({
+    Sent: "pending",
+    Submitted: "pending",
+    Buffered: "pending",
+    Success: "delivered",
+    Rejected: "failed",
+    Failed: "failed",
+    Expired: "expired",
+  } as const),
+)
+
 /** A 201 may hold a refusal, with codes that look like HTTP's: its 403 is a bad number. A bad sender empties Recipients. */
 export default {
   docs: "https://developers.africastalking.com/docs/sms/sending/bulk",
@@ -40,14 +57,24 @@ export default {
       body: form,
     })
   },
-  faults: { recipient: [403, 404, 406, 409], account: [401, 402, 405, 407, "InvalidSenderId"] },
-  receipt({ status, json }) {
+  faults: {
+    recipient: [403, 406],
+    account: [401, 402, 404, 405, 407, 409, "InvalidSenderId"],
+    provider: [500],
+  },
+  receipt({ status, text, json }) {
     const isAnswer = status === 201 || status === 200
     if (isAnswer && v.is(Accepted, json)) return { id: json.SMSMessageData.Recipients[0].messageId }
     if (isAnswer && v.is(Refused, json)) {
       const [first] = json.SMSMessageData.Recipients
       return first ? { code: first.statusCode, reason: first.status } : { code: json.SMSMessageData.Message }
     }
-    return { code: status, fault: [401, 402, 403].includes(status) ? "account" : "provider" }
+    const reason = status === 401 ? /^[^<>{}]{1,200}$/.exec(text.trim())?.[0] : undefined
+    return { code: status, reason }
+  },
+  report({ text }) {
+    const { id, status, failureReason: code } = v.parse(Delivery, Object.fromEntries(new URLSearchParams(text)))
+    const state = states.get(status)
+    return state ? [{ id, state, code }] : []
   },
 } satisfies Provider<typeof env>

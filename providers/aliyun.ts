@@ -10,24 +10,28 @@ const env = {
     v.startsWith("SMS_"),
     v.description("approved verification template, SMS_…"),
   ),
-  ALIYUN_SMS_TEMPLATE_PARAM: v.pipe(
-    v.optional(v.string(), "code"),
-    v.description("name of the template's variable that takes the code"),
+  ALIYUN_VARIABLES: v.pipe(
+    v.optional(v.string(), '{"code": "{code}"}'),
+    v.parseJson(),
+    v.record(v.string(), v.string()),
+    v.description("the template's variables as JSON; {code}, {body}, {locale}, {sender} and {recipient} are filled in"),
   ),
 }
 
 const Accepted = v.object({ Code: v.literal("OK"), BizId: v.pipe(v.string(), v.nonEmpty()) })
 const Refused = v.object({ Code: v.string(), Message: v.string() })
 
-/** Sends the code alone, inside a template; refusals are 200s. Without 00 a number of +1 would pass for a Chinese one. */
+/** Sends a template's variables; refusals are 200s. Without 00 a number of +1 would pass for a Chinese one. */
 export default {
   docs: "https://help.aliyun.com/zh/sms/developer-reference/api-dysmsapi-2017-05-25-sendsms",
   region: "China",
   evidence: "vendor",
   url: "https://dysmsapi.aliyuncs.com",
   env,
-  async request({ recipient, code }, env, { url, clock, nonce }) {
-    if (!code) return { code: "no_code", reason: "the message holds no code, or several", fault: "message" }
+  async request(message, env, { url, clock, nonce, fill, noCode }) {
+    const variables = fill(env.ALIYUN_VARIABLES, message)
+    if (!variables) return noCode
+    const { recipient } = message
     const form = new URLSearchParams({
       AccessKeyId: env.ALIYUN_ACCESS_KEY_ID,
       Action: "SendSms",
@@ -39,7 +43,7 @@ export default {
       SignatureNonce: nonce(),
       SignatureVersion: "1.0",
       TemplateCode: env.ALIYUN_SMS_TEMPLATE_CODE,
-      TemplateParam: JSON.stringify({ [env.ALIYUN_SMS_TEMPLATE_PARAM]: code }),
+      TemplateParam: JSON.stringify(variables),
       Timestamp: new Date(clock()).toISOString().replace(/\.\d+/, ""),
       Version: "2017-05-25",
     })
@@ -54,7 +58,6 @@ export default {
     return new Request(`${url}/`, { method: "POST", body: form })
   },
   faults: {
-    recipient: ["isv.MOBILE_NUMBER_ILLEGAL"],
     account: [
       "isp.RAM_PERMISSION_DENY",
       "isv.ACCOUNT_ABNORMAL",
@@ -63,6 +66,8 @@ export default {
       "isv.DAY_LIMIT_CONTROL",
       "isv.DENY_IP_RANGE",
       "isv.DOMESTIC_NUMBER_NOT_SUPPORTED",
+      // Also a foreign number for an account or a template that sends to China alone.
+      "isv.MOBILE_NUMBER_ILLEGAL",
       "isv.MONTH_LIMIT_CONTROL",
       "isv.OUT_OF_SERVICE",
       "isv.PRODUCT_UNSUBSCRIBE",
@@ -84,6 +89,7 @@ export default {
       "isv.SMS_TEMPLATE_ILLEGAL",
       "isv.TEMPLATE_MISSING_PARAMETERS",
     ],
+    provider: ["isp.SYSTEM_ERROR", "ServiceUnavailable", "Throttling", "Throttling.User"],
   },
   receipt({ status, json }) {
     if (status === 200 && v.is(Accepted, json)) return { id: json.BizId }

@@ -11,11 +11,12 @@ const Invalid = v.object({ "invalid numbers": v.pipe(v.array(v.unknown()), v.non
 const InvalidNumber = v.object({ data: v.union([v.tuple([Invalid]), Invalid]) })
 const Refused = v.object({ message: v.string() })
 
-/** A "success" may hold nothing but "invalid numbers". Nigerian numbers need a use case. */
+/** A "success" may hold nothing but "invalid numbers", foreign ones perhaps. Nigerian numbers need a use case. */
 export default {
   docs: "https://developers.arkesel.com/",
   region: "Ghana, Nigeria",
   evidence: "clients",
+  needsSender: true,
   url: "https://sms.arkesel.com",
   env,
   request({ recipient, sender, body }, env, { url }) {
@@ -35,7 +36,7 @@ export default {
     if ([200, 201, 202].includes(status) && v.is(Accepted, json)) {
       return { id: "id" in json.data ? json.data.id : json.data[0].id }
     }
-    if (v.is(InvalidNumber, json)) return { code: "invalid numbers", fault: "recipient" }
+    if (v.is(InvalidNumber, json)) return { code: "invalid numbers", fault: "account" }
     return { code: status, reason: v.is(Refused, json) ? json.message : undefined }
   },
 } satisfies Provider<typeof env>

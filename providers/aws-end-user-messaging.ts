@@ -1,6 +1,7 @@
+import { verify } from "node:crypto"
 import { AwsClient } from "aws4fetch"
 import * as v from "valibot"
-import type { Provider } from "../main.ts"
+import type { Fault, Provider } from "../main.ts"
 
 const env = {
   AWS_ACCESS_KEY_ID: v.pipe(v.string(), v.description("access key ID of an IAM user who may send text messages")),
@@ -11,6 +12,9 @@ const env = {
     v.pipe(v.string(), v.description("pool or ARN, which then picks the sender; else unset")),
   ),
   AWS_SMS_CONFIGURATION_SET: v.optional(v.pipe(v.string(), v.description("configuration set, for events and logs"))),
+  AWS_SMS_REPORT_TOPIC: v.optional(
+    v.pipe(v.string(), v.startsWith("arn:"), v.description("ARN of the SNS topic with the set's events; else unset")),
+  ),
 }
 
 const Accepted = v.object({ MessageId: v.pipe(v.string(), v.nonEmpty()) })
@@ -21,6 +25,60 @@ const Refused = v.object({
   Reason: v.nullish(v.string()),
   Fields: v.nullish(v.array(v.object({ Name: v.string() }))),
 })
+
+const fields: Record<string, Fault> = {
+  DestinationPhoneNumber: "recipient",
+  OriginationIdentity: "account",
+  ConfigurationSetName: "account",
+  MessageBody: "message",
+}
+
+/** What SNS signs, in this order. */
+const Notice = v.object({
+  Message: v.string(),
+  MessageId: v.string(),
+  Subject: v.optional(v.string()),
+  SubscribeURL: v.optional(v.string()),
+  Timestamp: v.string(),
+  Token: v.optional(v.string()),
+  TopicArn: v.string(),
+  Type: v.string(),
+})
+/** Only addresses of its own are fetched. */
+const Signed = v.object({
+  Signature: v.string(),
+  SignatureVersion: v.picklist(["1", "2"]),
+  SubscribeURL: v.optional(v.pipe(v.string(), v.regex(/^https:\/\/sns\.[a-z0-9-]+\.amazonaws\.com(\.cn)?\//))),
+  SigningCertURL: v.pipe(
+    v.string(),
+    v.regex(/^https:\/\/sns\.[a-z0-9-]+\.amazonaws\.com(\.cn)?\/SimpleNotificationService-\w+\.pem$/),
+  ),
+})
+const Delivery = v.pipe(
+  v.string(),
+  v.parseJson(),
+  v.object({ eventType: v.string(), messageId: Accepted.entries.MessageId }),
+)
+/** In some countries the carrier's word (TEXT_SUCCESSFUL) stands for the handset's. */
+const states = new Map(
+  Object.entries({
+    TEXT_QUEUED: "pending",
+    TEXT_PENDING: "pending",
+    TEXT_SENT: "pending",
+    TEXT_DELIVERED: "delivered",
+    TEXT_SUCCESSFUL: "delivered",
+    TEXT_TTL_EXPIRED: "expired",
+    TEXT_INVALID: "failed",
+    TEXT_INVALID_MESSAGE: "failed",
+    TEXT_UNREACHABLE: "failed",
+    TEXT_CARRIER_UNREACHABLE: "failed",
+    TEXT_BLOCKED: "failed",
+    TEXT_CARRIER_BLOCKED: "failed",
+    TEXT_SPAM: "failed",
+    TEXT_PROTECT_BLOCKED: "failed",
+  } as const),
+)
+let certificate = { url: "", text: "" }
 
 /** Every fault of the caller is a 400, throttling too; IAM's own refusals write `message` in lower case. */
 export default {
@@ -54,11 +112,13 @@ export default {
     })
   },
   faults: {
-    recipient: ["DESTINATION_PHONE_NUMBER_BLOCKED_BY_PROTECT_NUMBER_OVERRIDE", "DESTINATION_PHONE_NUMBER_OPTED_OUT"],
+    recipient: ["DESTINATION_PHONE_NUMBER_OPTED_OUT"],
     account: [
       "ACCOUNT_DISABLED",
       "DESTINATION_COUNTRY_BLOCKED",
       "DESTINATION_COUNTRY_BLOCKED_BY_PROTECT_CONFIGURATION",
+      // A rule that the account itself has set.
+      "DESTINATION_PHONE_NUMBER_BLOCKED_BY_PROTECT_NUMBER_OVERRIDE",
       "DESTINATION_PHONE_NUMBER_NOT_VERIFIED",
       "INSUFFICIENT_ACCOUNT_REPUTATION",
       "INVALID_IDENTITY_FOR_DESTINATION_COUNTRY",
@@ -78,6 +138,7 @@ export default {
       "ResourceNotFoundException",
       "UnrecognizedClientException",
     ],
+    provider: ["InternalServerException", "ThrottlingException"],
   },
   receipt({ status, json }) {
     if (status === 200 && v.is(Accepted, json)) return { id: json.MessageId }
@@ -85,7 +146,32 @@ export default {
     return {
       code: json.Reason ?? json.__type.replace(/^.*#/, ""),
       reason: json.Message ?? json.message ?? undefined,
-      fault: json.Fields?.some(({ Name }) => Name === "DestinationPhoneNumber") ? "recipient" : undefined,
+      fault: json.Reason === "FIELD_VALIDATION_FAILED" ? fields[json.Fields?.[0]?.Name ?? ""] : undefined,
     }
+  },
+  /** SNS brings the events of the configuration set. Its first call is a question, which is answered by a GET. */
+  async report({ text }, env, { fetch }) {
+    const json: unknown = JSON.parse(text)
+    const notice = v.parse(Notice, json)
+    const { success, output: proof } = v.safeParse(Signed, json)
+    if (!success || (env.AWS_SMS_REPORT_TOPIC && notice.TopicArn !== env.AWS_SMS_REPORT_TOPIC)) return undefined
+    const { SigningCertURL: url, Signature, SignatureVersion } = proof
+    if (certificate.url !== url) certificate = { url, text: await (await fetch(url)).text() }
+    const { Subject, SubscribeURL, Token, ...rest } = notice
+    const isQuestion = notice.Type === "SubscriptionConfirmation"
+    const signed = Object.entries(isQuestion ? { ...rest, SubscribeURL, Token } : { ...rest, Subject })
+      .filter(([, value]) => value !== undefined)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, value]) => `${name}\n${value}\n`)
+    const hash = SignatureVersion === "2" ? "sha256" : "sha1"
+    if (!verify(hash, Buffer.from(signed.join("")), certificate.text, Buffer.from(Signature, "base64")))
+      return undefined
+    if (isQuestion && SubscribeURL) await fetch(SubscribeURL)
+    const delivery = v.safeParse(Delivery, notice.Message)
+    if (!delivery.success) return []
+    const { eventType: code, messageId: id } = delivery.output
+    const state = states.get(code)
+    if (state === "delivered" || state === "pending") return [{ id, state }]
+    return state ? [{ id, state, code, fault: code === "TEXT_INVALID" ? "recipient" : undefined }] : []
   },
 } satisfies Provider<typeof env>

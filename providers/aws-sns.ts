@@ -50,13 +50,15 @@ export default {
   faults: {
     recipient: ["OptedOut"],
     account: ["AuthorizationError", "IncompleteSignature", "InvalidClientTokenId", "RequestExpired"],
+    provider: ["InternalError", "InternalFailure", "ServiceUnavailable", "Throttled", "Throttling"],
   },
   receipt({ status, text }) {
     const id = /<PublishResult>\s*<MessageId>([^<\s]+)<\/MessageId>/.exec(text)?.[1]
     if (status === 200 && id) return { id }
     const [, code, reason] = /<Code>([^<]+)<\/Code>\s*<Message>([^<]*)<\/Message>/.exec(text) ?? []
     if (!code) return { code: status }
-    const isNumber = code === "InvalidParameter" && /PhoneNumber Reason: .* is not valid/.test(reason ?? "")
-    return { code, reason, fault: isNumber ? "recipient" : undefined }
+    // "Not valid to publish to" is a malformed number, and every number in a region that sends no SMS.
+    const isNumber = code === "InvalidParameter" && reason?.startsWith("Invalid parameter: PhoneNumber")
+    return { code, reason, fault: isNumber ? "account" : undefined }
   },
 } satisfies Provider<typeof env>

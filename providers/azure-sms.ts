@@ -26,22 +26,29 @@ const RefusedNumber = v.object({
   ]),
 })
 const Refused = v.object({ error: v.object({ code: v.string(), message: v.string() }) })
+const Invalid = v.object({ title: v.string(), status: v.number() })
+
+const Events = v.array(v.object({ eventType: v.string(), data: v.unknown() }))
+const Question = v.object({ validationCode: v.string() })
+const Delivery = v.object({ messageId: v.pipe(v.string(), v.nonEmpty()), deliveryStatus: v.string() })
+const states = new Map(Object.entries({ Delivered: "delivered", Failed: "failed" } as const))
 
 /** A 202 may hold a refusal, with a status of its own inside. A 401 may only mean that this machine's clock is wrong. */
 export default {
   docs: "https://learn.microsoft.com/en-us/rest/api/communication/dataplane/sms/send",
   region: "Global",
   evidence: "vendor",
+  needsSender: true,
   url: ({ COMMUNICATION_SERVICES_CONNECTION_STRING: [, endpoint = ""] }) => endpoint,
   env,
-  async request({ recipient, sender, body }, env, { url, clock }) {
+  async request({ recipient, sender, body }, env, { url, clock, reportUrl }) {
     const [, , accessKey = ""] = env.COMMUNICATION_SERVICES_CONNECTION_STRING
     const { href, host, pathname, search } = new URL(`${url}/sms?api-version=2021-03-07`)
     const text = JSON.stringify({
       from: sender,
       smsRecipients: [{ to: recipient }],
       message: body,
-      smsSendOptions: { enableDeliveryReport: false },
+      smsSendOptions: { enableDeliveryReport: Boolean(reportUrl) },
     })
     const bytes = (text: string) => new TextEncoder().encode(text)
     const base64 = (buffer: ArrayBuffer) => Buffer.from(buffer).toString("base64")
@@ -63,7 +70,7 @@ export default {
       body: text,
     })
   },
-  faults: { account: [401, 403] },
+  faults: { account: [401, 403], provider: [429, "TooManyRequests"] },
   receipt({ status, json }) {
     if (status === 202 && v.is(Accepted, json)) return { id: json.value[0].messageId }
     if (v.is(RefusedNumber, json)) {
@@ -71,6 +78,19 @@ export default {
       const isNumber = errorMessage === "Invalid To phone number format."
       return { code, reason: errorMessage ?? undefined, fault: isNumber ? "recipient" : undefined }
     }
+    if (v.is(Invalid, json)) return { code: json.status, reason: json.title }
     return v.is(Refused, json) ? { code: json.error.code, reason: json.error.message } : { code: status }
+  },
+  /** Event Grid brings them, and first asks whether the address is ours. */
+  report({ text }) {
+    const events = v.parse(Events, JSON.parse(text))
+    const question = events.find(({ eventType }) => eventType === "Microsoft.EventGrid.SubscriptionValidationEvent")
+    if (question) return Response.json({ validationResponse: v.parse(Question, question.data).validationCode })
+    return events.flatMap(({ eventType, data }) => {
+      if (eventType !== "Microsoft.Communication.SMSDeliveryReportReceived") return []
+      const { messageId: id, deliveryStatus } = v.parse(Delivery, data)
+      const state = states.get(deliveryStatus)
+      return state ? [{ id, state }] : []
+    })
   },
 } satisfies Provider<typeof env>

@@ -2,12 +2,23 @@ import * as v from "valibot"
 import type { Provider } from "../main.ts"
 
 const env = {
-  BW_ACCOUNT_ID: v.pipe(v.string(), v.description("account id, a number")),
-  BW_USERNAME: v.pipe(v.string(), v.description("API user of the account")),
-  BW_PASSWORD: v.pipe(v.string(), v.description("password of that user")),
-  BW_MESSAGING_APPLICATION_ID: v.pipe(v.string(), v.description("messaging application that the sender belongs to")),
+  BANDWIDTH_ACCOUNT_ID: v.pipe(v.string(), v.description("account id, a number")),
+  BANDWIDTH_CLIENT_ID: v.pipe(
+    v.string(),
+    v.description("client id of an API credential, from Account > API Credentials"),
+  ),
+  BANDWIDTH_CLIENT_SECRET: v.pipe(v.string(), v.description("client secret of that API credential")),
+  BANDWIDTH_MESSAGING_APPLICATION_ID: v.pipe(
+    v.string(),
+    v.description("messaging application that the sender belongs to"),
+  ),
 }
 
+const Token = v.object({
+  access_token: v.pipe(v.string(), v.nonEmpty()),
+  expires_in: v.pipe(v.union([v.number(), v.string()]), v.transform(Number), v.minValue(1)),
+})
+const RefusedToken = v.object({ error: v.string(), error_description: v.optional(v.string()) })
 const Accepted = v.object({ id: v.pipe(v.string(), v.nonEmpty()) })
 const Refused = v.object({
   type: v.string(),
@@ -15,23 +26,44 @@ const Refused = v.object({
   fieldErrors: v.nullish(v.array(v.object({ fieldName: v.string(), description: v.string() }))),
 })
 
-/** Every bad field is a "request-validation"; which one it was stands in fieldErrors. */
+/** Tokens come from another host. Every bad field is a "request-validation"; which one it was stands in fieldErrors. */
 export default {
   docs: "https://dev.bandwidth.com/docs/messaging/createMessage/",
   region: "US, Canada and international",
   evidence: "vendor",
+  needsSender: true,
   url: "https://messaging.bandwidth.com/api/v2",
   env,
-  request({ recipient, sender, body }, env, { url }) {
-    return new Request(`${url}/users/${env.BW_ACCOUNT_ID}/messages`, {
+  async request({ recipient, sender, body }, env, { url, basic, clock, session, fetch }) {
+    const token = await session(async () => {
+      const answer = await fetch("https://api.bandwidth.com/api/v1/oauth2/token", {
+        method: "POST",
+        headers: {
+          authorization: basic(env.BANDWIDTH_CLIENT_ID, env.BANDWIDTH_CLIENT_SECRET),
+          accept: "application/json",
+        },
+        body: new URLSearchParams({ grant_type: "client_credentials" }),
+      })
+      const json: unknown = await answer.json().catch(() => undefined)
+      const read = v.safeParse(Token, json)
+      if (answer.status === 200 && read.success) {
+        const { access_token, expires_in } = read.output
+        return { token: access_token, expires: clock() + (expires_in - 60) * 1000 }
+      }
+      const fault = [400, 401, 403].includes(answer.status) ? "account" : "provider"
+      if (v.is(RefusedToken, json)) return { code: json.error, reason: json.error_description, fault }
+      return { code: answer.status, reason: "the log-in brought no token", fault }
+    })
+    if (typeof token !== "string") return token
+    return new Request(`${url}/users/${env.BANDWIDTH_ACCOUNT_ID}/messages`, {
       method: "POST",
       headers: {
-        authorization: `Basic ${btoa(`${env.BW_USERNAME}:${env.BW_PASSWORD}`)}`,
+        authorization: `Bearer ${token}`,
         "content-type": "application/json; charset=utf-8",
         accept: "application/json",
       },
       body: JSON.stringify({
-        applicationId: env.BW_MESSAGING_APPLICATION_ID,
+        applicationId: env.BANDWIDTH_MESSAGING_APPLICATION_ID,
         to: [recipient],
         from: sender,
         text: body,
@@ -42,7 +74,8 @@ export default {
     if (status === 202 && v.is(Accepted, json)) return { id: json.id }
     if (!v.is(Refused, json)) return { code: status }
     const [{ fieldName, description } = { fieldName: "", description: json.description }] = json.fieldErrors ?? []
-    const fault = /^to\b/.test(fieldName) ? "recipient" : fieldName === "from" ? "account" : undefined
-    return { code: json.type, reason: description, fault }
+    const isNumber = /^to\b/.test(fieldName) && /\bE\.?164\b/.test(description)
+    const fault = isNumber ? "recipient" : /^(from|applicationId)$/.test(fieldName) ? "account" : undefined
+    return { code: json.type, reason: description, fault: fieldName === "text" ? "message" : fault }
   },
 } satisfies Provider<typeof env>

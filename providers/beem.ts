@@ -20,19 +20,19 @@ const InvalidNumber = v.object({
 const Reason = v.object({ code: v.number(), message: v.string() })
 const Nested = v.object({ data: Reason })
 
-/** "Submitted successfully" counts invalid numbers too: only `valid` tells. Senders but INFO need approval. */
+/** "Submitted successfully" counts invalid numbers too, perhaps foreign ones. Senders but INFO need approval. */
 export default {
   docs: "https://docs.beem.africa/",
   region: "Tanzania, Kenya",
   evidence: "vendor",
   url: "https://apisms.beem.africa",
   env,
-  request({ recipient, sender, body }, env, { url }) {
+  request({ recipient, sender, body }, env, { url, basic }) {
     return new Request(`${url}/v1/send`, {
       method: "POST",
       headers: {
         "content-type": "application/json",
-        authorization: `Basic ${btoa(`${env.BEEM_API_KEY}:${env.BEEM_SECRET_KEY}`)}`,
+        authorization: basic(env.BEEM_API_KEY, env.BEEM_SECRET_KEY),
       },
       body: JSON.stringify({
         source_addr: sender.replace("+", "") || "INFO",
@@ -43,10 +43,10 @@ export default {
       }),
     })
   },
-  faults: { recipient: [101], account: [102, 105, 106, 107, 108] },
-  receipt({ status, json }) {
-    if (status === 200 && v.is(Accepted, json)) return { id: String(json.request_id) }
-    if (status === 200 && v.is(InvalidNumber, json)) return { code: "invalid", fault: "recipient" }
+  faults: { account: ["invalid", 101, 102, 105, 106, 107, 108] },
+  receipt({ status, text, json }) {
+    if (status === 200 && v.is(Accepted, json)) return { id: /"request_id":\s*(\d+)/.exec(text)?.[1] ?? "" }
+    if (status === 200 && v.is(InvalidNumber, json)) return { code: "invalid" }
     const refused = v.is(Nested, json) ? json.data : v.is(Reason, json) ? json : undefined
     return refused ? { code: refused.code, reason: refused.message } : { code: status }
   },

@@ -8,6 +8,7 @@ const env = {
 }
 
 const Accepted = v.object({ id: v.pipe(v.string(), v.nonEmpty()), status: v.literal("accepted") })
+const Rejected = v.object({ status: v.string(), reason: v.nullish(v.string()) })
 const Refused = v.object({ code: v.string(), message: v.string() })
 
 /** No field names a sender: it belongs to the channel. */
@@ -33,6 +34,7 @@ export default {
   },
   receipt({ status, json }) {
     if (status === 202 && v.is(Accepted, json)) return { id: json.id }
+    if (v.is(Rejected, json)) return { code: json.status, reason: json.reason ?? undefined }
     // A 404 is a workspace or a channel that the key does not see.
     const fault = status === 404 ? "account" : undefined
     return v.is(Refused, json) ? { code: json.code, reason: json.message, fault } : { code: status, fault }

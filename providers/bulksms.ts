@@ -15,6 +15,21 @@ const Accepted = v.strictTuple([
 const Failed = v.tuple([v.object({ status: v.object({ id: v.string(), type: v.literal("FAILED") }) })])
 const Refused = v.object({ type: v.string(), title: v.string(), detail: v.nullish(v.string()) })
 
+const Event = v.object({ type: v.string() })
+const Delivery = v.object({
+  id: v.pipe(v.string(), v.nonEmpty()),
+  status: v.object({ type: v.string(), subtype: v.nullish(v.string()) }),
+})
+const states = new Map(
+  Object.entries({
+    ACCEPTED: "pending",
+    SCHEDULED: "pending",
+    SENT: "pending",
+    DELIVERED: "delivered",
+    FAILED: "failed",
+  } as const),
+)
+
 /** Sent as TEXT, letters beyond GSM-7 become "?". Three parts are the limit unless another is asked for. */
 export default {
   docs: "https://www.bulksms.com/developer/json/v1/",
@@ -22,12 +37,12 @@ export default {
   evidence: "vendor",
   url: "https://api.bulksms.com/v1",
   env,
-  request({ recipient, sender, body }, env, { url, isGsm7 }) {
+  request({ recipient, sender, body }, env, { url, isGsm7, basic }) {
     const from = /^\d{1,6}$/.test(sender) ? { type: "SHORTCODE", address: sender } : sender
     return new Request(`${url}/messages`, {
       method: "POST",
       headers: {
-        authorization: `Basic ${btoa(`${env.BULKSMS_TOKEN_ID}:${env.BULKSMS_TOKEN_SECRET}`)}`,
+        authorization: basic(env.BULKSMS_TOKEN_ID, env.BULKSMS_TOKEN_SECRET),
         "content-type": "application/json",
         accept: "application/json",
       },
@@ -40,13 +55,24 @@ export default {
       }),
     })
   },
-  faults: { recipient: ["FAILED.BLOCKED"], account: ["FAILED.NOT_SENT"] },
+  faults: { account: ["FAILED.BLOCKED", "FAILED.NOT_SENT"] },
   receipt({ status, json }) {
     if (status === 201 && v.is(Accepted, json)) return { id: json[0].id }
     if (status === 201 && v.is(Failed, json)) return { code: json[0].status.id }
     if (!v.is(Refused, json)) return { code: status }
     const { type, title, detail } = json
-    const isNumber = status === 400 && /\bproperty to\b/.test(detail ?? "")
-    return { code: type.replace(/^.*#/, ""), reason: detail ?? title, fault: isNumber ? "recipient" : undefined }
+    const field = status === 400 && /\bproperty (to|from|body)\b/.exec(detail ?? "")?.[1]
+    const fault = field === "to" ? "recipient" : field === "from" ? "account" : field ? "message" : undefined
+    return { code: type.replace(/^.*#/, ""), reason: detail ?? title, fault }
+  },
+  /** An empty list asks whether the address is there. */
+  report({ text }) {
+    const json = v.parse(v.array(v.unknown()), JSON.parse(text))
+    return json.flatMap((event) => {
+      if (v.parse(Event, event).type !== "SENT") return []
+      const { id, status } = v.parse(Delivery, event)
+      const state = status.subtype === "EXPIRED" ? "expired" : states.get(status.type)
+      return state ? [{ id, state, code: status.subtype ?? undefined }] : []
+    })
   },
 } satisfies Provider<typeof env>

@@ -30,14 +30,15 @@ export default {
     return new Request(`${url}/http/sendmsg`, { method: "POST", headers: { accept: "text/plain" }, body: form })
   },
   faults: {
-    recipient: ["105", "121", "122", "128"],
-    account: ["001", "002", "003", "004", "007", "106", "108", "114", "123", "130", "301", "302"],
+    recipient: ["105", "121", "122"],
+    account: ["001", "002", "003", "004", "007", "106", "108", "114", "123", "128", "130", "301", "302"],
     message: ["101", "107", "113", "116"],
+    provider: ["901"],
   },
   receipt({ status, text }) {
     const id = /^ID:\s*(\S+)/.exec(text.trim())?.[1]
     if (status === 200 && id) return { id }
     const [, code, reason] = /^ERR:\s*(\d+),?\s*(.*)/.exec(text.trim()) ?? []
-    return code ? { code, reason } : { code: status }
+    return code ? { code, reason } : { code: status, reason: /^[^<>{}]{1,200}$/.exec(text.trim())?.[0] }
   },
 } satisfies Provider<typeof env>

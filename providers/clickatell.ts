@@ -6,17 +6,18 @@ const env = {
   CLICKATELL_SENDER: v.optional(v.pipe(v.string(), v.description("the number of a two-way integration; else unset"))),
 }
 
+const none = v.nullish(v.null())
+const sent = { apiMessageId: v.pipe(v.string(), v.nonEmpty()), accepted: v.literal(true) }
 const Accepted = v.object({
-  messages: v.strictTuple([
-    v.object({ apiMessageId: v.pipe(v.string(), v.nonEmpty()), accepted: v.literal(true), error: v.nullish(v.null()) }),
-  ]),
-  error: v.nullish(v.null()),
+  messages: v.strictTuple([v.object({ ...sent, error: none, errorCode: none })]),
+  error: none,
+  errorCode: none,
 })
 const Reason = v.object({ code: v.number(), description: v.string() })
-const Refused = v.object({ error: Reason })
-const RefusedMessage = v.object({ messages: v.strictTuple([v.object({ error: Reason })]) })
+const Refused = v.object({ errorCode: v.nullish(v.number()), error: v.union([v.string(), Reason]) })
+const RefusedMessage = v.object({ messages: v.strictTuple([Refused]) })
 
-/** The key stands bare in Authorization, and `from` is refused by one-way integrations, whatever the platform sends. */
+/** The key stands bare in Authorization. One-way integrations refuse `from`, and some errors are texts with an errorCode. */
 export default {
   docs: "https://guides.clickatell.com/clickatell-chat-commerce-platform/developer/channels/whatsapp-and-sms-one-api/api-reference/messages/send-messages",
   region: "Global",
@@ -36,11 +37,18 @@ export default {
       body: JSON.stringify({ messages: [message] }),
     })
   },
-  faults: { recipient: [26], account: [20, 28, 44, 45, 46, 110], message: [100] },
+  faults: {
+    recipient: [25, 26, 105],
+    account: [1, 2, 3, 7, 20, 27, 28, 38, 39, 44, 45, 46, 101, 106, 110, 111],
+    message: [24, 30, 40, 100],
+    provider: [18, 19, 43],
+  },
   receipt({ status, json }) {
     if ([200, 202, 207].includes(status) && v.is(Accepted, json)) return { id: json.messages[0].apiMessageId }
-    const error = v.is(RefusedMessage, json) ? json.messages[0].error : v.is(Refused, json) ? json.error : undefined
-    if (!error) return { code: status }
+    const refused = v.is(RefusedMessage, json) ? json.messages[0] : v.is(Refused, json) ? json : undefined
+    if (!refused) return { code: status }
+    const { error, errorCode } = refused
+    if (typeof error === "string") return { code: errorCode ?? status, reason: error }
     const isNumber = error.code === 23 && /: to\b/.test(error.description)
     return { code: error.code, reason: error.description, fault: isNumber ? "recipient" : undefined }
   },

@@ -16,6 +16,8 @@ const failure = v.pipe(v.string(), v.notValue("SUCCESS"))
 const RefusedMessage = v.object({ data: v.object({ messages: v.tuple([v.object({ status: failure })]) }) })
 const Refused = v.object({ response_code: failure, response_msg: v.nullish(v.string()) })
 
+const Delivery = v.object({ message_id: v.pipe(v.string(), v.nonEmpty()), status_code: v.string() })
+
 /** A 200 that says SUCCESS, with a message_id, may be a refusal: the message's own status decides. */
 export default {
   docs: "https://developers.clicksend.com/docs/#send-sms",
@@ -23,12 +25,12 @@ export default {
   evidence: "vendor",
   url: "https://rest.clicksend.com/v3",
   env,
-  request({ recipient, sender, body }, env, { url }) {
+  request({ recipient, sender, body }, env, { url, basic }) {
     const message = { source: "sdk", ...(sender && { from: sender }), to: recipient, body }
     return new Request(`${url}/sms/send`, {
       method: "POST",
       headers: {
-        authorization: `Basic ${btoa(`${env.CLICKSEND_USERNAME}:${env.CLICKSEND_API_KEY}`)}`,
+        authorization: basic(env.CLICKSEND_USERNAME, env.CLICKSEND_API_KEY),
         "content-type": "application/json",
         accept: "application/json",
       },
@@ -51,5 +53,10 @@ export default {
     if (status === 200 && v.is(Accepted, json)) return { id: json.data.messages[0].message_id }
     if (v.is(RefusedMessage, json)) return { code: json.data.messages[0].status }
     return v.is(Refused, json) ? { code: json.response_code, reason: json.response_msg ?? undefined } : { code: status }
+  },
+  report({ text }) {
+    const { message_id: id, status_code } = v.parse(Delivery, Object.fromEntries(new URLSearchParams(text)))
+    // What its other codes mean is not documented.
+    return status_code === "201" ? [{ id, state: "delivered" }] : []
   },
 } satisfies Provider<typeof env>

@@ -22,11 +22,20 @@ const Refused = v.object({
   messages: v.nullish(v.array(Message)),
 })
 
+const text = v.pipe(v.union([v.string(), v.number()]), v.transform(String))
+const Status = v.object({ code: text, errorCode: v.nullish(text) })
+const Delivery = v.object({ reference: v.pipe(v.string(), v.nonEmpty()), status: Status })
+const Deliveries = v.object({ messages: v.object({ msg: Delivery }) })
+const states = new Map(
+  Object.entries({ "0": "pending", "1": "failed", "2": "delivered", "3": "failed", "4": "delivered" } as const),
+)
+
 /** It gives no id: the reference that was sent comes back. Its codes 401 to 403 are not HTTP's. Numbers begin with 00. */
 export default {
   docs: "https://developers.cm.com/messaging/docs/sms",
   region: "Netherlands, Europe",
   evidence: "vendor",
+  needsSender: true,
   url: "https://gw.messaging.cm.com",
   env,
   request({ recipient, sender, body }, env, { url, nonce }) {
@@ -45,7 +54,8 @@ export default {
       body: JSON.stringify({ messages: { msg: [message] } }),
     })
   },
-  faults: { recipient: [302, 303, 402], account: [101, 102, 103, 301], message: [304, 401, 403] },
+  // It does not say what is on the black list of 402: the number, the sender or the text.
+  faults: { recipient: [302, 303], account: [101, 102, 103, 301, 402], message: [304, 401, 403], provider: [500] },
   receipt({ status, json }) {
     if (status === 200 && v.is(Accepted, json)) return { id: json.messages[0].reference }
     if (v.is(Refused, json)) {
@@ -53,6 +63,11 @@ export default {
       if (message) return { code: message.messageErrorCode, reason: message.messageDetails ?? undefined }
       if (json.errorCode !== 0) return { code: json.errorCode, reason: json.details ?? undefined }
     }
-    return { code: status, fault: [401, 402, 403].includes(status) ? "account" : "provider" }
+    return { code: status }
+  },
+  report({ text }) {
+    const { reference: id, status } = v.parse(Deliveries, JSON.parse(text)).messages.msg
+    const state = states.get(status.code)
+    return state ? [{ id, state, code: status.errorCode || undefined }] : []
   },
 } satisfies Provider<typeof env>

@@ -20,7 +20,7 @@ export default {
   evidence: "clients",
   url: "https://api.esendex.com",
   env,
-  request({ recipient, sender, body }, env, { url, isGsm7 }) {
+  request({ recipient, sender, body }, env, { url, isGsm7, basic }) {
     const message = {
       ...(sender && { from: sender.replace("+", "") }),
       to: recipient.slice(1),
@@ -31,14 +31,14 @@ export default {
     return new Request(`${url}/v1.0/messagedispatcher`, {
       method: "POST",
       headers: {
-        authorization: `Basic ${btoa(`${env.ESENDEX_USERNAME}:${env.ESENDEX_API_PASSWORD}`)}`,
+        authorization: basic(env.ESENDEX_USERNAME, env.ESENDEX_API_PASSWORD),
         "content-type": "application/json",
         accept: "application/json",
       },
       body: JSON.stringify({ accountreference: env.ESENDEX_ACCOUNT_REFERENCE, messages: [message] }),
     })
   },
-  faults: { account: ["accountreference_invalid"] },
+  faults: { account: ["accountreference_invalid", "insufficient_credits"] },
   receipt({ status, json }) {
     if (status === 200 && v.is(Accepted, json)) return { id: json.batch.messageheaders[0].id }
     return v.is(Refused, json) ? { code: json.errors[0].code, reason: json.errors[0].description } : { code: status }

@@ -9,13 +9,17 @@ const env = {
 
 const Token = v.object({ data: v.object({ token: v.pipe(v.string(), v.nonEmpty()) }) })
 const Accepted = v.object({ id: v.pipe(v.string(), v.nonEmpty()), status: v.picklist(["waiting", "success"]) })
-const Refused = v.object({ message: v.string(), status: v.nullish(v.string()) })
+const Refused = v.object({
+  message: v.union([v.string(), v.record(v.string(), v.array(v.string()))]),
+  status: v.nullish(v.string()),
+})
 
-/** Takes only texts that it approved before, and a new account only its test sentences. Tokens live for 30 days. */
+/** Takes only texts that it approved before, and numbers abroad by another call. Tokens live for 30 days. */
 export default {
   docs: "https://documenter.getpostman.com/view/663428/RzfmES4z",
   region: "Uzbekistan",
   evidence: "clients",
+  countries: ["UZ"],
   url: "https://notify.eskiz.uz",
   env,
   async request({ recipient, sender, body }, env, { url, clock, session, fetch }) {
@@ -45,6 +49,9 @@ export default {
   faults: { account: ["token-invalid"] },
   receipt({ status, json }) {
     if (status === 200 && v.is(Accepted, json)) return { id: json.id }
-    return v.is(Refused, json) ? { code: json.status ?? status, reason: json.message } : { code: status }
+    if (!v.is(Refused, json)) return { code: status }
+    const { message } = json
+    const reason = typeof message === "string" ? message : Object.values(message).flat().join(" ")
+    return { code: json.status ?? status, reason }
   },
 } satisfies Provider<typeof env>

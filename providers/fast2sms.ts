@@ -6,6 +6,14 @@ const env = {
   FAST2SMS_API_KEY: v.pipe(v.string(), v.description("Authorization Key of the Dev API")),
   FAST2SMS_ROUTE: v.pipe(v.optional(routes, "q"), v.description("q, dlt, dlt_manual or otp")),
   FAST2SMS_MESSAGE_ID: v.optional(v.pipe(v.string(), v.description("Message ID of the DLT Manager, for dlt"))),
+  FAST2SMS_VARIABLES: v.pipe(
+    v.optional(v.string(), '["{code}"]'),
+    v.parseJson(),
+    v.array(v.string()),
+    v.description(
+      "values for dlt and otp, a JSON list; {code}, {body}, {locale}, {sender} and {recipient} are filled in",
+    ),
+  ),
   FAST2SMS_TEMPLATE_ID: v.optional(v.pipe(v.string(), v.description("DLT template ID, for dlt_manual"))),
   FAST2SMS_ENTITY_ID: v.optional(v.pipe(v.string(), v.description("DLT entity ID, for dlt_manual"))),
 }
@@ -13,36 +21,36 @@ const env = {
 const Accepted = v.object({ return: v.literal(true), request_id: v.pipe(v.string(), v.nonEmpty()) })
 const Refused = v.object({ return: v.literal(false), status_code: v.number(), message: v.string() })
 
-/** Numbers go without +91: a foreign one that ends like an Indian mobile could reach a stranger, so it is not sent. */
+/** Numbers go without +91, and refusals may be 200s. */
 export default {
   docs: "https://docs.fast2sms.com/reference/dlt-sms-single",
   region: "India",
   evidence: "vendor",
+  countries: ["IN"],
   url: "https://www.fast2sms.com",
   env,
-  request({ recipient, sender, body, code }, env, { url }) {
+  request(message, env, { url, fill, noCode }) {
+    const { recipient, sender, body } = message
     const route = env.FAST2SMS_ROUTE
-    if (!recipient.startsWith("+91") && /[6-9]\d{9}$/.test(recipient))
-      return { code: "not_indian", reason: "only numbers of +91 can be sent to", fault: "account" }
-    if ((route === "dlt" || route === "otp") && code === undefined)
-      return { code: "no_code", reason: "the message holds no code, or several", fault: "message" }
+    const variables_values = fill(env.FAST2SMS_VARIABLES, message)?.join("|")
+    if ((route === "dlt" || route === "otp") && variables_values === undefined) return noCode
     const sender_id = sender.replace("+", "") || undefined
     const language = /[^ -~\r\n]/.test(body) ? { language: "unicode" } : {}
     const content = {
       q: { message: body, ...language, flash: 0 },
-      dlt: { sender_id, message: env.FAST2SMS_MESSAGE_ID, variables_values: code },
+      dlt: { sender_id, message: env.FAST2SMS_MESSAGE_ID, variables_values },
       dlt_manual: {
         sender_id,
         message: body,
         template_id: env.FAST2SMS_TEMPLATE_ID,
         entity_id: env.FAST2SMS_ENTITY_ID,
       },
-      otp: { variables_values: code },
+      otp: { variables_values },
     }[route]
     return new Request(`${url}/dev/bulkV2`, {
       method: "POST",
       headers: { authorization: env.FAST2SMS_API_KEY, "content-type": "application/json" },
-      body: JSON.stringify({ route, ...content, numbers: recipient.replace(/^\+(91)?/, "") }),
+      body: JSON.stringify({ route, ...content, numbers: recipient.slice(3) }),
     })
   },
   faults: {

@@ -38,7 +38,7 @@ export default {
   receipt({ status, text }) {
     const id = /^success\s*\|\s*\d+\s*\|\s*([^\s|]+)$/.exec(text.trim())?.[1]
     if (status === 200 && id) return { id }
-    const [, code, reason] = /^error\s*\|\s*(\d+)\s*\|\s*(.*)$/.exec(text.trim()) ?? []
+    const [, code, reason] = /^error\s*\|\s*(\d+)\s*\|\s*(\S.*)?/.exec(text.trim()) ?? []
     return code ? { code, reason } : { code: status }
   },
 } satisfies Provider<typeof env>

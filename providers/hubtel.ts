@@ -10,19 +10,21 @@ const id = v.pipe(v.string(), v.nonEmpty())
 const Accepted = v.object({ messageId: id, status: v.literal(0) })
 const AcceptedOnce = v.object({ MessageId: id, Status: v.literal(0) })
 const Refused = v.object({ status: v.number(), statusDescription: v.nullish(v.string()) })
+const RefusedOnce = v.object({ Status: v.number(), StatusDescription: v.nullish(v.string()) })
 
 /** A 200 or 201 is acceptance only with the status 0 in it; older accounts get the same names in PascalCase. */
 export default {
   docs: "https://businessdocs-developers.hubtel.com/docs/simple-messaging",
   region: "Ghana",
   evidence: "vendor",
+  needsSender: true,
   url: "https://sms.hubtel.com",
   env,
-  request({ recipient, sender, body }, env, { url }) {
+  request({ recipient, sender, body }, env, { url, basic }) {
     return new Request(`${url}/v1/messages/send`, {
       method: "POST",
       headers: {
-        authorization: `Basic ${btoa(`${env.HUBTEL_CLIENT_ID}:${env.HUBTEL_CLIENT_SECRET}`)}`,
+        authorization: basic(env.HUBTEL_CLIENT_ID, env.HUBTEL_CLIENT_SECRET),
         "content-type": "application/json",
       },
       body: JSON.stringify({ From: sender.replace("+", ""), To: recipient.slice(1), Content: body }),
@@ -32,6 +34,8 @@ export default {
   receipt({ status, json }) {
     if ((status === 200 || status === 201) && v.is(Accepted, json)) return { id: json.messageId }
     if ((status === 200 || status === 201) && v.is(AcceptedOnce, json)) return { id: json.MessageId }
+    if (v.is(RefusedOnce, json) && json.Status !== 0)
+      return { code: json.Status, reason: json.StatusDescription ?? undefined }
     if (!v.is(Refused, json) || json.status === 0) return { code: status }
     return { code: json.status, reason: json.statusDescription ?? undefined }
   },

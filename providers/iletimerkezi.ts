@@ -16,23 +16,23 @@ const Refused = v.object({
   response: v.object({ status: v.object({ code: v.union([v.string(), v.number()]), message: v.string() }) }),
 })
 
-/** Digits 5XXXXXXXXX are Turkish, so a foreign number of that form is not sent. The field is spelt receipents. */
+/** Sends to Turkish numbers alone, and only while the panel lets the API in. The field is spelt receipents. */
 export default {
   docs: "https://www.iletimerkezi.com/en/docs/api/send-sms",
   region: "Turkey",
   evidence: "vendor",
+  countries: ["TR"],
+  needsSender: true,
   url: "https://api.iletimerkezi.com",
   env,
   request({ recipient, sender, body }, env, { url }) {
-    if (/^\+5\d{9}$/.test(recipient))
-      return { code: "ambiguous_number", reason: "it would be taken for a Turkish number", fault: "account" }
     const authentication = { key: env.ILETIMERKEZI_API_KEY, hash: env.ILETIMERKEZI_API_HASH }
     const order = {
       sender: sender.replace("+", ""),
       sendDateTime: [],
       iys: "0",
       iysList: "BIREYSEL",
-      message: { text: body, receipents: { number: [recipient.replace(/^\+90/, "")] } },
+      message: { text: body, receipents: { number: [recipient.slice(3)] } },
     }
     return new Request(`${url}/v1/send-sms/json`, {
       method: "POST",
@@ -40,9 +40,12 @@ export default {
       body: JSON.stringify({ request: { authentication, order } }),
     })
   },
-  faults: { recipient: [452, 466], account: [450, 459, 460], message: [453, 454] },
-  receipt({ status, json }) {
-    if (status === 200 && v.is(Accepted, json)) return { id: String(json.response.order.id) }
+  faults: { recipient: [452, 466], account: [450, 459, 460, 468, 469, 470], message: [453, 454], provider: [503] },
+  receipt({ status, text, json }) {
+    if (status === 200 && v.is(Accepted, json)) {
+      const { id } = json.response.order
+      return { id: typeof id === "string" ? id : (/"id":\s*(\d+)/.exec(text)?.[1] ?? "") }
+    }
     if (!v.is(Refused, json)) return { code: status }
     const { code, message } = json.response.status
     return { code, reason: message }

@@ -27,8 +27,8 @@ export default {
   receipt({ status, text }) {
     const reason = refusal.exec(text)?.[1]
     if (status === 202 && !text.includes("Denied") && /^(0: Accepted|3: Queued|Sent\.)/.test(text)) return { id: "" }
-    if (reason && /denied/i.test(reason)) return { code: status, reason, fault: "recipient" }
-    if (reason?.startsWith("Sender missing")) return { code: status, reason, fault: "account" }
+    // A white list denies whole countries, so that this is not about the number for sure.
+    if (reason && /denied|^Sender missing/i.test(reason)) return { code: status, reason, fault: "account" }
     return { code: status, reason, fault: reason?.startsWith("Charset or body") ? "message" : undefined }
   },
 } satisfies Provider<typeof env>

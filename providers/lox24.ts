@@ -15,6 +15,7 @@ export default {
   docs: "https://doc.lox24.eu/api/operations/api_sms_post_collection/",
   region: "Germany, Europe",
   evidence: "vendor",
+  needsSender: true,
   url: "https://api.lox24.eu",
   env,
   request({ recipient, sender, body }, env, { url, isGsm7 }) {

@@ -20,6 +20,7 @@ export default {
   docs: "https://dev.mailjet.com/sms/guides/",
   region: "Europe",
   evidence: "vendor",
+  needsSender: true,
   url: "https://api.mailjet.com",
   env,
   request({ recipient, sender, body }, env, { url }) {
@@ -34,9 +35,11 @@ export default {
     })
   },
   faults: {
-    recipient: [9, 11, 14],
-    account: ["sms-0001", "sms-0002", "sms-0003", "sms-0004", "mj-0015", "mj-0021", 10, 15, 16],
+    recipient: [11, 14],
+    // 9 is a do-not-disturb register, which stops some senders only.
+    account: ["sms-0001", "sms-0002", "sms-0003", "sms-0004", "mj-0015", "mj-0021", 9, 10, 15, 16],
     message: ["mj-0006"],
+    provider: [13],
   },
   receipt({ status, json }) {
     if (status === 200 && v.is(Accepted, json)) return { id: json.MessageId }

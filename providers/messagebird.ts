@@ -1,8 +1,13 @@
+import { createHash } from "node:crypto"
+import { jwtVerify } from "jose/jwt/verify"
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
 
 const env = {
   MESSAGEBIRD_API_KEY: v.pipe(v.string(), v.description("live access key of the account")),
+  MESSAGEBIRD_SIGNING_KEY: v.optional(
+    v.pipe(v.string(), v.description("signing key of the dashboard, which proves delivery reports")),
+  ),
 }
 
 const Accepted = v.object({
@@ -16,14 +21,31 @@ const Refused = v.object({
   errors: v.tuple([v.object({ code: v.number(), description: v.string(), parameter: v.nullish(v.string()) })]),
 })
 
+const Delivery = v.object({
+  id: Accepted.entries.id,
+  status: v.string(),
+  statusErrorCode: v.optional(v.string()),
+})
+const states = new Map(
+  Object.entries({
+    scheduled: "pending",
+    sent: "pending",
+    buffered: "pending",
+    delivered: "delivered",
+    expired: "expired",
+    delivery_failed: "failed",
+  } as const),
+)
+
 /** The API before Bird's; new accounts take bird.ts. Codes 9 and 10 are a wrong field, whose name stands beside them. */
 export default {
   docs: "https://developers.messagebird.com/api/sms-messaging/",
   region: "Global",
   evidence: "vendor",
+  needsSender: true,
   url: "https://rest.messagebird.com",
   env,
-  request({ recipient, sender, body }, env, { url, isGsm7 }) {
+  request({ recipient, sender, body }, env, { url, isGsm7, nonce, reportUrl }) {
     return new Request(`${url}/messages`, {
       method: "POST",
       headers: {
@@ -36,6 +58,8 @@ export default {
         recipients: [recipient.slice(1)],
         body,
         ...(!isGsm7(body) && { datacoding: "unicode" }),
+        // Without a reference no report comes.
+        ...(reportUrl && { reportUrl, reference: nonce() }),
       }),
     })
   },
@@ -44,8 +68,22 @@ export default {
     if ([200, 201].includes(status) && v.is(Accepted, json)) return { id: json.id }
     if (!v.is(Refused, json)) return { code: status }
     const [{ code, description: reason, parameter }] = json.errors
-    if (parameter === "recipient" || parameter === "recipients") return { code, reason, fault: "recipient" }
-    if (parameter === "originator") return { code, reason, fault: "account" }
+    const isNumber = parameter === "recipient" || parameter === "recipients"
+    if (isNumber && (code === 9 || code === 10)) return { code, reason, fault: "recipient" }
+    if (isNumber || parameter === "originator") return { code, reason, fault: "account" }
     return { code, reason, fault: parameter === "body" ? "message" : undefined }
+  },
+  async report({ url, headers }, env, { clock }) {
+    if (env.MESSAGEBIRD_SIGNING_KEY) {
+      const token = headers.get("messagebird-signature-jwt") ?? ""
+      const options = { algorithms: ["HS256", "HS384", "HS512"], currentDate: new Date(clock()), clockTolerance: 60 }
+      const secret = Buffer.from(env.MESSAGEBIRD_SIGNING_KEY)
+      const proven = await jwtVerify(token, secret, options).catch(() => undefined)
+      if (proven?.payload.url_hash !== createHash("sha256").update(url).digest("hex")) return undefined
+    }
+    const { id, status, statusErrorCode: code } = v.parse(Delivery, Object.fromEntries(new URL(url).searchParams))
+    const state = states.get(status)
+    // 103: opted out.
+    return state ? [{ id, state, code, fault: code === "103" ? "recipient" : undefined }] : []
   },
 } satisfies Provider<typeof env>

@@ -18,7 +18,7 @@ export default {
   evidence: "vendor",
   url: "https://api.messagemedia.com",
   env,
-  request({ recipient, sender, body }, env, { url }) {
+  request({ recipient, sender, body }, env, { url, basic }) {
     const message = {
       content: body,
       destination_number: recipient,
@@ -31,7 +31,7 @@ export default {
       headers: {
         "content-type": "application/json",
         accept: "application/json",
-        authorization: `Basic ${btoa(`${env.MESSAGEMEDIA_API_KEY}:${env.MESSAGEMEDIA_API_SECRET}`)}`,
+        authorization: basic(env.MESSAGEMEDIA_API_KEY, env.MESSAGEMEDIA_API_SECRET),
       },
       body: JSON.stringify({ messages: [message] }),
     })

@@ -18,14 +18,15 @@ export default {
   docs: "https://www.netgsm.com.tr/dokuman/",
   region: "Turkey",
   evidence: "vendor",
+  needsSender: true,
   url: "https://api.netgsm.com.tr",
   env,
-  request({ recipient, sender, body }, env, { url }) {
+  request({ recipient, sender, body }, env, { url, basic }) {
     return new Request(`${url}/sms/rest/v2/send`, {
       method: "POST",
       headers: {
         "content-type": "application/json",
-        authorization: `Basic ${btoa(`${env.NETGSM_USERNAME}:${env.NETGSM_PASSWORD}`)}`,
+        authorization: basic(env.NETGSM_USERNAME, env.NETGSM_PASSWORD),
       },
       body: JSON.stringify({
         msgheader: sender.replace("+", ""),
@@ -35,7 +36,7 @@ export default {
       }),
     })
   },
-  faults: { account: ["30", "40", "50", "51"], message: ["20"] },
+  faults: { account: ["30", "40", "50", "51"], message: ["20"], provider: ["80", "100"] },
   receipt({ status, json }) {
     if (status === 200 && v.is(Accepted, json)) return { id: json.jobid }
     return v.is(Refused, json) ? { code: json.code, reason: json.description ?? undefined } : { code: status }

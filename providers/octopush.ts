@@ -43,7 +43,11 @@ export default {
       }),
     })
   },
-  faults: { recipient: [117], account: [101, 104, 105, 106, 113, 114], message: [102, 107, 119] },
+  faults: {
+    recipient: [117],
+    account: [101, 104, 105, 106, 108, 109, 113, 114],
+    message: [102, 107, 119, 121, 122],
+  },
   receipt({ status, json }) {
     if ([200, 201].includes(status) && v.is(Accepted, json)) return { id: json.sms_ticket }
     return v.is(Refused, json) ? { code: json.code, reason: json.message ?? undefined } : { code: status }

@@ -17,7 +17,7 @@ const Token = v.object({
 })
 const isResource = v.regex(/\/requests\/[^/]+$/)
 const Accepted = v.object({ outboundSMSMessageRequest: v.object({ resourceURL: v.pipe(v.string(), isResource) }) })
-const Reason = v.object({ messageId: v.string(), text: v.string(), variables: v.nullish(v.array(v.string())) })
+const Reason = v.object({ messageId: v.string(), text: v.string() })
 const Refused = v.object({
   requestError: v.union([v.object({ serviceException: Reason }), v.object({ policyException: Reason })]),
 })
@@ -30,13 +30,13 @@ export default {
   evidence: "clients",
   url: "https://api.orange.com",
   env,
-  async request({ recipient, sender, body }, env, { url, clock, session, fetch }) {
+  async request({ recipient, sender, body }, env, { url, clock, session, fetch, basic }) {
     const token = await session(async () => {
       const answer = await fetch(`${url}/oauth/v3/token`, {
         method: "POST",
         headers: {
           accept: "application/json",
-          authorization: `Basic ${btoa(`${env.ORANGE_SMS_CLIENT_ID}:${env.ORANGE_SMS_CLIENT_SECRET}`)}`,
+          authorization: basic(env.ORANGE_SMS_CLIENT_ID, env.ORANGE_SMS_CLIENT_SECRET),
         },
         body: new URLSearchParams({ grant_type: "client_credentials" }),
       })
@@ -63,6 +63,8 @@ export default {
       }),
     })
   },
+  // SVC0004 is an address that it does not take: also the sender's, or a number of a country without a bundle.
+  faults: { account: ["SVC0004"], message: ["SVC0280"] },
   receipt({ status, json }) {
     if (status === 201 && v.is(Accepted, json)) {
       const { resourceURL } = json.outboundSMSMessageRequest
@@ -72,8 +74,6 @@ export default {
     if (!v.is(Refused, json)) return { code: status }
     const error =
       "serviceException" in json.requestError ? json.requestError.serviceException : json.requestError.policyException
-    // SVC0004 is told of the sender's address too, which is no fault of the recipient.
-    const isNumber = error.messageId === "SVC0004" && error.variables?.[0] === "address"
-    return { code: error.messageId, reason: error.text, fault: isNumber ? "recipient" : undefined }
+    return { code: error.messageId, reason: error.text }
   },
 } satisfies Provider<typeof env>

@@ -11,16 +11,24 @@ const env = {
 const Id = v.union([v.pipe(v.number(), v.integer(), v.minValue(1)), v.pipe(v.string(), v.regex(/^\d+$/))])
 const Accepted = v.object({ ids: v.tupleWithRest([Id], Id), invalidReceivers: v.strictTuple([]) })
 const InvalidReceiver = v.object({ invalidReceivers: v.pipe(v.array(v.string()), v.nonEmpty()) })
-const Refused = v.object({ errorCode: v.nullish(v.string()), message: v.string() })
+const Text = v.nullish(v.string())
+const Refused = v.object({ errorCode: Text, class: Text, message: v.string() })
 
-/** A 200 with no ids sends nothing. The signature covers this machine's time, so a wrong clock is a wrong signature. */
+/** A 200 with no ids sends nothing. The signature covers the time: theirs is asked and the distance to it kept. */
 export default {
   docs: "https://help.ovhcloud.com/csm/en-gb-sms-sending-via-api",
   region: "France, Europe",
   evidence: "vendor",
   url: "https://eu.api.ovh.com/1.0",
   env,
-  async request({ recipient, sender, body }, env, { url, clock, isGsm7 }) {
+  async request({ recipient, sender, body }, env, { url, clock, session, fetch, isGsm7 }) {
+    const now = () => Math.floor(clock() / 1000)
+    const distance = await session(async () => {
+      const answer = await fetch(`${url}/auth/time`)
+      const [time] = /^\d{10}$/.exec((await answer.text()).trim()) ?? []
+      return { token: `${time ? Number(time) - now() : 0} seconds`, expires: clock() + 3_600_000 }
+    })
+    if (typeof distance !== "string") return distance
     const target = `${url}/sms/${env.OVH_SMS_SERVICE_NAME}/jobs`
     const text = JSON.stringify({
       charset: "UTF-8",
@@ -33,7 +41,7 @@ export default {
       senderForResponse: !sender,
       validityPeriod: 2880,
     })
-    const timestamp = String(Math.floor(clock() / 1000))
+    const timestamp = String(now() + Number.parseInt(distance, 10))
     const signed = [env.OVH_APPLICATION_SECRET, env.OVH_CONSUMER_KEY, "POST", target, text, timestamp].join("+")
     const signature = await crypto.subtle.digest("SHA-1", new TextEncoder().encode(signed))
     return new Request(target, {
@@ -61,6 +69,10 @@ export default {
   receipt({ status, json }) {
     if (status === 200 && v.is(Accepted, json)) return { id: String(json.ids[0]) }
     if (v.is(InvalidReceiver, json)) return { code: "invalidReceivers", fault: "recipient" }
-    return v.is(Refused, json) ? { code: json.errorCode ?? status, reason: json.message } : { code: status }
+    if (!v.is(Refused, json)) return { code: status }
+    // 404 is an SMS account or a sender that is not there.
+    const isAccount = status === 404 || /\bsender\b/i.test(json.message)
+    const code = json.errorCode ?? json.class ?? status
+    return { code, reason: json.message, fault: isAccount ? "account" : undefined }
   },
 } satisfies Provider<typeof env>

@@ -1,3 +1,4 @@
+import { createHmac, timingSafeEqual } from "node:crypto"
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
 
@@ -14,6 +15,23 @@ const Accepted = v.object({
 const InvalidNumber = v.object({ invalid_number: v.pipe(v.array(v.string()), v.nonEmpty()) })
 const Refused = v.object({ error: v.string() })
 
+const Delivery = v.object({
+  MessageUUID: v.pipe(v.string(), v.nonEmpty()),
+  Status: v.string(),
+  ErrorCode: v.optional(v.string()),
+})
+const states = new Map(
+  Object.entries({
+    queued: "pending",
+    sent: "pending",
+    delivered: "delivered",
+    read: "delivered",
+    undelivered: "failed",
+    failed: "failed",
+    rejected: "failed",
+  } as const),
+)
+
 /** A 202 whose message_uuid is empty sends nothing: the number stands in invalid_number then. Errors have no codes. */
 export default {
   docs: "https://www.plivo.com/docs/messaging/api/message/send-a-message",
@@ -21,22 +39,36 @@ export default {
   evidence: "vendor",
   url: "https://api.plivo.com",
   env,
-  request({ recipient, sender, body }, env, { url }) {
+  request({ recipient, sender, body }, env, { url, basic, reportUrl }) {
     const source = env.PLIVO_POWERPACK_UUID ? { powerpack_uuid: env.PLIVO_POWERPACK_UUID } : { src: sender }
     return new Request(`${url}/v1/Account/${env.PLIVO_AUTH_ID}/Message/`, {
       method: "POST",
       headers: {
-        authorization: `Basic ${btoa(`${env.PLIVO_AUTH_ID}:${env.PLIVO_AUTH_TOKEN}`)}`,
+        authorization: basic(env.PLIVO_AUTH_ID, env.PLIVO_AUTH_TOKEN),
         "content-type": "application/json",
         accept: "application/json",
       },
-      body: JSON.stringify({ ...source, dst: recipient, text: body }),
+      body: JSON.stringify({ ...source, dst: recipient, text: body, url: reportUrl }),
     })
   },
   receipt({ status, json }) {
     if (status === 202 && v.is(Accepted, json)) return { id: json.message_uuid[0] }
     if (v.is(InvalidNumber, json)) return { code: "invalid_number", fault: "recipient" }
     const reason = v.is(Refused, json) ? json.error : undefined
-    return { code: status, reason, fault: reason?.includes("not a valid phone number") ? "recipient" : undefined }
+    // The same words about "src" are about the sender.
+    const isNumber =
+      /(not a valid|invalid) phone number/i.test(reason ?? "") && !/\b(src|source|sender)\b/i.test(reason ?? "")
+    return { code: status, reason, fault: isNumber ? "recipient" : undefined }
+  },
+  report({ url, text, headers }, env) {
+    // Only the address is signed, without its query, and a nonce.
+    const signed = url.replace(/\?.*/, "") + headers.get("x-plivo-signature-v2-nonce")
+    const signature = createHmac("sha256", env.PLIVO_AUTH_TOKEN).update(signed).digest()
+    const given = Buffer.from(headers.get("x-plivo-signature-v2") ?? "", "base64")
+    if (given.length !== signature.length || !timingSafeEqual(given, signature)) return undefined
+    const { MessageUUID: id, Status, ErrorCode } = v.parse(Delivery, Object.fromEntries(new URLSearchParams(text)))
+    const state = states.get(Status)
+    const code = ErrorCode === "000" ? undefined : ErrorCode
+    return state ? [{ id, state, code, fault: code === "50" ? "recipient" : undefined }] : []
   },
 } satisfies Provider<typeof env>

@@ -18,18 +18,17 @@ export default {
   docs: "https://api.semaphore.co/docs",
   region: "Philippines",
   evidence: "vendor",
+  countries: ["PH"],
   url: "https://api.semaphore.co",
   env,
   request({ recipient, sender, body }, env, { url }) {
     // Its documentation: such texts "are silently ignored and will not be sent".
     if (body.startsWith("TEST")) return { code: "test", reason: "a text must not begin with TEST", fault: "message" }
-    // "00" keeps a foreign number of ten digits from being read as a Philippine one.
-    const number = recipient.startsWith("+63") ? recipient.slice(1) : `00${recipient.slice(1)}`
-    const form = new URLSearchParams({ apikey: env.SEMAPHORE_API_KEY, number, message: body })
+    const form = new URLSearchParams({ apikey: env.SEMAPHORE_API_KEY, number: recipient.slice(1), message: body })
     if (/[^+\d]/.test(sender)) form.set("sendername", sender)
     return new Request(`${url}/api/v4/messages`, { method: "POST", body: form })
   },
-  faults: { recipient: ["number"], account: ["apikey", "sendername", "senderName"], message: ["message"] },
+  faults: { account: ["apikey", "number", "sendername", "senderName"], message: ["message"] },
   receipt({ status, json }) {
     if (status === 200 && v.is(Accepted, json)) return { id: String(json[0].message_id) }
     if (v.is(Failed, json)) return { code: json[0].status }

@@ -1,8 +1,12 @@
+import { createHash, createHmac, timingSafeEqual } from "node:crypto"
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
 
 const env = {
   SEVEN_API_KEY: v.pipe(v.string(), v.description("API key of the account")),
+  SEVEN_SIGNING_KEY: v.optional(
+    v.pipe(v.string(), v.description("signing key of the account's webhooks, which proves delivery reports")),
+  ),
 }
 
 const Sent = v.object({
@@ -14,6 +18,20 @@ const Accepted = v.object({ success: v.picklist(["100", 100]), messages: v.stric
 const Code = v.pipe(v.union([v.number(), v.pipe(v.string(), v.digits())]), v.notValues(["100", 100]))
 const Refused = v.object({ success: Code })
 const RefusedMessage = v.object({ messages: v.tuple([v.object({ error: Code, error_text: v.nullish(v.string()) })]) })
+
+const Delivery = v.object({ msg_id: Sent.entries.id, status: v.string() })
+const states = new Map(
+  Object.entries({
+    ACCEPTED: "pending",
+    BUFFERED: "pending",
+    TRANSMITTED: "pending",
+    DELIVERED: "delivered",
+    EXPIRED: "expired",
+    NOTDELIVERED: "failed",
+    REJECTED: "failed",
+    FAILED: "failed",
+  } as const),
+)
 
 /** A refusal is a 200 too: its whole text is a number then, or `success` is other than 100. */
 export default {
@@ -39,7 +57,27 @@ export default {
     }
     if (v.is(Refused, json)) return { code: json.success }
     if (v.is(Code, json)) return { code: json }
-    // Some of its codes are HTTP statuses of another meaning.
-    return { code: status, fault: [401, 402, 403].includes(status) ? "account" : "provider" }
+    return { code: status }
+  },
+  report({ method, url, text, headers }, env, { clock }) {
+    if (env.SEVEN_SIGNING_KEY) {
+      const [time, nonce, signature = ""] = ["x-timestamp", "x-nonce", "x-signature"].map(
+        (name) => headers.get(name) ?? "",
+      )
+      const md5 = createHash("md5").update(text).digest("hex")
+      const signed = [time, nonce, method, url, md5].join("\n")
+      const made = createHmac("sha256", env.SEVEN_SIGNING_KEY).update(signed).digest()
+      const given = Buffer.from(signature, "hex")
+      if (given.length !== made.length || !timingSafeEqual(given, made)) return undefined
+      if (Math.abs(clock() - Number(time) * 1000) > 300_000) return undefined
+    }
+    const json: unknown = method === "POST" ? JSON.parse(text) : undefined
+    if (json && v.parse(v.object({ webhook_event: v.string() }), json).webhook_event !== "dlr") return []
+    const data = json
+      ? v.parse(v.object({ data: v.unknown() }), json).data
+      : Object.fromEntries(new URL(url).searchParams)
+    const { msg_id: id, status } = v.parse(Delivery, data)
+    const state = states.get(status)
+    return state ? [{ id, state }] : []
   },
 } satisfies Provider<typeof env>

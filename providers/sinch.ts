@@ -1,3 +1,4 @@
+import { createHmac, timingSafeEqual } from "node:crypto"
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
 
@@ -8,10 +9,32 @@ const env = {
     v.optional(v.picklist(["us", "eu", "au", "br", "ca"]), "us"),
     v.description("region of that service plan: us, eu, au, br or ca"),
   ),
+  SINCH_WEBHOOK_SECRET: v.optional(
+    v.pipe(v.string(), v.description("secret of signed callbacks, where Sinch has switched them on; else unset")),
+  ),
 }
 
 const Accepted = v.object({ id: v.pipe(v.string(), v.nonEmpty()), canceled: v.nullish(v.literal(false)) })
-const Refused = v.object({ code: v.string(), text: v.string() })
+const Refused = v.object({ code: v.string(), text: v.nullish(v.string()) })
+
+const Delivery = v.object({
+  batch_id: Accepted.entries.id,
+  status: v.string(),
+  code: v.union([v.string(), v.number()]),
+})
+const states = new Map(
+  Object.entries({
+    Queued: "pending",
+    Dispatched: "pending",
+    Delivered: "delivered",
+    Aborted: "failed",
+    Cancelled: "failed",
+    Rejected: "failed",
+    Deleted: "failed",
+    Failed: "failed",
+    Expired: "expired",
+  } as const),
+)
 
 /** The host is that of the region in which the service plan was made. Errors may have no text at all. */
 export default {
@@ -20,7 +43,7 @@ export default {
   evidence: "vendor",
   url: (env) => `https://${env.SINCH_SMS_REGION}.sms.api.sinch.com`,
   env,
-  request({ recipient, sender, body }, env, { url }) {
+  request({ recipient, sender, body }, env, { url, reportUrl }) {
     const from = sender && { from: sender.replace("+", "") }
     return new Request(`${url}/xms/v1/${env.SINCH_SERVICE_PLAN_ID}/batches`, {
       method: "POST",
@@ -29,14 +52,39 @@ export default {
         "content-type": "application/json",
         accept: "application/json",
       },
-      body: JSON.stringify({ ...from, to: [recipient.slice(1)], body }),
+      body: JSON.stringify({
+        ...from,
+        to: [recipient.slice(1)],
+        body,
+        ...(reportUrl && { delivery_report: "per_recipient", callback_url: reportUrl }),
+      }),
     })
   },
   faults: { account: ["blocked_account"] },
   receipt({ status, json }) {
     if (status === 201 && v.is(Accepted, json)) return { id: json.id }
     if (!v.is(Refused, json)) return { code: status }
-    const isNumber = json.code === "syntax_invalid_parameter_format" && /\bto\b.*\bMSISDN\b/i.test(json.text)
-    return { code: json.code, reason: json.text, fault: isNumber ? "recipient" : undefined }
+    const { code, text } = json
+    const isNumber =
+      code === "syntax_invalid_parameter_format" && /^'?to\b/.test(text ?? "") && /\bMSISDN\b/i.test(text ?? "")
+    return { code, reason: text ?? undefined, fault: isNumber ? "recipient" : undefined }
+  },
+  report({ text, headers }, env) {
+    if (env.SINCH_WEBHOOK_SECRET) {
+      const [signature = "", nonce, time] = ["", "-nonce", "-timestamp"].map(
+        (part) => headers.get(`x-sinch-webhook-signature${part}`) ?? "",
+      )
+      const made = createHmac("sha256", env.SINCH_WEBHOOK_SECRET).update(`${text}.${nonce}.${time}`).digest()
+      const given = Buffer.from(signature, "base64")
+      if (given.length !== made.length || !timingSafeEqual(given, made)) return undefined
+    }
+    const json: unknown = JSON.parse(text)
+    if (v.parse(v.object({ type: v.string() }), json).type !== "recipient_delivery_report_sms") return []
+    const { batch_id: id, status, code: number } = v.parse(Delivery, json)
+    const code = String(number)
+    // 406: it expired before the operator had it.
+    const state = code === "406" ? "expired" : states.get(status)
+    if (state === "delivered" || state === "pending") return [{ id, state }]
+    return state ? [{ id, state, code, fault: code === "300" ? "recipient" : undefined }] : []
   },
 } satisfies Provider<typeof env>

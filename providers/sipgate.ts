@@ -14,13 +14,13 @@ export default {
   evidence: "vendor",
   url: "https://api.sipgate.com/v2",
   env,
-  request({ recipient, body }, env, { url }) {
+  request({ recipient, body }, env, { url, basic }) {
     return new Request(`${url}/sessions/sms`, {
       method: "POST",
       headers: {
         "content-type": "application/json",
         accept: "application/json",
-        authorization: `Basic ${btoa(`${env.SIPGATE_TOKEN_ID}:${env.SIPGATE_TOKEN}`)}`,
+        authorization: basic(env.SIPGATE_TOKEN_ID, env.SIPGATE_TOKEN),
       },
       body: JSON.stringify({ smsId: env.SIPGATE_SMS_ID, recipient, message: body }),
     })

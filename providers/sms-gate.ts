@@ -8,6 +8,10 @@ const env = {
     v.pipe(v.string(), v.description("ID of the phone to send by, where there are several")),
   ),
   SMSGATE_SIM_NUMBER: v.optional(v.pipe(v.picklist(["1", "2", "3"]), v.description("slot of its SIM: 1, 2 or 3"))),
+  SMSGATE_SKIP_PHONE_VALIDATION: v.pipe(
+    v.optional(v.picklist(["true", "false"]), "false"),
+    v.description("true where its server refuses numbers that are good, else false"),
+  ),
 }
 
 const state = v.picklist(["Pending", "Processed", "Sent", "Delivered"])
@@ -16,7 +20,7 @@ const Accepted = v.object({
   state,
   recipients: v.strictTuple([v.object({ state, error: v.nullish(v.null()) })]),
 })
-const Refused = v.object({ message: v.string() })
+const Refused = v.object({ message: v.string(), code: v.nullish(v.number()) })
 
 /** A phone of one's own sends, by the sender of its SIM. SMS_GATE_URL names a private server, or the phone itself. */
 export default {
@@ -25,22 +29,22 @@ export default {
   evidence: "vendor",
   url: "https://api.sms-gate.app/3rdparty/v1",
   env,
-  request({ recipient, body }, env, { url }) {
+  request({ recipient, body }, env, { url, basic }) {
     const device = env.SMSGATE_DEVICE_ID && { deviceId: env.SMSGATE_DEVICE_ID }
     const sim = env.SMSGATE_SIM_NUMBER && { simNumber: Number(env.SMSGATE_SIM_NUMBER) }
-    return new Request(`${url}/messages`, {
+    const query = env.SMSGATE_SKIP_PHONE_VALIDATION === "true" ? "?skipPhoneValidation=true" : ""
+    return new Request(`${url}/messages${query}`, {
       method: "POST",
       headers: {
         "content-type": "application/json",
-        authorization: `Basic ${btoa(`${env.SMSGATE_USERNAME}:${env.SMSGATE_PASSWORD}`)}`,
+        authorization: basic(env.SMSGATE_USERNAME, env.SMSGATE_PASSWORD),
       },
       body: JSON.stringify({ textMessage: { text: body }, phoneNumbers: [recipient], ...device, ...sim }),
     })
   },
   receipt({ status, json }) {
     if (status === 202 && v.is(Accepted, json)) return { id: json.id }
-    const reason = v.is(Refused, json) ? json.message : undefined
-    const isNumber = status === 400 && /(invalid|not mobile|can't parse) phone number/.test(reason ?? "")
-    return { code: status, reason, fault: isNumber ? "recipient" : undefined }
+    // Its own check of the number refuses good ones as well: "failed to use phone" blames nobody.
+    return v.is(Refused, json) ? { code: json.code || status, reason: json.message } : { code: status }
   },
 } satisfies Provider<typeof env>

@@ -27,17 +27,17 @@ export default {
     return new Request(`${url}/sms/send`, { method: "POST", body: form })
   },
   faults: {
-    recipient: [202, 209, 215],
-    account: [200, 201, 204, 206, 207, 214, 221, 300, 301, 302, 503, 504, 550],
+    recipient: [209, 215],
+    account: [200, 201, 202, 204, 206, 207, 214, 221, 300, 301, 302, 503, 504, 550],
     message: [203, 205, 212, 216, 217],
+    provider: [220, 500],
   },
   receipt({ status, json }) {
     const [id, ...others] = v.is(Accepted, json) ? Object.values(json.sms).map(({ sms_id }) => sms_id) : []
     if (status === 200 && id && others.length === 0) return { id }
     const messages = v.is(RefusedMessage, json) ? Object.values(json.sms) : []
     const refused = [json, ...messages].find((answer) => v.is(Refused, answer))
-    // Its codes are HTTP statuses of another meaning.
-    if (!refused) return { code: status, fault: "provider" }
+    if (!refused) return { code: status }
     return { code: refused.status_code, reason: refused.status_text ?? undefined }
   },
 } satisfies Provider<typeof env>

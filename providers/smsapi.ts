@@ -37,9 +37,16 @@ export default {
       body: form,
     })
   },
-  faults: { recipient: [13], account: [14, 101, 102, 103, 105, 110, 1000, 1001], message: [11, 12] },
-  receipt({ status, json }) {
+  faults: {
+    recipient: [13],
+    account: [14, 101, 102, 103, 105, 110, 1000, 1001],
+    message: [11, 12],
+    provider: [201, 666, 999],
+  },
+  receipt({ status, text, json }) {
     if ([200, 201].includes(status) && v.is(Accepted, json)) return { id: json.list[0].id }
-    return v.is(Refused, json) ? { code: json.error, reason: json.message ?? undefined } : { code: status }
+    if (v.is(Refused, json)) return { code: json.error, reason: json.message ?? undefined }
+    // Its older form, which some refusals keep.
+    return { code: /^ERROR: ?(\d{1,6})\b/.exec(text)?.[1] ?? status }
   },
 } satisfies Provider<typeof env>

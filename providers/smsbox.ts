@@ -17,7 +17,7 @@ const env = {
 
 /** Always a 200 with one line of text. Only Expert takes a sender. Without charset the text is read as ISO-8859-1. */
 export default {
-  docs: "https://www.smsbox.net/en/tools-development#developer-space",
+  docs: "https://docs.smsbox.dev/sms",
   region: "France",
   evidence: "vendor",
   url: "https://api.smsbox.pro",
@@ -35,7 +35,7 @@ export default {
       body: form,
     })
   },
-  faults: { recipient: ["04"], account: ["02", "03"] },
+  faults: { recipient: ["04"], account: ["02", "03"], provider: ["05"] },
   receipt({ status, text }) {
     const id = /^OK (\d[\d,]*)$/.exec(text.trim())?.[1]
     if (status === 200 && id) return { id }

@@ -8,7 +8,7 @@ const env = {
 
 /** Always a 200 with lines of text. Without maxsplit a text of more than one part is refused. */
 export default {
-  docs: "https://support.smsbroadcast.com.au/hc/en-us/articles/4412014961423-Advanced-API-Documentation",
+  docs: "https://support.smsbroadcast.com.au/articles/72469-advanced-api-documentation",
   region: "Australia",
   evidence: "vendor",
   url: "https://api.smsbroadcast.com.au",
@@ -28,7 +28,8 @@ export default {
     const id = /^OK: ?\d+: ?(\w+)$/.exec(text.trim())?.[1]
     if (status === 200 && id) return { id }
     const bad = /^BAD: ?[^:\n]*: ?(.*\S)/m.exec(text)?.[1]
-    if (bad) return { code: "BAD", reason: bad, fault: bad === "Invalid Number" ? "recipient" : undefined }
+    // It documents Australian numbers only, so that one from abroad may be invalid to it alone.
+    if (bad) return { code: "BAD", reason: bad, fault: bad === "Invalid Number" ? "account" : undefined }
     const error = /^ERROR: ?(.*\S)/m.exec(text)?.[1]
     if (!error) return { code: status }
     return { code: "ERROR", reason: error, fault: error.startsWith("Username or password") ? "account" : undefined }

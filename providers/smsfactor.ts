@@ -44,7 +44,8 @@ export default {
       body: JSON.stringify({ sms: { message, recipients: { gsm: [{ value: recipient.slice(1) }] } } }),
     })
   },
-  faults: { recipient: ["invalid", "blacklisted", "npai"], account: [-1, -3, "not_allowed", "country_limit"] },
+  // npai: it could not reach the number before, which another provider may.
+  faults: { recipient: ["invalid", "blacklisted"], account: [-1, -3, "npai", "not_allowed", "country_limit"] },
   receipt({ status, json }) {
     if (status === 200 && v.is(Accepted, json)) return { id: json.ticket }
     const filter = v.is(Filtered, json) && filters.find((name) => json[name])

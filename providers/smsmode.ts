@@ -4,7 +4,11 @@ import type { Provider } from "../main.ts"
 const env = { SMSMODE_API_KEY: v.pipe(v.string(), v.description("API key of a transactional channel")) }
 
 const Accepted = v.object({ messageId: v.pipe(v.string(), v.nonEmpty()) })
-const Refused = v.object({ errorCode: v.string(), message: v.optional(v.string()), detail: v.optional(v.string()) })
+const Refused = v.object({
+  errorCode: v.union([v.string(), v.number()]),
+  message: v.optional(v.string()),
+  detail: v.optional(v.string()),
+})
 
 /** The key belongs to one channel: that of a marketing channel adds a STOP notice to every code. */
 export default {

@@ -35,7 +35,7 @@ export default {
       }),
     })
   },
-  faults: { recipient: ["recipients", "recipients.0"], account: ["credits", "originator", "route"], message: ["body"] },
+  faults: { recipient: ["recipients.0"], account: ["credits", "originator", "recipients", "route"], message: ["body"] },
   receipt({ status, json }) {
     if (status === 200 && v.is(Accepted, json)) return { id: json.id }
     const [[field, texts] = []] = v.is(Invalid, json) ? Object.entries(json.errors) : []

@@ -52,7 +52,8 @@ export default {
     if (status !== 422 || !v.is(Invalid, json))
       return { code: status, reason: v.is(Refused, json) ? json.detail : undefined }
     const [{ loc, msg, type }] = json.detail
-    const fault = loc.includes("num") ? "recipient" : loc.includes("message-txt") ? "message" : undefined
+    // A good number outside of the region is refused like a bad one.
+    const fault = loc.includes("recipients") ? "account" : loc.includes("message-txt") ? "message" : undefined
     return { code: type, reason: msg, fault }
   },
 } satisfies Provider<typeof env>

@@ -24,8 +24,8 @@ export default {
   evidence: "vendor",
   url: "https://gatewayapi.telegram.org",
   env,
-  request({ recipient, code }, env, { url }) {
-    if (!code) return { code: "no_code", reason: "the message holds no code, or several", fault: "message" }
+  request({ recipient, code }, env, { url, noCode }) {
+    if (!code) return noCode
     return new Request(`${url}/sendVerificationMessage`, {
       method: "POST",
       headers: {

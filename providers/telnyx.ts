@@ -6,6 +6,13 @@ const env = {
   TELNYX_MESSAGING_PROFILE_ID: v.optional(
     v.pipe(v.string(), v.description("messaging profile, for alphanumeric senders and number pools")),
   ),
+  TELNYX_PUBLIC_KEY: v.optional(
+    v.pipe(
+      v.string(),
+      v.regex(/^[\w+/]{43}=$/),
+      v.description("public key of Mission Control, which proves delivery reports"),
+    ),
+  ),
 }
 
 const Accepted = v.object({
@@ -27,6 +34,25 @@ const Refused = v.object({
 })
 const RefusedMessage = v.object({ data: Refused })
 
+const Event = v.object({ data: v.object({ event_type: v.string(), payload: v.unknown() }) })
+const Delivery = v.object({
+  id: Accepted.entries.data.entries.id,
+  to: v.tuple([v.object({ status: v.string() })]),
+  errors: v.nullish(v.array(v.object({ code: v.string() }))),
+})
+const states = new Map(
+  Object.entries({
+    queued: "pending",
+    sending: "pending",
+    sent: "pending",
+    delivered: "delivered",
+    delivery_failed: "failed",
+    sending_failed: "failed",
+    cancelled: "failed",
+    expired: "expired",
+  } as const),
+)
+
 /** A 200 may hold a message that failed at once, its error inside `data`. */
 export default {
   docs: "https://developers.telnyx.com/api/messaging/send-message",
@@ -34,7 +60,7 @@ export default {
   evidence: "vendor",
   url: "https://api.telnyx.com",
   env,
-  request({ recipient, sender, body }, env, { url }) {
+  request({ recipient, sender, body }, env, { url, reportUrl }) {
     const from = sender && { from: sender }
     const messaging_profile_id = env.TELNYX_MESSAGING_PROFILE_ID
     return new Request(`${url}/v2/messages`, {
@@ -44,16 +70,18 @@ export default {
         "content-type": "application/json",
         accept: "application/json",
       },
-      body: JSON.stringify({ ...from, messaging_profile_id, to: recipient, text: body }),
+      body: JSON.stringify({ ...from, messaging_profile_id, to: recipient, text: body, webhook_url: reportUrl }),
     })
   },
   faults: {
-    recipient: [40001, 40012, 40300, 40310],
+    recipient: [40012, 40300, 40310],
+    // 40001 is a landline, or a number that it has no route to.
     account: [
-      10009, 10010, 20002, 20006, 20012, 20013, 20014, 20015, 20016, 20017, 20100, 40010, 40013, 40100, 40150, 40151,
-      40305, 40306, 40309, 40311, 40312, 40313, 40314, 40315, 40320, 40321, 40329,
+      40001, 10009, 10010, 20002, 20006, 20012, 20013, 20014, 20015, 20016, 20017, 20100, 40010, 40013, 40100, 40150,
+      40151, 40305, 40306, 40309, 40311, 40312, 40313, 40314, 40315, 40320, 40321, 40329,
     ],
     message: [40009, 40302, 40316, 40322, 40328],
+    provider: [10007, 10011],
   },
   receipt({ status, json }) {
     if (status === 200 && v.is(Accepted, json)) return { id: json.data.id }
@@ -62,5 +90,23 @@ export default {
     // Codes of a malformed number, which may be the sender's as well.
     const isRecipient = ["10002", "10016"].includes(error.code) && error.source?.pointer === "/to"
     return { code: error.code, reason: error.detail ?? error.title, fault: isRecipient ? "recipient" : undefined }
+  },
+  async report({ text, headers }, env, { clock }) {
+    if (env.TELNYX_PUBLIC_KEY) {
+      const time = headers.get("telnyx-timestamp") ?? ""
+      const signature = Buffer.from(headers.get("telnyx-signature-ed25519") ?? "", "base64")
+      const raw = Buffer.from(env.TELNYX_PUBLIC_KEY, "base64")
+      const key = await crypto.subtle.importKey("raw", raw, "Ed25519", false, ["verify"])
+      const isSigned = await crypto.subtle.verify("Ed25519", key, signature, Buffer.from(`${time}|${text}`))
+      if (!isSigned || Math.abs(clock() - Number(time) * 1000) > 300_000) return undefined
+    }
+    const { event_type, payload } = v.parse(Event, JSON.parse(text)).data
+    if (event_type !== "message.sent" && event_type !== "message.finalized") return []
+    const { id, to, errors } = v.parse(Delivery, payload)
+    const state = states.get(to[0].status)
+    const code = errors?.[0]?.code
+    // Opted out, or malformed.
+    const fault = ["40300", "40310"].includes(code ?? "") ? "recipient" : undefined
+    return state ? [{ id, state, code, fault }] : []
   },
 } satisfies Provider<typeof env>

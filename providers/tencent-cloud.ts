@@ -6,7 +6,13 @@ const env = {
   TENCENTCLOUD_SECRET_KEY: v.pipe(v.string(), v.description("SecretKey that belongs to it")),
   TENCENTCLOUD_SMS_SDK_APP_ID: v.pipe(v.string(), v.description("SdkAppId of the SMS application")),
   TENCENTCLOUD_SMS_SIGN_NAME: v.optional(v.pipe(v.string(), v.description("approved signature, needed for China"))),
-  TENCENTCLOUD_SMS_TEMPLATE_ID: v.pipe(v.string(), v.description("approved template whose one variable is the code")),
+  TENCENTCLOUD_SMS_TEMPLATE_ID: v.pipe(v.string(), v.description("approved template")),
+  TENCENT_CLOUD_VARIABLES: v.pipe(
+    v.optional(v.string(), '["{code}"]'),
+    v.parseJson(),
+    v.array(v.string()),
+    v.description('the template\'s variables in their order, as JSON, such as ["{code}", "5"]'),
+  ),
   TENCENTCLOUD_REGION: v.pipe(v.optional(v.string(), "ap-guangzhou"), v.description("region of the API")),
   TENCENT_CLOUD_SENDER: v.optional(v.pipe(v.string(), v.description("SenderId for numbers abroad; else unset"))),
 }
@@ -25,21 +31,23 @@ const utf8 = new TextEncoder()
 const sha256 = async (text: string) =>
   Buffer.from(await crypto.subtle.digest("SHA-256", utf8.encode(text))).toString("hex")
 
-/** Sends the code alone, as a template's first variable. Every answer is a 200, and "Ok" is written just so. */
+/** Sends a template's variables alone. Every answer is a 200, and "Ok" is written just so. */
 export default {
   docs: "https://cloud.tencent.com/document/api/382/55981",
   region: "China, Asia",
   evidence: "vendor",
   url: "https://sms.tencentcloudapi.com",
   env,
-  async request({ recipient, sender, code }, env, { url, clock }) {
-    if (!code) return { code: "no_code", reason: "the message holds no code, or several", fault: "message" }
+  async request(message, env, { url, clock, fill, noCode }) {
+    const { recipient, sender } = message
+    const variables = fill(env.TENCENT_CLOUD_VARIABLES, message)
+    if (!variables) return noCode
     const body = JSON.stringify({
       PhoneNumberSet: [recipient],
       SmsSdkAppId: env.TENCENTCLOUD_SMS_SDK_APP_ID,
       SignName: env.TENCENTCLOUD_SMS_SIGN_NAME,
       TemplateId: env.TENCENTCLOUD_SMS_TEMPLATE_ID,
-      TemplateParamSet: [code],
+      TemplateParamSet: variables,
       ...(env.TENCENT_CLOUD_SENDER && { SenderId: sender }),
     })
     const type = "application/json; charset=utf-8"
@@ -75,7 +83,11 @@ export default {
     account: [
       "FailedOperation.InsufficientBalanceInSmsPackage",
       "FailedOperation.SignatureIncorrectOrUnapproved",
+      "InternalError.RequestTimeException",
+      "InternalError.SigVerificationFail",
       "InvalidParameterValue.SdkAppIdNotExist",
+      "LimitExceeded.AppDailyLimit",
+      "LimitExceeded.DailyLimit",
     ],
     message: [
       "FailedOperation.ContainSensitiveWord",
@@ -85,7 +97,9 @@ export default {
       "InvalidParameterValue.ContentLengthLimit",
       "InvalidParameterValue.TemplateParameterFormatError",
       "InvalidParameterValue.TemplateParameterLengthLimit",
+      "InvalidParameterValue.ProhibitedUseUrlInTemplateParameter",
     ],
+    provider: ["InternalError", "InternalError.SendAndRecvFail", "InternalError.Timeout", "RequestLimitExceeded"],
   },
   receipt({ status, json }) {
     if (status === 200 && v.is(Accepted, json)) return { id: json.Response.SendStatusSet[0].SerialNo }
@@ -95,7 +109,10 @@ export default {
         ? json.Response.SendStatusSet[0]
         : undefined
     if (!refused) return { code: status }
-    const isAccount = /^(AuthFailure|UnauthorizedOperation)\b/.test(refused.Code)
+    // Unsupported is a region that the account may not send to, misspelt in one of the codes; SenderId one not its own.
+    const isAccount = /^(AuthFailure|UnauthorizedOperation|UnsupportedOperation|UnsupportedRegion)\b|SenderId/.test(
+      refused.Code,
+    )
     return { code: refused.Code, reason: refused.Message, fault: isAccount ? "account" : undefined }
   },
 } satisfies Provider<typeof env>

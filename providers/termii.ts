@@ -1,3 +1,4 @@
+import { createHmac, timingSafeEqual } from "node:crypto"
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
 
@@ -6,6 +7,9 @@ const env = {
   TERMII_CHANNEL: v.pipe(
     v.optional(v.picklist(["dnd", "generic"]), "dnd"),
     v.description("dnd for codes once Termii has enabled it, or generic"),
+  ),
+  TERMII_SECRET_KEY: v.optional(
+    v.pipe(v.string(), v.description("secret key, from the dashboard, which proves delivery reports")),
   ),
 }
 
@@ -19,6 +23,19 @@ const Refused = v.object({
   code: v.optional(v.union([v.number(), v.pipe(v.string(), v.notValue("ok"))])),
   message: v.string(),
 })
+
+const Event = v.object({ type: v.string() })
+const Delivery = v.object({ message_id: Id, status: v.string() })
+const states = new Map(
+  Object.entries({
+    "message sent": "pending",
+    delivered: "delivered",
+    "message failed": "failed",
+    rejected: "failed",
+    "dnd active on phone number": "failed",
+    expired: "expired",
+  } as const),
+)
 
 /** The dashboard shows each account its base URL. Ids are too long for a number: message_id_str comes first. */
 export default {
@@ -42,11 +59,30 @@ export default {
       }),
     })
   },
-  receipt({ status, json }) {
-    if (status === 200 && v.is(Accepted, json)) return { id: json.message_id_str ?? String(json.message_id) }
+  receipt({ status, text, json }) {
+    if (status === 200 && v.is(Accepted, json)) {
+      const [, digits = ""] = /"message_id"\s*:\s*(\d{1,40})\s*[,}]/.exec(text) ?? []
+      return { id: json.message_id_str ?? (typeof json.message_id === "string" ? json.message_id : digits) }
+    }
     if (!v.is(Refused, json)) return { code: status }
     const { code = status, message: reason } = json
     const isAccount = /^(ApplicationSenderId not found|Country Inactive|Insufficient balance)/i.test(reason)
     return { code, reason, fault: isAccount ? "account" : undefined }
+  },
+  report({ text, headers }, env) {
+    if (env.TERMII_SECRET_KEY) {
+      const made = createHmac("sha512", env.TERMII_SECRET_KEY).update(text).digest()
+      const signature = headers.get("x-termii-signature") ?? ""
+      // Its pages do not say which of the two it is.
+      const given = Buffer.from(signature, signature.length === 128 ? "hex" : "base64")
+      if (given.length !== made.length || !timingSafeEqual(given, made)) return undefined
+    }
+    const json: unknown = JSON.parse(text)
+    if (v.parse(Event, json).type !== "outbound") return []
+    const { message_id: id, status } = v.parse(Delivery, json)
+    const [code = ""] = status.split(" | ")
+    const state = states.get(code.toLowerCase())
+    if (state === "delivered" || state === "pending") return [{ id, state }]
+    return state ? [{ id, state, code }] : []
   },
 } satisfies Provider<typeof env>

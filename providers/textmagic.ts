@@ -37,7 +37,10 @@ export default {
     if (!v.is(Invalid, json)) return { code: json.code, reason: json.message }
     const { common, fields } = json.errors
     const reason = [...common, ...Object.values(fields).flat()].join(" ") || json.message
-    const fault = fields.phones ? "recipient" : fields.from ? "account" : fields.text ? "message" : undefined
+    // A number may be refused for its country as well.
+    const isNumber = fields.phones?.some((text) => /\b(invalid|not (a )?valid)\b/i.test(text))
+    const isAccount = fields.phones || fields.from
+    const fault = isNumber ? "recipient" : isAccount ? "account" : fields.text ? "message" : undefined
     return { code: json.code, reason, fault }
   },
 } satisfies Provider<typeof env>

@@ -6,13 +6,14 @@ const env = {
 }
 
 const Accepted = v.object({ messageid: v.pipe(v.string(), v.nonEmpty()), status: v.literal("SENT") })
-const Refused = v.object({ message: v.string(), errorCode: v.number() })
+const Refused = v.object({ message: v.string(), errorCode: v.nullish(v.number()) })
 
 /** The token stands in Authorization as it is, with no Bearer before it. */
 export default {
   docs: "https://thesmsworks.co.uk/developers",
   region: "United Kingdom",
   evidence: "vendor",
+  needsSender: true,
   url: "https://api.thesmsworks.co.uk",
   env,
   request({ recipient, sender, body }, env, { url }) {
@@ -24,6 +25,6 @@ export default {
   },
   receipt({ status, json }) {
     if (status === 201 && v.is(Accepted, json)) return { id: json.messageid }
-    return v.is(Refused, json) ? { code: json.errorCode, reason: json.message } : { code: status }
+    return v.is(Refused, json) ? { code: json.errorCode ?? status, reason: json.message } : { code: status }
   },
 } satisfies Provider<typeof env>

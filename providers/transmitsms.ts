@@ -22,22 +22,23 @@ export default {
   evidence: "vendor",
   url: "https://api.transmitsms.com",
   env,
-  request({ recipient, sender, body }, env, { url }) {
+  request({ recipient, sender, body }, env, { url, basic }) {
     const form = new URLSearchParams({ message: body, to: recipient.slice(1) })
     if (sender) form.set("from", sender.replace("+", ""))
     return new Request(`${url}/send-sms.json`, {
       method: "POST",
       headers: {
         accept: "application/json",
-        authorization: `Basic ${btoa(`${env.TRANSMITSMS_API_KEY}:${env.TRANSMITSMS_API_SECRET}`)}`,
+        authorization: basic(env.TRANSMITSMS_API_KEY, env.TRANSMITSMS_API_SECRET),
       },
       body: form,
     })
   },
   faults: {
-    recipient: ["RECIPIENTS_ERROR"],
-    account: ["AUTH_FAILED_NO_DATA", "AUTH_FAILED", "NO_ACCESS", "LEDGER_ERROR", "BAD_CALLER_ID"],
+    // RECIPIENTS_ERROR is also a number of a country that it does not serve.
+    account: ["RECIPIENTS_ERROR", "AUTH_FAILED_NO_DATA", "AUTH_FAILED", "NO_ACCESS", "LEDGER_ERROR", "BAD_CALLER_ID"],
     message: ["FIELD_EMPTY", "FIELD_INVALID"],
+    provider: ["OVER_LIMIT"],
   },
   receipt({ status, json }) {
     if (status === 200 && v.is(Accepted, json)) return { id: String(json.message_id) }

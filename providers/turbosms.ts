@@ -17,6 +17,7 @@ export default {
   docs: "https://turbosms.ua/en/api.html",
   region: "Ukraine",
   evidence: "vendor",
+  needsSender: true,
   url: "https://api.turbosms.ua",
   env,
   request({ recipient, sender, body }, env, { url }) {
@@ -33,12 +34,11 @@ export default {
     recipient: [305, 404],
     account: [103, 105, 106, 200, 203, 301, 302, 400, 401, 406, 415],
     message: [201, 304, 411, 412, 413],
+    provider: [999],
   },
   receipt({ status, json }) {
     if (status === 200 && v.is(Accepted, json)) return { id: json.response_result[0].message_id }
     const refused = v.is(RefusedRecipient, json) ? json.response_result[0] : v.is(Refused, json) ? json : undefined
-    if (refused) return { code: refused.response_code, reason: refused.response_status }
-    // Its codes look like HTTP statuses (404 is its stop list), but a status of this kind is never its own.
-    return { code: status, fault: "provider" }
+    return refused ? { code: refused.response_code, reason: refused.response_status } : { code: status }
   },
 } satisfies Provider<typeof env>

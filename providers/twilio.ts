@@ -1,3 +1,4 @@
+import { createHmac, timingSafeEqual } from "node:crypto"
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
 
@@ -20,6 +21,26 @@ const Accepted = v.object({
 })
 const Refused = v.object({ code: v.number(), message: v.string() })
 
+const Delivery = v.object({
+  MessageSid: Accepted.entries.sid,
+  MessageStatus: v.string(),
+  ErrorCode: v.optional(v.string()),
+})
+const states = new Map(
+  Object.entries({
+    accepted: "pending",
+    scheduled: "pending",
+    queued: "pending",
+    sending: "pending",
+    sent: "pending",
+    delivered: "delivered",
+    read: "delivered",
+    undelivered: "failed",
+    failed: "failed",
+    canceled: "failed",
+  } as const),
+)
+
 /** A 400 of code 21611 (the sender's queue is full) passes; every other 400 is final. */
 export default {
   docs: "https://www.twilio.com/docs/messaging/api/message-resource",
@@ -27,7 +48,7 @@ export default {
   evidence: "vendor",
   url: "https://api.twilio.com",
   env,
-  request({ recipient, sender, body }, env, { url }) {
+  request({ recipient, sender, body }, env, { url, basic, reportUrl }) {
     const [user, password] =
       env.TWILIO_API_KEY && env.TWILIO_API_SECRET
         ? [env.TWILIO_API_KEY, env.TWILIO_API_SECRET]
@@ -36,19 +57,33 @@ export default {
     if (env.TWILIO_MESSAGING_SERVICE_SID) form.set("MessagingServiceSid", env.TWILIO_MESSAGING_SERVICE_SID)
     else form.set("From", sender)
     form.set("Body", body)
+    if (reportUrl) form.set("StatusCallback", reportUrl)
     return new Request(`${url}/2010-04-01/Accounts/${env.TWILIO_ACCOUNT_SID}/Messages.json`, {
       method: "POST",
-      headers: { authorization: `Basic ${btoa(`${user}:${password}`)}`, accept: "application/json" },
+      headers: { authorization: basic(user, password), accept: "application/json" },
       body: form,
     })
   },
   faults: {
-    recipient: [21211, 21214, 21217, 21610, 21614],
-    account: [20003, 21212, 21408, 21603, 21606, 21608, 21612, 21659, 21660, 21703, 21704, 30002],
+    recipient: [21211, 21217, 21265, 21610, 21614, 21635],
+    account: [20003, 21212, 21214, 21267, 21408, 21603, 21606, 21608, 21612, 21659, 21660, 21703, 21704, 30002],
     message: [21602, 21605, 21617],
   },
   receipt({ status, json }) {
     if (status === 201 && v.is(Accepted, json)) return { id: json.sid }
     return v.is(Refused, json) ? { code: json.code, reason: json.message } : { code: status }
+  },
+  report({ url, text, headers }, env) {
+    const form = new URLSearchParams(text)
+    form.sort()
+    const signed = url + [...form].flat().join("")
+    const signature = createHmac("sha1", env.TWILIO_AUTH_TOKEN).update(signed).digest()
+    const given = Buffer.from(headers.get("x-twilio-signature") ?? "", "base64")
+    if (given.length !== signature.length || !timingSafeEqual(given, signature)) return undefined
+    const { MessageSid: id, MessageStatus, ErrorCode: code } = v.parse(Delivery, Object.fromEntries(form))
+    const state = states.get(MessageStatus)
+    // Opted out, no mobile, unknown. A landline (30006) may be a carrier without a route as well.
+    const fault = ["21610", "21614", "30005"].includes(code ?? "") ? "recipient" : undefined
+    return state ? [{ id, state, code, fault }] : []
   },
 } satisfies Provider<typeof env>

@@ -31,10 +31,12 @@ export default {
       body: form,
     })
   },
-  faults: { recipient: [410, 482], account: [440, 480], message: [449] },
   receipt({ status, json }) {
     if (status === 200 && v.is(Accepted, json)) return { id: String(json.data.MessageID) }
-    if (!v.is(Refused, json) || json.errorCode === "ER-00") return { code: status, reason: "told by its status" }
-    return { code: status === 200 ? json.errorCode : status, reason: json.message ?? undefined }
+    const isAccount = status === 440 || status === 480
+    const fault = status === 482 ? "recipient" : isAccount ? "account" : status === 449 ? "message" : undefined
+    if (!v.is(Refused, json) || json.errorCode === "ER-00") return { code: status, fault }
+    // 410 is a wrong number where the answer is its own; others say by it that a page is gone.
+    return { code: json.errorCode, reason: json.message ?? undefined, fault: status === 410 ? "recipient" : fault }
   },
 } satisfies Provider<typeof env>

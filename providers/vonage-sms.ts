@@ -1,9 +1,13 @@
+import { createHash, createHmac, timingSafeEqual } from "node:crypto"
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
 
 const env = {
   VONAGE_API_KEY: v.pipe(v.string(), v.description("API key of the account")),
   VONAGE_API_SECRET: v.pipe(v.string(), v.description("API secret of the account")),
+  VONAGE_SMS_SIGNATURE_SECRET: v.optional(
+    v.pipe(v.string(), v.description("signature secret, where support has switched on signed receipts; else unset")),
+  ),
 }
 
 const AcceptedPart = v.object({
@@ -15,14 +19,38 @@ const Accepted = v.object({ messages: v.tupleWithRest([AcceptedPart], AcceptedPa
 const Part = v.object({ status: v.string(), "error-text": v.optional(v.string()) })
 const Refused = v.object({ messages: v.array(Part) })
 
+const Delivery = v.object({
+  messageId: v.pipe(v.string(), v.nonEmpty()),
+  status: v.string(),
+  "err-code": v.optional(v.string()),
+})
+const states = new Map(
+  Object.entries({
+    accepted: "pending",
+    buffered: "pending",
+    delivered: "delivered",
+    expired: "expired",
+    failed: "failed",
+    rejected: "failed",
+  } as const),
+)
+/** Which hash the account has chosen, by the digits of its signature. */
+const hashes = new Map([
+  [32, "md5"],
+  [40, "sha1"],
+  [64, "sha256"],
+  [128, "sha512"],
+])
+
 /** Nearly every refusal is a 200, and a long text is several messages, each with a status of its own. */
 export default {
   docs: "https://developer.vonage.com/en/api/sms",
   region: "Global",
   evidence: "vendor",
+  needsSender: true,
   url: "https://rest.nexmo.com",
   env,
-  request({ recipient, sender, body }, env, { url, isGsm7 }) {
+  request({ recipient, sender, body }, env, { url, isGsm7, reportUrl }) {
     const form = new URLSearchParams({
       api_key: env.VONAGE_API_KEY,
       api_secret: env.VONAGE_API_SECRET,
@@ -32,12 +60,38 @@ export default {
     })
     // Without it the letters beyond GSM-7 are lost.
     if (!isGsm7(body)) form.set("type", "unicode")
+    if (reportUrl) form.set("callback", reportUrl)
     return new Request(`${url}/sms/json`, { method: "POST", headers: { accept: "application/json" }, body: form })
   },
-  faults: { recipient: [7, 33], account: [2, 4, 6, 8, 9, 11, 14, 15, 29, 32], message: [3, 12] },
+  faults: { recipient: [7, 33], account: [2, 4, 6, 8, 9, 11, 14, 15, 29, 32], message: [3, 12], provider: [1, 5, 10] },
   receipt({ status, json }) {
     if (status === 200 && v.is(Accepted, json)) return { id: json.messages[0]["message-id"] }
     const refused = v.is(Refused, json) ? json.messages.find((part) => part.status !== "0") : undefined
     return refused ? { code: refused.status, reason: refused["error-text"] } : { code: status }
+  },
+  report({ url, text, headers }, env) {
+    const isJson = headers.get("content-type")?.includes("json")
+    const fields: unknown = isJson
+      ? JSON.parse(text)
+      : Object.fromEntries(text ? new URLSearchParams(text) : new URL(url).searchParams)
+    if (env.VONAGE_SMS_SIGNATURE_SECRET) {
+      const { sig = "", ...signed } = v.parse(v.record(v.string(), v.string()), fields)
+      const pairs = Object.entries(signed).sort(([a], [b]) => (a < b ? -1 : 1))
+      const line = pairs.map(([name, value]) => `&${name}=${value.replace(/[&=]/g, "_")}`).join("")
+      const hash = hashes.get(sig.length)
+      if (!hash) return undefined
+      const given = Buffer.from(sig, "hex")
+      const secret = env.VONAGE_SMS_SIGNATURE_SECRET
+      const isProven = [createHmac(hash, secret).update(line), createHash(hash).update(line + secret)].some((made) => {
+        const signature = made.digest()
+        return given.length === signature.length && timingSafeEqual(given, signature)
+      })
+      if (!isProven) return undefined
+    }
+    const { messageId: id, status, "err-code": error } = v.parse(Delivery, fields)
+    const code = error === "0" ? undefined : error
+    const state = states.get(status)
+    // 9: opted out.
+    return state ? [{ id, state, code, fault: code === "9" ? "recipient" : undefined }] : []
   },
 } satisfies Provider<typeof env>

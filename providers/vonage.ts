@@ -1,9 +1,14 @@
+import { createHash } from "node:crypto"
+import { jwtVerify } from "jose/jwt/verify"
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
 
 const env = {
   VONAGE_API_KEY: v.pipe(v.string(), v.description("API key of the account")),
   VONAGE_API_SECRET: v.pipe(v.string(), v.description("API secret of the account")),
+  VONAGE_SIGNATURE_SECRET: v.optional(
+    v.pipe(v.string(), v.description("signature secret of the account, which proves delivery reports")),
+  ),
 }
 
 const Accepted = v.object({ message_uuid: v.pipe(v.string(), v.nonEmpty()) })
@@ -14,31 +19,66 @@ const Refused = v.object({
   invalid_parameters: v.optional(v.array(v.object({ name: v.string() }))),
 })
 
+const Delivery = v.object({
+  message_uuid: Accepted.entries.message_uuid,
+  status: v.string(),
+  error: v.nullish(v.object({ title: v.union([v.string(), v.number()]) })),
+})
+const states = new Map(
+  Object.entries({
+    submitted: "pending",
+    delivered: "delivered",
+    read: "delivered",
+    rejected: "failed",
+    undeliverable: "failed",
+  } as const),
+)
+
 /** An error's code is the fragment of the URL in `type`, whose host has changed over the years. */
 export default {
   docs: "https://developer.vonage.com/en/api/messages",
   region: "Global",
   evidence: "vendor",
+  needsSender: true,
   url: "https://api.nexmo.com",
   env,
-  request({ recipient, sender, body }, env, { url }) {
+  request({ recipient, sender, body }, env, { url, basic, reportUrl }) {
     const [from, to] = [sender.replace("+", ""), recipient.slice(1)]
     return new Request(`${url}/v1/messages`, {
       method: "POST",
       headers: {
-        authorization: `Basic ${btoa(`${env.VONAGE_API_KEY}:${env.VONAGE_API_SECRET}`)}`,
+        authorization: basic(env.VONAGE_API_KEY, env.VONAGE_API_SECRET),
         "content-type": "application/json",
         accept: "application/json",
       },
-      body: JSON.stringify({ message_type: "text", channel: "sms", from, to, text: body }),
+      body: JSON.stringify({ message_type: "text", channel: "sms", from, to, text: body, webhook_url: reportUrl }),
     })
   },
-  faults: { recipient: [1050, 1170], account: [1040, 1060, 1070, 1080, 1120, 1140, 1160], message: [1090, 1150] },
+  faults: {
+    recipient: [1050, 1170],
+    account: [1040, 1060, 1070, 1080, 1120, 1140, 1160],
+    message: [1090, 1150],
+    provider: [1000, 1030],
+  },
   receipt({ status, json }) {
     if (status === 202 && v.is(Accepted, json)) return { id: json.message_uuid }
     if (!v.is(Refused, json)) return { code: status }
     const code = /#([\w-]+)$/.exec(json.type)?.[1] ?? status
     const isNumber = json.invalid_parameters?.some(({ name }) => name === "to")
     return { code, reason: json.detail ?? json.title, fault: isNumber ? "recipient" : undefined }
+  },
+  async report({ text, headers }, env) {
+    if (env.VONAGE_SIGNATURE_SECRET) {
+      const token = headers.get("authorization")?.replace(/^Bearer /i, "") ?? ""
+      const secret = Buffer.from(env.VONAGE_SIGNATURE_SECRET)
+      const proven = await jwtVerify(token, secret, { algorithms: ["HS256"] }).catch(() => undefined)
+      if (proven?.payload.payload_hash !== createHash("sha256").update(text).digest("hex")) return undefined
+    }
+    const { message_uuid: id, status, error } = v.parse(Delivery, JSON.parse(text))
+    const code = error ? String(error.title) : undefined
+    // A rejection by this code is a text that outlived its validity.
+    const state = code === "1360" ? "expired" : states.get(status)
+    const fault = ["1170", "1240"].includes(code ?? "") ? "recipient" : undefined
+    return state ? [{ id, state, code, fault }] : []
   },
 } satisfies Provider<typeof env>

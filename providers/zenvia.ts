@@ -17,6 +17,7 @@ export default {
   docs: "https://zenvia.github.io/zenvia-openapi-spec/v2/",
   region: "Brazil, Mexico",
   evidence: "vendor",
+  needsSender: true,
   url: "https://api.zenvia.com",
   env,
   request({ recipient, sender, body }, env, { url }) {
@@ -32,7 +33,7 @@ export default {
     if (status === 200 && v.is(Accepted, json)) return { id: json.id }
     if (!v.is(Refused, json)) return { code: status }
     const names = (field: string) => json.details?.some(({ path }) => path === field)
-    const fault = names("to") ? "recipient" : names("from") ? "account" : undefined
-    return { code: json.code, reason: json.message, fault }
+    // It serves some countries: a number of another is as invalid to it as a bad one.
+    return { code: json.code, reason: json.message, fault: names("to") || names("from") ? "account" : undefined }
   },
 } satisfies Provider<typeof env>

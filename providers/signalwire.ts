@@ -1,0 +1,53 @@
+import * as v from "valibot"
+import type { Provider } from "../main.ts"
+
+const isSpace = v.regex(/^[\w-]+$/)
+const env = {
+  SIGNALWIRE_SPACE: v.pipe(v.string(), isSpace, v.description("name of the space, what stands before .signalwire.com")),
+  SIGNALWIRE_PROJECT_ID: v.pipe(v.string(), v.uuid(), v.description("project ID, from the API page of the space")),
+  SIGNALWIRE_API_TOKEN: v.pipe(v.string(), v.description("API token with the scope Messaging, PT…")),
+  SIGNALWIRE_MESSAGING_SERVICE_SID: v.optional(
+    v.pipe(v.string(), v.description("number group, which then picks the sender")),
+  ),
+}
+
+const Accepted = v.object({
+  sid: v.pipe(v.string(), v.nonEmpty()),
+  status: v.picklist(["queued", "initiated", "sending", "sent", "delivered"]),
+  error_code: v.nullish(v.null()),
+})
+const Refused = v.object({ code: v.number(), message: v.string() })
+const Failed = v.object({ error_code: v.number(), error_message: v.nullish(v.string()) })
+
+/** Twilio's shapes with codes of another meaning: 21606 is a number that is no mobile, 21610 may be our own number. */
+export default {
+  docs: "https://signalwire.com/docs/compatibility-api/rest/messages/create-message",
+  region: "Global",
+  evidence: "vendor",
+  url: ({ SIGNALWIRE_SPACE }) => `https://${SIGNALWIRE_SPACE}.signalwire.com`,
+  env,
+  request({ recipient, sender, body }, env, { url, basic }) {
+    const form = new URLSearchParams({ To: recipient })
+    if (env.SIGNALWIRE_MESSAGING_SERVICE_SID) form.set("MessagingServiceSid", env.SIGNALWIRE_MESSAGING_SERVICE_SID)
+    else form.set("From", sender)
+    form.set("Body", body)
+    return new Request(`${url}/api/laml/2010-04-01/Accounts/${env.SIGNALWIRE_PROJECT_ID}/Messages`, {
+      method: "POST",
+      headers: {
+        authorization: basic(env.SIGNALWIRE_PROJECT_ID, env.SIGNALWIRE_API_TOKEN),
+        accept: "application/json",
+      },
+      body: form,
+    })
+  },
+  faults: {
+    recipient: [21211, 21217, 21606, 21614],
+    account: [20003, 20010, 21210, 21212, 21219, 21601, 21603, 21610, 21701, 21703, 21705, 21717, 30002, 30006],
+    message: [21602, 21617, 30007],
+  },
+  receipt({ status, json }) {
+    if (status === 201 && v.is(Accepted, json)) return { id: json.sid }
+    if (v.is(Failed, json)) return { code: json.error_code, reason: json.error_message ?? undefined }
+    return v.is(Refused, json) ? { code: json.code, reason: json.message } : { code: status }
+  },
+} satisfies Provider<typeof env>

@@ -1,0 +1,36 @@
+import * as v from "valibot"
+import type { Provider } from "../main.ts"
+
+const env = {
+  TWO_FACTOR_API_KEY: v.pipe(v.string(), v.regex(/^[\w-]+$/), v.description("API key of the account")),
+  TWO_FACTOR_TEMPLATE: v.optional(
+    v.pipe(v.string(), v.description("name of the approved template; else the account's default")),
+  ),
+}
+
+const Accepted = v.object({ Status: v.literal("Success"), Details: v.pipe(v.string(), v.regex(/^[\w-]+$/)) })
+const Refused = v.object({ Status: v.literal("Error"), Details: v.string() })
+
+/** Sends the code alone, in the URL. Details is an id on success, or else the reason. */
+export default {
+  docs: "https://documenter.getpostman.com/view/301893/TWDamFGh",
+  region: "India",
+  evidence: "clients",
+  countries: ["IN"],
+  url: "https://2factor.in",
+  env,
+  request({ recipient, code }, env, { url, noCode }) {
+    if (!code) return noCode
+    const template = env.TWO_FACTOR_TEMPLATE ? `/${encodeURIComponent(env.TWO_FACTOR_TEMPLATE)}` : ""
+    const path = `${env.TWO_FACTOR_API_KEY}/SMS/${recipient.slice(1)}/${encodeURIComponent(code)}${template}`
+    return new Request(`${url}/API/V1/${path}`, { headers: { accept: "application/json" } })
+  },
+  receipt({ status, json }) {
+    if (status === 200 && v.is(Accepted, json)) return { id: json.Details }
+    if (!v.is(Refused, json)) return { code: status }
+    const isNumber = /^invalid phone number\b/i.test(json.Details)
+    const isAccount = /\b(api key|balance|credits?|template|account|ip)\b/i.test(json.Details)
+    const fault = isNumber ? "recipient" : isAccount ? "account" : undefined
+    return { code: status, reason: json.Details, fault }
+  },
+} satisfies Provider<typeof env>
