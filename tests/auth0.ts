@@ -12,15 +12,18 @@ import { type Context, Hono } from "hono"
 import { exportJWK, generateKeyPair, SignJWT } from "jose"
 import * as v from "valibot"
 
-// ───────────────────────────── Actions: the README's, run as Auth0 runs them ─────────────────────────────
+// ───────────────────────────── Actions: those to paste, run as Auth0 runs them ─────────────────────────────
 
 type Handler = (event: object, api: object) => Promise<unknown>
 
 /** The Actions to paste, in the README's order: custom-phone-provider, then send-phone-message. */
 export function readmeActions(): string[] {
-  const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8")
+  const readme = readFileSync(new URL("../providers/platforms/README.md", import.meta.url), "utf8")
   return [...readme.matchAll(/^```js\n([\s\S]*?)^```$/gm)].map(([, source = ""]) => source)
 }
+
+/** The connection's JSON in what `platforms auth0` prints. */
+export const connectionIn = (printed: string) => JSON.parse(printed.slice(printed.indexOf("{\n")))
 
 /** Loads an Action as a CommonJS module in a context of its own; `globals` stand in for the real ones. */
 export function load(source: string, globals: object = {}): Record<string, Handler> {

@@ -6,9 +6,9 @@
  *     npm run build -- bun|deno    the same, and dist/smstask, an executable with that runtime inside
  */
 import { spawnSync } from "node:child_process"
-import { readdirSync, readFileSync } from "node:fs"
+import { readdirSync, readFileSync, rmSync } from "node:fs"
 import { fileURLToPath } from "node:url"
-import { type BuildOptions, build, type Plugin } from "esbuild"
+import { type BuildOptions, build } from "esbuild"
 
 const root = fileURLToPath(new URL("../", import.meta.url))
 const tools = `${root}tests/node_modules`
@@ -21,43 +21,13 @@ const common = {
   legalComments: "none",
 } satisfies BuildOptions
 
-/** Packages that main.ts loads when they are needed, and most starts do not: with what it takes of each. */
-const late = { undici: "request, Agent", "@redis/client": "createClient", "rate-limiter-flexible": "RateLimiterRedis" }
+/** Packages that few settings need: they stay outside, as dependencies of the package; an executable holds them too. */
+const external = ["@redis/client", "rate-limiter-flexible", "prom-client"]
 
-/** A package as a module of its own; being CommonJS, it requires Node's modules. */
-async function bundlePackage(name: string, exports: string): Promise<string> {
-  const stdin = { contents: `export { ${exports} } from "${name}"`, resolveDir: root }
-  const banner = { js: "const require = process.getBuiltinModule;" }
-  const { outputFiles } = await build({ ...common, stdin, banner, write: false })
-  return outputFiles[0]?.text ?? ""
-}
-
-/**
- * Fills main.ts's empty map of bundled providers with an import of each, and puts the late packages in as texts that are
- * imported when they are needed: an engine skips over a text much faster than over code.
- */
-const inlined: Plugin = {
-  name: "inlined",
-  setup({ onLoad }) {
-    onLoad({ filter: /[/\\]main\.ts$/ }, async () => {
-      const names = readdirSync(`${root}providers`).map((file) => file.replace(".ts", ""))
-      const entries = names.map((name) => `["${name}", () => import("./providers/${name}.ts")]`)
-      const replacements = new Map([["new Map<string, Load>([])", `new Map<string, Load>([${entries}])`]])
-      for (const [name, exports] of Object.entries(late)) {
-        const text = JSON.stringify(await bundlePackage(name, exports))
-        // In base64, since Bun takes what follows a dot in a data: URL for the ending of a file's name.
-        const url = `"data:text/javascript;base64," + Buffer.from(${text}).toString("base64")`
-        replacements.set(`import("${name}")`, `import(${url})`)
-      }
-      let contents = readFileSync(`${root}main.ts`, "utf8")
-      for (const [before, after] of replacements) {
-        if (!contents.includes(before)) throw new Error(`main.ts does not hold ${before}`)
-        contents = contents.replace(before, () => after)
-      }
-      return { contents, loader: "ts", resolveDir: root }
-    })
-  },
-}
+/** The files that main.ts's own import finds in the bundle, for whoever lists them. */
+const files = readdirSync(`${root}providers`, { recursive: true, encoding: "utf8" }).filter((path) =>
+  path.endsWith(".ts"),
+)
 
 function run(command: string, args: string[]) {
   const { status, error } = spawnSync(command, args, { cwd: root, stdio: ["ignore", "inherit", "inherit"] })
@@ -65,6 +35,7 @@ function run(command: string, args: string[]) {
 }
 
 const outfile = `${root}dist/smstask.js`
+const executable = `${root}dist/whole.js`
 const read = (path: string) => readFileSync(`${root}${path}`, "utf8")
 const { version, dependencies } = JSON.parse(read("package.json"))
 
@@ -75,9 +46,13 @@ const licenses = Object.keys(dependencies).map((name) => {
   const files = readdirSync(`${root}${folder}`).filter((file) => /^licen[cs]e/i.test(file))
   return [`${name} ${version}, ${license}`, ...files.map((file) => read(`${folder}/${file}`))].join("\n\n")
 })
-const js = `#!/usr/bin/env node\n// smstask ${version}, MIT: main.ts with its packages and all providers.`
+const js = `#!/usr/bin/env node
+// smstask ${version}, MIT: main.ts with its packages and all files of providers/.
+globalThis.smstaskFiles = ${JSON.stringify(files)};`
 const footer = { js: `/*\n${licenses.join("\n\n")}\n*/` }
-await build({ ...common, entryPoints: [`${root}main.ts`], outfile, plugins: [inlined], banner: { js }, footer })
+const entry = { ...common, entryPoints: [`${root}main.ts`], footer }
+rmSync(`${root}dist`, { recursive: true, force: true })
+await build({ ...entry, outfile, external, banner: { js } })
 run(`${tools}/.bin/tsc`, ["-p", "tests/types.json"])
 const compilers: Record<string, string[]> = {
   bun: [
@@ -85,11 +60,14 @@ const compilers: Record<string, string[]> = {
     "build",
     "--compile",
     "--compile-autoload-package-json",
-    outfile,
+    executable,
     "--outfile",
     "dist/smstask",
   ],
-  deno: [`${tools}/deno/deno`, "compile", "--allow-all", "--no-check", "--output", "dist/smstask", outfile],
+  deno: [`${tools}/deno/deno`, "compile", "--allow-all", "--no-check", "--output", "dist/smstask", executable],
 }
+// A CommonJS package requires Node's modules.
+const whole = `${js}\nimport { createRequire } from "node:module";\nconst require = createRequire(import.meta.url);`
+if ((process.argv[2] ?? "") in compilers) await build({ ...entry, outfile: executable, banner: { js: whole } })
 const [command, ...args] = compilers[process.argv[2] ?? ""] ?? []
 if (command) run(command, args)

@@ -29,6 +29,61 @@ const texts: [body: string, code: string | undefined][] = [
   ["コードは３２６１６２です", "326162"],
   ["รหัส ๓๒๖๑๖๒", "326162"],
   ["326162 = ٣٢٦١٦٢", "326162"],
+  // Digits of every script are the digits that they are, also where two rows of ten follow each other.
+  ["Code 𝟎𝟏𝟐𝟑𝟒𝟓", "012345"],
+  ["Code 𝟘𝟙𝟚𝟛𝟜𝟝", "012345"],
+  ["Code 𝟢𝟣𝟤𝟥𝟦𝟧", "012345"],
+  ["Code 𝟬𝟭𝟮𝟯𝟰𝟱", "012345"],
+  ["Code 𝟶𝟷𝟸𝟹𝟺𝟿", "012349"],
+  ["Code \u{116d0}\u{116d1}\u{116d2}\u{116d9}", "0129"],
+  ["Code \u{116da}\u{116db}\u{116dc}\u{116e3}", "0129"],
+  ["Code 47\u00ad11", "4711"],
+  // Where letters stand in it, or it goes on, it is none.
+  ["Your code is AB1234", undefined],
+  ["Your code is 1234AB", undefined],
+  ["Your code is 12AB34", undefined],
+  ["Your code is ab-1234", undefined],
+  ["Your code is K7 4711X", undefined],
+  ["code TF33. Call 912066666", undefined],
+  ["code 4711. Call 912066666", undefined],
+  ["code 4711. Call +1 800 555 0199", undefined],
+  ["123-456. © 2026 Acme", undefined],
+  ["Your code: 123-456", undefined],
+  ["Your code: 123 456", undefined],
+  ["Your code: 123.456", undefined],
+  ["Your code: 123–456", undefined],
+  ["Your code: 123_456", undefined],
+  ["Your code: 12 34 56. Order 2026", undefined],
+  ["1234-1234", undefined],
+  ["4711 4711", undefined],
+  ["1234/5678", undefined],
+  ["Order 2026-01-31, code 4711", undefined],
+  ["12345678901 or 4711", undefined],
+  ["Code &#49;23456", undefined],
+  ["Code &#x31;23456", undefined],
+  ["Code&nbsp;123456", undefined],
+  ["Code 4711¹", undefined],
+  ["Code 4711½", undefined],
+  // What stands beside it is no code and no letter of it.
+  ["AT&T: 326162", "326162"],
+  ["Code 4711 (10min)", "4711"],
+  ["Code 4711, valid for 30 min.", "4711"],
+  ["Code 4711, valid until 12:30", "4711"],
+  ["1st code: 4711", "4711"],
+  ["Windows 11: 4711", "4711"],
+  ["(326162) [Acme]", "326162"],
+  ["*326162*", "326162"],
+  ["#326162", "326162"],
+  ["code:326162.", "326162"],
+  ["验证码326162，5分钟内有效", "326162"],
+  ["인증번호 [326162]", "326162"],
+  ["รหัส326162", "326162"],
+  ["Код 326162. Никому не говорите", "326162"],
+  // Android's SMS Retriever, and a WebOTP line, which comes first.
+  ["<#> 326162 is your code\nFA+9qCX9VSu", "326162"],
+  ["<#> Your code: 326162\n\n12345678901", "326162"],
+  ["Your code is AB-12.\n\n@example.com #AB-12", "AB-12"],
+  ["© 2026 Acme 4711\n@login.example.com #4711", "4711"],
 ]
 for (const [body, code] of texts) {
   test(`${JSON.stringify(body)} holds ${code ?? "no code, or several"}`, async () => {
@@ -38,6 +93,18 @@ for (const [body, code] of texts) {
 
 test("a code that the platform sends apart is taken as it is", async () => {
   assert.equal(await codeOf("Your code is 326162", {}, "4711"), "4711")
+})
+
+test("a code that the platform sends apart is trimmed, and an empty one is looked for in the text", async () => {
+  assert.equal(await codeOf("Your code is 326162", {}, " 0077 "), "0077")
+  assert.equal(await codeOf("Your code is 326162", {}, ""), "326162")
+  assert.equal(await codeOf("1234 or 5678", {}, "AB 12"), "AB 12")
+})
+
+test("a provider that needs no code sends a text that has none", async () => {
+  const { post, calls } = await start()
+  assert.equal((await post({ ...message, body: "Your code is AB1234" })).status, 200)
+  assert.equal(calls.length, 1)
 })
 
 test("CODE_PATTERN finds the code by its group, or by its match", async () => {

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { accepted, problem, start } from "./world.ts"
+import { HTTPException } from "hono/http-exception"
+import type { Page, Provider } from "../main.ts"
+import { accepted, message, problem, providers, route, standing, start, status, take } from "./world.ts"
 
 const networkError = (code: string, message = "fetch failed") =>
   new TypeError(message, { cause: Object.assign(new Error(code), { code }) })
@@ -34,63 +36,66 @@ const failures: [name: string, error: Error, code: string][] = [
 ]
 for (const [name, error, code] of failures) {
   test(`${name} is told as "${code}" and nothing more`, async () => {
-    const { post, lines, events } = await start({}, () => Promise.reject(error))
-    const response = await post()
-    assert.equal(response.status, 502)
-    const { code: told, detail, attempts } = await problem(response)
-    assert.equal(told, "delivery_rejected")
-    assert.match(String(detail), new RegExp(`http unreachable ${code}`))
-    assert.ok(Array.isArray(attempts))
-    assert.deepEqual({ ...attempts[0], ms: 0 }, { provider: "http", outcome: "unreachable", code, ms: 0 })
-    assert.equal(events().find(({ event }) => event === "unreachable")?.code, code)
-    assert.doesNotMatch(lines.join() + JSON.stringify(detail), /secret-host|fetch failed/)
+    const { send, lines, line } = await route({ a: () => Promise.reject(error) })
+    const { status, answer } = await send()
+    assert.equal(status, 502)
+    assert.equal(answer.code, "delivery_rejected")
+    assert.match(String(answer.detail), new RegExp(`a unreachable ${code}`))
+    assert.ok(Array.isArray(answer.attempts))
+    for (const attempt of answer.attempts)
+      assert.deepEqual(attempt, { provider: "a", outcome: "unreachable", code, ms: 0 })
+    assert.equal(line("unreachable").code, code)
+    assert.doesNotMatch(lines.join() + JSON.stringify(answer), /secret-host|fetch failed/)
+    const isPerhapsSent = code === "reset"
+    assert.equal(/may have been sent/.test(String(line("unreachable").reason)), isPerhapsSent)
+    assert.equal(/^It may have been sent: /.test(String(answer.detail)), isPerhapsSent)
   })
 }
 
-test("a broken connection is told as perhaps sent", async () => {
-  const { post, events } = await start({}, () => Promise.reject(networkError("ECONNRESET")))
-  await post()
-  assert.match(String(events().find(({ event }) => event === "unreachable")?.reason), /may have been sent/)
-})
-
-for (const status of [301, 302, 303, 307, 308, 304]) {
-  test(`a redirect of status ${status} is not followed`, async () => {
-    const { post, calls } = await start(
-      {},
-      () => new Response(null, { status, headers: { location: "https://evil.example/" } }),
-    )
-    const response = await post()
-    assert.equal(response.status, 502)
-    assert.match(String((await problem(response)).detail), new RegExp(`http refused ${status}`))
+for (const code of [301, 302, 303, 307, 308, 304]) {
+  test(`a redirect of status ${code} is not followed`, async () => {
+    const headers = { location: "https://evil.example/" }
+    const { send, calls } = await route({ a: () => new Response(null, { status: code, headers }) })
+    const { status, answer } = await send()
+    assert.equal(status, 502)
+    assert.match(String(answer.detail), new RegExp(`a refused ${code}`))
     assert.equal(calls.length, 1)
     assert.equal(calls[0]?.init.redirect, "manual")
   })
 }
 
 test("a provider that does not answer is cut at the deadline, told as perhaps sent, and its call is aborted", async () => {
-  let signal: AbortSignal | null | undefined
-  const { post, events } = await start({ DEADLINE: "1s" }, (_, init) => {
-    signal = init.signal
-    return new Promise(() => {})
-  })
-  const started = Date.now()
-  const response = await post()
-  assert.ok(Math.abs(Date.now() - started - 1000) < 500)
-  assert.equal(response.status, 504)
-  const { code, detail, attempts } = await problem(response)
-  assert.equal(code, "delivery_timeout")
-  assert.match(String(detail), /may have been sent/)
-  assert.ok(Array.isArray(attempts) && attempts[0].outcome === "timeout")
-  assert.equal(events().find(({ event }) => event === "timeout")?.reason, "it may have been sent")
-  assert.equal(signal?.aborted, true)
+  const time = standing()
+  const { send, line, calls } = await route({ a: time.silence }, { DEADLINE: "1s" }, {}, time)
+  const { status, answer } = await send()
+  assert.equal(status, 504)
+  assert.equal(answer.code, "delivery_timeout")
+  assert.match(String(answer.detail), /may have been sent/)
+  assert.deepEqual(answer.attempts, [{ provider: "a", outcome: "timeout", code: "timeout", ms: 1_000 }])
+  assert.equal(line("timeout").reason, "it may have been sent")
+  assert.equal(calls[0]?.init.signal?.aborted, true)
 })
 
 test("a provider that begins to answer and stops is cut at the deadline as well", async () => {
-  const { post } = await start(
-    { DEADLINE: "1s" },
-    () => new Response(new ReadableStream({ start: (controller) => controller.enqueue(new Uint8Array([123])) })),
-  )
-  assert.equal((await post()).status, 504)
+  const time = standing()
+  const pull = (controller: ReadableStreamDefaultController) => {
+    controller.enqueue(new Uint8Array([123]))
+    return time.silence().then(() => {})
+  }
+  const { send } = await route({ a: () => new Response(new ReadableStream({ pull })) }, { DEADLINE: "1s" }, {}, time)
+  assert.equal((await send()).status, 504)
+})
+
+test("what a provider answers within the deadline counts, however late", async () => {
+  const time = standing()
+  const late = () => {
+    time.pass(15_999)
+    return take()
+  }
+  const { send } = await route({ a: late }, { ATTEMPT_TIMEOUT: "16s" }, {}, time)
+  const { status, answer } = await send()
+  assert.equal(status, 200)
+  assert.deepEqual(answer.attempts, [{ provider: "a", outcome: "accepted", ms: 15_999 }])
 })
 
 test("an answer without end is read for 64 KiB and refused", async () => {
@@ -102,9 +107,9 @@ test("an answer without end is read for 64 KiB and refused", async () => {
         controller.enqueue(new Uint8Array(1024).fill(32))
       },
     })
-  const { post, events } = await start({}, () => new Response(endless()))
-  assert.equal((await post()).status, 502)
-  assert.match(String(events().find(({ event }) => event === "refused")?.reason), /64 KiB/)
+  const { send, line } = await route({ a: () => new Response(endless()) })
+  assert.equal((await send()).status, 502)
+  assert.match(String(line("refused").reason), /64 KiB/)
   assert.ok(pulls < 100)
 })
 
@@ -115,10 +120,10 @@ test("an answer that breaks off is a broken connection", async () => {
         controller.error(new Error("terminated"))
       },
     })
-  const { post } = await start({}, () => new Response(broken()))
-  const response = await post()
-  assert.equal(response.status, 502)
-  assert.match(String((await problem(response)).detail), /unreachable reset/)
+  const { send } = await route({ a: () => new Response(broken()) })
+  const { status, answer } = await send()
+  assert.equal(status, 502)
+  assert.match(String(answer.detail), /unreachable reset/)
 })
 
 const faults: [status: number, fault: string][] = [
@@ -132,11 +137,142 @@ const faults: [status: number, fault: string][] = [
   [503, "provider"],
   [204, "provider"],
 ]
-for (const [status, fault] of faults) {
-  test(`an answer of ${status} is by default the fault of the ${fault}`, async () => {
-    const { post, events } = await start({}, () => new Response(null, { status }))
-    assert.equal((await post()).status, 502)
-    assert.equal(events().find(({ event }) => event === "refused")?.fault, fault)
+for (const [code, fault] of faults) {
+  test(`an answer of ${code} is by default the fault of the ${fault}`, async () => {
+    const { send, line } = await route({ a: status(code) })
+    assert.equal((await send()).status, 502)
+    assert.equal(line("refused").fault, fault)
+  })
+}
+
+const told: [answer: object, status: number, fault: string][] = [
+  [{ code: 7 }, 400, "recipient"],
+  [{ code: "7" }, 200, "recipient"],
+  [{ code: "poor" }, 400, "account"],
+  [{ code: "poor" }, 401, "account"],
+  [{ code: "long" }, 500, "message"],
+  [{ code: "busy" }, 400, "provider"],
+  [{ code: "poor", fault: "message" }, 400, "message"],
+  [{ code: "new" }, 400, "provider"],
+  [{ code: "new" }, 403, "account"],
+  [{}, 429, "provider"],
+]
+for (const [refusal, code, fault] of told) {
+  test(`a refusal ${JSON.stringify(refusal)} of status ${code} is the fault of the ${fault}`, async () => {
+    const faults = { recipient: [7], account: ["poor"], message: ["long"], provider: ["busy", 429] }
+    const answer = () => Response.json({ ...refusal, reason: "x" }, { status: code })
+    const { send, line } = await route({ a: answer }, {}, { a: { faults } })
+    assert.equal((await send()).status, fault === "recipient" ? 422 : 502)
+    assert.equal(line("refused").fault, fault)
+  })
+}
+
+test("a file that calls nobody, and one that throws, are an acceptance and a refusal", async () => {
+  const files = {
+    a: {
+      request: () => {
+        throw new Error("the number +12223334444 and 326162")
+      },
+    },
+    b: { request: async () => ({ code: "no_template", reason: "none", fault: "message" }) as const },
+    c: { request: () => ({ id: "c-1" }) },
+  }
+  const { post, events, calls } = await route({ a: () => take(), b: () => take(), c: () => take() }, {}, files)
+  const answer = await problem(await post({ ...message, code: "326162" }))
+  assert.equal(answer.receipt, "c-1")
+  assert.equal(calls.length, 0)
+  const refusals = events().filter(({ event }) => event === "refused")
+  assert.deepEqual(
+    refusals.map(({ code, fault }) => [code, fault]),
+    [
+      ["exception", "provider"],
+      ["no_template", "message"],
+    ],
+  )
+  assert.doesNotMatch(JSON.stringify(refusals) + JSON.stringify(answer), /2223334444|326162/)
+})
+
+for (const foreign of [{ toString: 1, valueOf: 1 }, { toString: null }, [{ toString: 1 }], {}, [], null, true, 7]) {
+  test(`a code, a reason or an id that is ${JSON.stringify(foreign)} is a refusal like any other`, async () => {
+    const answers = [
+      { code: foreign, reason: foreign },
+      { code: "c", reason: foreign },
+      { code: foreign, reason: "x" },
+      { id: foreign },
+    ]
+    for (const answer of answers) {
+      const { send, calls, lines } = await route({
+        a: () => Response.json(answer, { status: "id" in answer ? 200 : 400 }),
+      })
+      const { status, answer: told } = await send()
+      assert.deepEqual([status, told.code, calls.length], [502, "delivery_rejected", 1])
+      for (const line of lines) assert.notEqual(JSON.parse(line).event, "failure")
+    }
+  })
+}
+
+const sent: Record<string, unknown>[] = []
+test("a file gets the message as it was checked: number, text, sender, code, locale, channel", async () => {
+  sent.length = 0
+  const keep = (message: object) => {
+    sent.push({ ...message })
+    return take()
+  }
+  const { send } = await route(
+    { a: keep, b: keep },
+    { SMS_PROVIDER: "a", VOICE_PROVIDER: "b" },
+    { b: { channel: "voice" } },
+  )
+  await send("+44 (0) 20 7946 0958", { body: "Your code is 4711", sender: " Acme ", locale: "pt_BR" })
+  await send("+12223334444", { body: "Hello", code: " 0077 ", sender: null, channel: "voice" })
+  const [first, second] = sent
+  assert.deepEqual(first, {
+    recipient: "+442079460958",
+    body: "Your code is 4711",
+    sender: "Acme",
+    code: "4711",
+    locale: "pt-BR",
+    channel: "sms",
+  })
+  assert.deepEqual(second, { recipient: "+12223334444", body: "Hello", sender: "", code: "0077", channel: "voice" })
+})
+
+// ───────────────────────────── Pages and webhooks of a file's own ─────────────────────────────
+
+const thrown: [name: string, error: Error, status: number][] = [
+  ["HTTPException(400)", new HTTPException(400, { message: "no such report" }), 400],
+  ["HTTPException(401)", new HTTPException(401), 401],
+  ["HTTPException(404)", new HTTPException(404), 404],
+  ["an error", new RangeError("canary"), 500],
+]
+const routesThat = (error: Error): NonNullable<Provider["routes"]> => {
+  return (app) => {
+    app.get("/", (c) => c.text("mine"))
+    app.post("/report", () => {
+      throw error
+    })
+  }
+}
+for (const [name, error, expected] of thrown) {
+  test(`a provider's route that throws ${name} is answered with ${expected}`, async () => {
+    const env = { GATEWAY_ALLOW_IPS: "127.0.0.1" }
+    const { call, send, lines } = await route({ a: () => take() }, env, { a: { routes: routesThat(error) } })
+    const response = await call({ method: "POST", body: "{}" }, "/a/report")
+    assert.equal(response.status, expected)
+    const text = await response.text()
+    assert.doesNotMatch(text + lines.join(), /canary|forbidden_address/)
+    assert.equal(await (await call({}, "/a")).text(), "mine")
+    assert.equal((await send()).status, 200)
+  })
+
+  test(`a page that throws ${name} is answered with ${expected}`, async () => {
+    const page: Page = { env: {}, routes: routesThat(error) }
+    const { load, answer, env } = providers({ a: () => take() })
+    const withPage = async (path: string) => (path === "pages/mine" ? { default: page } : await load(path))
+    const { call } = await start({ ...env, PAGES: "mine", GATEWAY_ALLOW_IPS: "127.0.0.1" }, answer, { load: withPage })
+    assert.equal((await call({ method: "POST", body: "{}" }, "/mine/report")).status, expected)
+    assert.equal(await (await call({}, "/mine")).text(), "mine")
+    assert.equal((await call({}, "/pages/mine")).status, 404)
   })
 }
 

@@ -13,10 +13,12 @@ import type { Server } from "node:http"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import { serve } from "@hono/node-server"
-import { readmeActions, tenant } from "./auth0.ts"
+import { connectionIn, readmeActions, tenant } from "./auth0.ts"
 
-const gatewayUrl = "http://127.0.0.1:3000/"
-const tenantUrl = "http://127.0.0.1:3001"
+const { PORT = "3000" } = process.env
+const gatewayUrl = `http://127.0.0.1:${PORT}/`
+const tenantPort = Number(PORT) + 1
+const tenantUrl = `http://127.0.0.1:${tenantPort}`
 const phone = "+12223334444"
 const { values } = parseArgs({ options: { action: { type: "boolean", default: false } } })
 const [action] = values.action ? readmeActions() : []
@@ -32,14 +34,14 @@ const env = {
   SMS_SENDER: "+15005550006",
   LOG_FORMAT: "pretty",
   HOST: "127.0.0.1",
-  PORT: "3000",
+  PORT,
 } as unknown as NodeJS.ProcessEnv
 
 // From tests/, where no .env is: the project's own must change nothing here.
 const cwd = fileURLToPath(new URL(".", import.meta.url))
-const { stdout, stderr } = spawnSync(process.execPath, [main, "connection"], { env, cwd, encoding: "utf8" })
+const { stdout, stderr } = spawnSync(process.execPath, [main, "platforms", "auth0"], { env, cwd, encoding: "utf8" })
 if (!stdout) throw new Error(stderr)
-const connection = JSON.stringify(JSON.parse(stdout))
+const connection = JSON.stringify(connectionIn(stdout))
 
 const app = tenant({
   managementToken: "demo",
@@ -47,7 +49,7 @@ const app = tenant({
   log: (type, description) => console.log(`tenant's log: ${type}  ${description}`),
   ...(action && { action }),
 })
-const server = serve({ fetch: app.fetch, hostname: "127.0.0.1", port: 3001 }) as Server
+const server = serve({ fetch: app.fetch, hostname: "127.0.0.1", port: tenantPort }) as Server
 server.on("error", (error) => {
   console.error(error.message)
   process.exit(1)
@@ -71,7 +73,7 @@ A whole login, step by step: paste each into another terminal. The messages go b
   action ? "the README's Action" : "the connection's gateway"
 }.
 
-1. Create the connection (what "main.ts connection" prints):
+1. Create the connection (what "main.ts platforms auth0" prints):
 
 curl -sS ${tenantUrl}/api/v2/connections -H "Authorization: Bearer demo" ${json} -d '${connection}'
 

@@ -1,5 +1,5 @@
 /** What a fixture of `tests/fixtures/` holds: data alone, taken from the provider's wire contract. */
-import type { Fault, Message } from "../main.ts"
+import type { Fault, Message, Report } from "../main.ts"
 
 /** A message that shows every slip of encoding: "+", a space, letters beyond ASCII and "&". */
 export const sample: Message = {
@@ -33,6 +33,35 @@ interface Acceptance extends Reply {
   marks?: string[]
 }
 
+/** A call of the provider's webhook as HTTP text, at `https://otp.example.com/<name>/report/sampleReportKey0001`. */
+interface Delivery {
+  title: string
+  /** Added to the fixture's variables. */
+  env?: Record<string, string>
+  http: string
+  /** Undefined where the proof must fail. */
+  reports: Report[] | undefined
+  /** The last URL that it makes the gateway fetch. */
+  fetched?: string
+  /** What is answered, where the provider waits for more than a 200. */
+  answer?: string
+}
+
+interface Reports {
+  /** Added to the fixture's variables. */
+  env?: Record<string, string>
+  /** When they come, in milliseconds since 1970, where that is proven too. */
+  clock?: number
+  /** The header with the signature, and what is signed. Left out where the key in the path is all. */
+  proof?: { header: string; signed: "body" | "address" | "header" }
+  /** What is fetched for the proof, by URL. */
+  files?: Record<string, string>
+  /** Calls with the address for reports in them. Left out where the address is set in the provider's panel. */
+  calls?: Call[]
+  /** The first is of the message that the first acceptance took. */
+  list: [Delivery, ...Delivery[]]
+}
+
 export interface Fixture {
   env: Record<string, string>
   /** In place of the sample's, for a provider with `countries`: a number that it serves. */
@@ -44,6 +73,7 @@ export interface Fixture {
   calls: [Call, ...Call[]]
   /** Messages that `request` itself refuses. */
   uncalled?: (Omit<Call, "http" | "title"> & { title: string; code: string; fault: Fault })[]
+  reports?: Reports
   /** Answers to what `request` fetches before it builds the call (a login), in order. */
   logins?: Reply[]
   accepted: [Acceptance, ...Acceptance[]]

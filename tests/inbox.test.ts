@@ -47,6 +47,8 @@ const local: [title: string, headers: Record<string, string>, address: string | 
     "X-Forwarded-Anything",
     "CF-Ray",
     "CF-Connecting-IP",
+    "X-Real-IP",
+    "True-Client-IP",
     "Via",
   ].map((name): (typeof local)[number] => [`the header ${name}`, { ...host, [name]: "" }, "127.0.0.1", 403]),
 ]
@@ -238,6 +240,206 @@ test("a reader that is gone, and one that does not read, cost nothing", async ()
   const idle = await get("/events")
   for (let sent = 0; sent < 1_010; sent += 1) assert.equal((await post({ ...message, body: `${sent}` })).status, 200)
   assert.ok((await idle.text()).split("\n\n").length < 1_005, "it should have been cut")
+})
+
+test("a long poll ends with its reader", slow, async () => {
+  const { get, post } = await inbox()
+  const { setTimeout: set, clearTimeout: clear } = globalThis
+  const timers = new Set<unknown>()
+  globalThis.setTimeout = ((work: () => void, ms?: number) => {
+    const timer = set(work, ms)
+    if (ms === 29_000) timers.add(timer)
+    return timer
+  }) as typeof setTimeout
+  globalThis.clearTimeout = ((timer: ReturnType<typeof set>) => {
+    timers.delete(timer)
+    clear(timer)
+  }) as typeof clearTimeout
+  try {
+    const [gone, stays] = await Promise.all([get("/messages?wait=29"), get("/messages?wait=29")])
+    assert.equal(timers.size, 2)
+    await gone?.body?.cancel()
+    assert.equal(timers.size, 1)
+    await post()
+    assert.equal(timers.size, 0)
+    assert.match((await stays?.text()) ?? "", /326162/)
+  } finally {
+    Object.assign(globalThis, { setTimeout: set, clearTimeout: clear })
+  }
+})
+
+test("HEAD does not wait", async () => {
+  const { call } = await inbox()
+  const asked = Date.now()
+  const head = await call({ method: "HEAD", headers: host }, "/inbox/messages?wait=30")
+  assert.deepEqual([head.status, await head.text()], [200, ""])
+  assert.ok(Date.now() - asked < 5_000)
+})
+
+/** What has come over the events so far: their names and data. */
+async function told(get: (path: string) => Promise<Response>) {
+  const reader = (await get("/events")).body?.pipeThrough(new TextDecoderStream()).getReader()
+  let text = ""
+  while (!text.includes("event: live")) text += (await reader?.read())?.value ?? ""
+  await reader?.cancel()
+  return [...text.matchAll(/^id: (\S+)\n(?:event: (\w+)\n)?data: (.*)$/gm)].map(
+    ([, id, name = "message", data = ""]) => {
+      const entry: Record<string, unknown> = JSON.parse(data)
+      assert.equal(entry.id, id)
+      return { name, ...entry }
+    },
+  )
+}
+
+/** Without what differs from run to run. */
+const steady = (entries: object[]) => entries.map((entry) => ({ ...entry, id: "", time: "" }))
+const refused = (code: string, title: string, reason: string, more: object = {}) => {
+  const common = { name: "refused", id: "", time: "", code, title, reason, isObserved: false }
+  return { ...common, ...more }
+}
+
+test("messages that were refused are told with the reason, masked, and are no messages", async () => {
+  const { post, call, get, read } = await inbox({ LIMIT_RECIPIENT: "1/10m", DENY_DESTINATIONS: "RU" })
+  await post({ ...message, recipient: "+79161234567" })
+  await post()
+  await post({ ...message, body: "Your code is 771204" })
+  await post({ ...message, recipient: "+15005550001", body: "Your code is 771204" })
+  await post({ recipient: "+12223334444", body: "Your code is {{ code }} 771204" })
+  await call({ method: "POST", headers: { authorization: `Bearer ${await sign({ key: `${secret}x` })}` } })
+  const entries = await told(get)
+  const recipient = "+1•••4444"
+  assert.deepEqual(steady(entries.filter(({ name }) => name !== "message")), [
+    refused(
+      "destination_not_allowed",
+      "The destination is not allowed",
+      "see ALLOW_DESTINATIONS and DENY_DESTINATIONS",
+      {
+        recipient: "+7•••4567",
+      },
+    ),
+    refused("rate_limited", "Too many messages", "LIMIT_RECIPIENT is used up", { recipient }),
+    refused("invalid_recipient", "The number cannot be reached", "inbox: 400 an invalid number", {
+      recipient: "+1•••0001",
+    }),
+    refused(
+      "invalid_message",
+      "The message is not valid",
+      "body holds {{ code }}, which the platform's template left unfilled",
+    ),
+    refused(
+      "authentication_failed",
+      "The caller is not authenticated",
+      "the token's signature does not match GATEWAY_SECRET",
+    ),
+  ])
+  const [kept, ...rest] = await read()
+  assert.deepEqual([kept?.code, rest], ["326162", []])
+  assert.ok(!JSON.stringify(entries).includes("771204"))
+})
+
+test("with GUARD=observe what would be refused is told beside the message", async () => {
+  const { post, get } = await inbox({ LIMIT_RECIPIENT: "1/10m", GUARD: "observe" })
+  await post()
+  await post({ ...message, body: "Your code is 771204" })
+  const [, observed, second] = await told(get)
+  const more = { recipient: "+1•••4444", isObserved: true }
+  assert.deepEqual(steady([observed ?? {}]), [
+    refused("rate_limited", "Too many messages", "LIMIT_RECIPIENT is used up", more),
+  ])
+  assert.equal(second?.name, "message")
+})
+
+test("what the page itself refuses, and calls of what is not there, are no news", async () => {
+  const { get, call } = await inbox()
+  await get("", host, "192.0.2.1")
+  await get("/other")
+  await call({ headers: host }, "/favicon.ico")
+  await call({ method: "PUT", headers: host }, "/")
+  assert.deepEqual(await told(get), [])
+})
+
+test("the last 100 refusals are kept, and hide no message", async () => {
+  const { post, get } = await inbox({ LIMIT_RECIPIENT: "1/10m", DUPLICATE_WINDOW: "off" })
+  for (let sent = 0; sent < 103; sent += 1) await post({ ...message, body: `number ${sent}` })
+  const entries = await told(get)
+  assert.equal(entries.length, 101)
+  assert.equal(entries[0]?.name, "message")
+})
+
+test("a call is kept with what it says, its digits apart", async () => {
+  const { post, read } = await inbox({ VOICE_PROVIDER: "inbox" })
+  await post({ ...message, body: "Your code is 326162", channel: "voice" })
+  const [{ id: _, time: __, ...call } = {}] = (await read()) as Partial<Kept>[]
+  const speech = "Your code is 3, 2, 6, 1, 6, 2\nYour code is 3, 2, 6, 1, 6, 2"
+  const body = "Your code is 326162"
+  assert.deepEqual(call, { ...message, body, code: "326162", channel: "voice", speech })
+})
+
+/** What a request of the page itself has, and of other pages; of browsers that tell their Origin alone, and of none. */
+const origins: [title: string, headers: Record<string, string>, isAllowed: boolean][] = [
+  ["the page itself", { "sec-fetch-site": "same-origin", origin: "http://localhost:3000" }, true],
+  ["the page itself in an older browser", { origin: "http://localhost:3000" }, true],
+  ["a program that is no browser", {}, true],
+  ["a page of another site", { "sec-fetch-site": "cross-site" }, false],
+  ["a page of the same site", { "sec-fetch-site": "same-site", origin: "http://localhost:3000" }, false],
+  ["a page of another port, in an older browser", { origin: "http://localhost:4000" }, false],
+  ["a page of no origin", { origin: "null" }, false],
+]
+for (const [title, headers, isAllowed] of origins) {
+  test(`${title} may ${isAllowed ? "" : "not "}send a test message and clear the inbox`, async () => {
+    const { call, read, events } = await inbox()
+    const ask = (method: string, path: string) => call({ method, headers: { ...host, ...headers } }, `/inbox${path}`)
+    const sent = await ask("POST", "/test")
+    assert.equal(sent.status, isAllowed ? 201 : 403)
+    if (!isAllowed) {
+      assert.equal((await problem(sent)).code, "forbidden_address")
+      assert.equal((await ask("DELETE", "/messages")).status, 403)
+      assert.deepEqual(await read(), [])
+      return
+    }
+    const [kept, ...others] = await read()
+    assert.deepEqual([await sent.json(), others], [kept, []])
+    assert.equal(kept?.recipient, "+12223334444")
+    assert.match(kept?.code ?? "", /^[1-9]\d{5}$/)
+    assert.equal(kept?.body, `Your code is ${kept?.code}`)
+    assert.equal((await ask("DELETE", "/messages")).status, 204)
+    assert.deepEqual(await read(), [])
+    assert.ok(!JSON.stringify(events()).includes(kept?.code ?? ""))
+  })
+}
+
+test("a test message and clearing stand behind the door", async () => {
+  const open = await inbox()
+  const closed = await inbox({ INBOX_TOKEN: inboxToken })
+  const bearer = { ...host, authorization: `Bearer ${inboxToken}` }
+  for (const [method, path, status] of [
+    ["POST", "/inbox/test", 201],
+    ["DELETE", "/inbox/messages", 204],
+  ] as const) {
+    assert.equal((await open.call({ method, headers: host }, path, "192.0.2.1")).status, 403)
+    assert.equal((await closed.call({ method, headers: host }, path)).status, 401)
+    assert.equal((await closed.call({ method, headers: bearer }, path)).status, status)
+  }
+})
+
+test("who waits gets a test message, and who follows is told that all was cleared", async () => {
+  const stopping = new AbortController()
+  const { get, read, post, call } = await inbox({}, { stopping: stopping.signal })
+  const waiting = read("?recipient=+12223334444&wait=30")
+  const events = await get("/events")
+  await call({ method: "POST", headers: host }, "/inbox/test")
+  const [kept] = await waiting
+  assert.equal(kept?.recipient, "+12223334444")
+  await post()
+  await call({ method: "DELETE", headers: host }, "/inbox/messages")
+  assert.deepEqual(await read(`?after=${kept?.id}`), [])
+  await post({ ...message, body: "Your code is 112233" })
+  assert.deepEqual(
+    (await read(`?after=${kept?.id}`)).map(({ code }) => code),
+    ["112233"],
+  )
+  stopping.abort()
+  assert.match(await events.text(), /"code":"326162".*\n\nevent: cleared\ndata: cleared\n\nid: .*\n.*"112233"/)
 })
 
 test("the last 500 messages are kept", async () => {

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { stripVTControlCharacters } from "node:util"
-import { message, sign, start } from "./world.ts"
+import * as v from "valibot"
+import type { Provider } from "../main.ts"
+import { message, route, sign, standing, start } from "./world.ts"
 
 const numbers: [recipient: string, masked: string][] = [
   ["+12223334444", "+1•••4444"],
@@ -16,7 +18,11 @@ const numbers: [recipient: string, masked: string][] = [
   ["+201001234567", "+20•••4567"],
   ["+27821234567", "+27•••4567"],
   ["+5511912345678", "+55•••5678"],
-  ["+1234567", "+1•••4567"],
+  ["+18765551234", "+1•••1234"],
+  ["+35318765432", "+353•••5432"],
+  ["+2902222", "+290•••2222"],
+  ["+44 (0) 20 7946 0958", "+44•••0958"],
+  ["+٩٦٦٥٠١٢٣٤٥٦٧", "+966•••4567"],
 ]
 for (const [recipient, masked] of numbers) {
   test(`${recipient} stands in the log as ${masked}`, async () => {
@@ -28,7 +34,7 @@ for (const [recipient, masked] of numbers) {
 }
 
 test("json is one object a line, with time, level, event and request first", async () => {
-  const { post, lines } = await start({}, undefined, { clock: () => Date.UTC(2026, 0, 31, 12, 17, 23, 5) })
+  const { post, lines } = await start({}, undefined, standing(Date.UTC(2026, 0, 31, 12, 17, 23, 5)).world)
   await post()
   assert.equal(lines.length, 2)
   const [received = "", accepted = ""] = lines
@@ -43,9 +49,8 @@ test("json is one object a line, with time, level, event and request first", asy
 })
 
 test("pretty reads like a console", async () => {
-  const { post, lines } = await start({ LOG_FORMAT: "pretty" }, undefined, {
-    clock: () => new Date(2026, 0, 31, 12, 17, 23).getTime(),
-  })
+  const { world } = standing(new Date(2026, 0, 31, 12, 17, 23).getTime())
+  const { post, lines } = await start({ LOG_FORMAT: "pretty" }, undefined, world)
   await post()
   const plain = lines.map((line) => stripVTControlCharacters(line))
   assert.deepEqual(plain, [
@@ -56,6 +61,19 @@ test("pretty reads like a console", async () => {
 
 const recipient = "+12223334444"
 const body = "Your code is G-326162, Anna"
+/** What a provider says of a refusal that is the provider's own reason, as the log tells it. */
+async function toldOf(reason: string, message: object, env: Record<string, string> = {}) {
+  const files = { a: { env: echoEnv } }
+  const answer = () => Response.json({ code: "c", reason }, { status: 400 })
+  const gateway = await route({ a: answer }, { ...echoSecrets, ...env }, files)
+  const response = await gateway.post(message)
+  assert.equal(response.status, 502)
+  return { ...gateway, answer: await response.text(), reason: gateway.line("refused").reason }
+}
+const variable = v.pipe(v.string(), v.description("a secret"))
+const echoEnv = { A_KEY: variable, A_USER: variable, A_PASSWORD: variable }
+const echoSecrets = { A_USER: "ab", A_PASSWORD: "canary&secret", A_KEY: "Bearer canarytoken99 canary-Secret-1" }
+
 const echoes: [name: string, reason: string, told: string][] = [
   ["the number", "to +12223334444 failed", "to • failed"],
   ["the number's digits", "to 12223334444 failed", "to • failed"],
@@ -64,31 +82,122 @@ const echoes: [name: string, reason: string, told: string][] = [
   ["the national number with a trunk zero", "to 02223334444 failed", "to • failed"],
   ["the number with separators", "to +1 (222) 333-4444 failed", "to • failed"],
   ["the number with dots", "to 222.333.4444 failed", "to • failed"],
-  ["the number percent-encoded", "to=%2B12223334444&x", "to=%2B•&x"],
+  ["the number with underscores", "to 222_333_4444 failed", "to • failed"],
+  ["the number with dashes", "to 222–333–4444 failed", "to • failed"],
+  ["the number in full-width digits", "to ＋１２２２３３３４４４４ failed", "to • failed"],
+  ["the number in Arabic digits", "to +١٢٢٢٣٣٣٤٤٤٤ failed", "to • failed"],
+  ["the number with marks between", "to +1\u200b222\u00ad333\u202c4444 failed", "to • failed"],
+  ["the number percent-encoded", "to=%2B12223334444&x", "to=•&x"],
+  ["the number percent-encoded, digit by digit", "to=%31%32%32%32%33%33%33%34%34%34%34&x", "to=•&x"],
+  ["the number in entities", "to &#43;1222&#51;334444 failed", "to • failed"],
   ["a part of the number", "to +1222333 failed", "to • failed"],
+  ["the last digits of the number", "to ***4444 failed", "to ***• failed"],
   ["the body", `text "${body}" refused`, 'text "•" refused'],
+  ["the body in capitals", `text "${body.toUpperCase()}" refused`, 'text "•" refused'],
+  ["the body with other white space", `text "${body.replaceAll(" ", "  \n")}" refused`, 'text "•" refused'],
+  ["the body as a form", `text=${new URLSearchParams({ body }).toString().slice(5)}&x`, "text=Your+code+is+•,+Anna&x"],
+  ["the body percent-encoded", `text ${encodeURIComponent(body)} refused`, "text • refused"],
+  ["the body in JSON", `text ${JSON.stringify(body)} refused`, 'text "•" refused'],
+  ["a part of the body", 'Text "Your code is G-326162, A..." refused', 'Text "Your code is •, A..." refused'],
   ["the code", "code 326162 refused", "code • refused"],
+  ["the code in two parts", "code 326 162 refused", "code • refused"],
+  ["the code with a hyphen", "code 326-162 refused", "code • refused"],
+  ["the code with dots", "code 3.2.6.1.6.2 refused", "code • refused"],
+  ["the code with blanks", "code 3 2 6 1 6 2 refused", "code • refused"],
+  ["the code with commas and blanks", "code 3, 2, 6, 1, 6, 2 refused", "code • refused"],
+  ["the code in full-width digits", "code ３２６１６２ refused", "code • refused"],
+  ["the code in Arabic digits", "code ٣٢٦١٦٢ refused", "code • refused"],
+  ["the code in mathematical digits", "code 𝟑𝟐𝟔𝟏𝟔𝟐 refused", "code • refused"],
+  ["the code with zero-width spaces", "code 3\u200b2\u200b6\u200b1\u200b6\u200b2 refused", "code • refused"],
+  ["the code in entities", "code &#51;&#50;6162 refused", "code • refused"],
   ["a word of the body that holds the code", "word G-326162 refused", "word • refused"],
-  ["a secret", "key canary-secret-1 is wrong", "key • is wrong"],
+  ["a secret", "key canary-Secret-1 is wrong", "key • is wrong"],
+  ["a secret in another case", "key CANARY-SECRET-1 is wrong", "key • is wrong"],
   ["a secret percent-encoded", "key canary%26secret is wrong", "key • is wrong"],
+  ["a secret encoded twice", "key canary%2526secret is wrong", "key • is wrong"],
+  ["a secret in entities", "key canary&#38;secret is wrong", "key • is wrong"],
+  ["a secret in base64", `key ${Buffer.from("canary&secret").toString("base64")} is wrong`, "key •== is wrong"],
   ["a part of a longer secret", "token canarytoken99 is wrong", "token • is wrong"],
   ["a short secret", "user ab is wrong, abc is not", "user • is wrong, abc is not"],
-  ["control characters", "a\u0000x\u001b[31mc\nd\u202ee", "ax[31mc de"],
+  ["control characters", "a\u0000x\u001b[31mc\nd\u202ee", "a x [31mc de"],
   ["a long text", "x".repeat(300), "x".repeat(200)],
-  ["an error code", "error 21211 of 2026-01-31", "error 21211 of 2026-01-31"],
+  ["nothing of it", "error 212 of 2 days", "error 212 of 2 days"],
+  ["a run of digits", "error 21211 of 2026-01-31", "error • of •"],
 ]
 for (const [name, reason, told] of echoes) {
   test(`of a provider that echoes ${name} the log keeps only what is harmless`, async () => {
-    const env = {
-      SMS_PROVIDER: "clickatell-legacy",
-      CLICKATELL_USER: "ab",
-      CLICKATELL_PASSWORD: "canary&secret",
-      CLICKATELL_API_ID: "Bearer canarytoken99 canary-secret-1",
-    }
-    const { post, events } = await start(env, () => new Response(`ERR: 999, ${reason.replaceAll("\n", "\t")}`))
-    const response = await post({ recipient, body, code: "326162" })
-    assert.equal(response.status, 502)
-    assert.equal(events().find(({ event }) => event === "refused")?.reason, told)
+    const { reason: kept } = await toldOf(reason, { recipient, body, code: "326162" })
+    assert.equal(kept, told)
+  })
+}
+
+const texts: [body: string, reason: string][] = [
+  ["Line one\nYour code: 326162\n\nBye", "text Line one Your code: 326162 Bye refused"],
+  ["Line one\nYour code: 326162\n\nBye", "text Line one\r\nYour code: 326162\r\n\r\nBye refused"],
+  ["Two  blanks,  AB-12", "text Two blanks, AB-12 refused"],
+  ["Two  blanks,  AB-12", "text Two  blanks,  AB-12 refused"],
+  ["Code “326162” für Jörg", `text ${encodeURIComponent("Code “326162” für Jörg")} refused`],
+  ["Code “326162” für Jörg", `text ${"Code “326162” für Jörg".normalize("NFD")} refused`],
+]
+for (const [body, reason] of texts) {
+  test(`the text ${JSON.stringify(body)} is hidden in ${JSON.stringify(reason)}`, async () => {
+    assert.equal((await toldOf(reason, { recipient, body })).reason, "text • refused")
+  })
+}
+
+const lettered: [reason: string, told: string][] = [
+  ["code TF33K9 refused", "code • refused"],
+  ["code tf33k9 refused", "code • refused"],
+  ["code ＴＦ３３Ｋ９ refused", "code • refused"],
+  ["code=TF33K9&x", "code=•&x"],
+  ["code TF%33%33K9 refused", "code • refused"],
+  ["code \u200bTF3\u00ad3K9 refused", "code • refused"],
+  ['Text "Your code is TF33K9. Do n..."', 'Text "Your code is •. Do n..."'],
+]
+for (const [reason, told] of lettered) {
+  test(`of a code with letters ${JSON.stringify(reason)} keeps only what is harmless`, async () => {
+    const sent = { recipient, body: "Your code is TF33K9. Do not share it.", code: "TF33K9" }
+    assert.equal((await toldOf(reason, sent)).reason, told)
+  })
+}
+
+test("the Authorization header of a call is a secret, whole, and its account and key", async () => {
+  const seen: string[] = []
+  const request: Provider["request"] = (message, _, { url, basic }) => {
+    const headers = { authorization: basic("account-7", "kéy-of-ours") }
+    seen.push(headers.authorization)
+    return new Request(url, { method: "POST", headers, body: JSON.stringify(message) })
+  }
+  for (const echo of [(header: string) => header, (header: string) => header.slice(6), encodeURIComponent]) {
+    const answer = () =>
+      Response.json({ code: "c", reason: `header <${echo(seen.at(-1) ?? "")}> is bad` }, { status: 400 })
+    const { send, lines, line } = await route({ a: answer }, {}, { a: { request } })
+    const { answer: told } = await send()
+    assert.match(String(line("refused").reason), /^header <(Basic )?•?.*•=*> is bad$/)
+    assert.doesNotMatch(lines.join() + JSON.stringify(told), new RegExp(seen.at(-1)?.slice(6, 20) ?? ""))
+  }
+})
+
+const ids: [id: string, told: string][] = [
+  ["SM0123456789abcdef", "SM0123456789abcdef"],
+  ["99326162-1", "99326162-1"],
+  ["2026013112345678", "2026013112345678"],
+  ["a326162b", "a326162b"],
+  ["code:326162", "code:•"],
+  ["{'otp': '326162'}", "{'otp': '•'}"],
+  ["326162", "•"],
+  ["３２６１６２", "•"],
+  ["12223334444", "•"],
+  ["id-12223334444", "id-•"],
+  ["to:2223334444", "to:•"],
+  ["canarytoken99", "•"],
+]
+for (const [id, told] of ids) {
+  test(`the receipt ${id} is told as ${told}, since an id is needed to find the message`, async () => {
+    const gateway = await route({ a: () => Response.json({ id }) }, echoSecrets, { a: { env: echoEnv } })
+    const { receipt } = JSON.parse(await (await gateway.post({ recipient, body, code: "326162" })).text())
+    assert.equal(receipt, told)
+    assert.equal(gateway.line("accepted").receipt, told)
   })
 }
 

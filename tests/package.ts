@@ -47,7 +47,8 @@ test("the package holds the module and its types, and nothing else", () => {
   run("npm", ["pack", "--silent", "--pack-destination", folder], {}, root)
   const files = run("tar", ["-tf", packed()]).trim().split("\n").sort()
   const names = ["LICENSE", "README.md", "dist/main.d.ts", "dist/smstask.js", "package.json"]
-  assert.deepEqual(files, names.map((name) => `package/${name}`).sort())
+  const others = files.filter((file) => !/^package\/dist\/providers\/[\w/-]+\.d\.ts$/.test(file))
+  assert.deepEqual(others, names.map((name) => `package/${name}`).sort())
 })
 
 test("publint and attw find nothing in it", () => {

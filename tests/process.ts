@@ -52,13 +52,19 @@ export interface Run {
 
 /** Variables of the machine, less those that would configure a gateway. */
 const machine = Object.entries(process.env).filter(
-  ([name]) => !(name in variables || /^(SMS_|NODE_ENV$|DENO_DEPLOY)/.test(name)),
+  ([name]) => !(name in variables || /^(SMS_|CODE_|NODE_ENV$|DENO_DEPLOY)/.test(name)),
 )
 
-/** Starts main.ts in an environment of its own. */
-export function run(args: string[], env: Environment = {}, folder = alone ?? root, cwd = folder): Run {
+/** Starts main.ts in an environment of its own; `around` is what stands before its command, as `prlimit` does. */
+export function run(
+  args: string[],
+  env: Environment = {},
+  folder = alone ?? root,
+  cwd = folder,
+  around: string[] = [],
+): Run {
   const options = { cwd, env: { ...Object.fromEntries(machine), NO_COLOR: "1", ...env } }
-  const [file = "", ...rest] = command(folder)
+  const [file = "", ...rest] = [...around, ...command(folder)]
   const child = spawn(file, [...rest, ...args], options)
   children.add(child)
   let stdout = ""
@@ -81,8 +87,8 @@ export async function until(read: () => string, pattern: RegExp): Promise<RegExp
 }
 
 /** Serves on a free port and gives the address. */
-export async function serving(env: Environment, folder?: string): Promise<Run & { url: string }> {
-  const started = run([], { PORT: "0", HOST: "127.0.0.1", LOG_FORMAT: "json", ...env }, folder)
+export async function serving(env: Environment, folder?: string, around?: string[]): Promise<Run & { url: string }> {
+  const started = run([], { PORT: "0", HOST: "127.0.0.1", LOG_FORMAT: "json", ...env }, folder, undefined, around)
   const failed = started.ended.then((code) => Promise.reject(new Error(`it ended with ${code}: ${started.stderr()}`)))
   failed.catch(() => {})
   const match = await Promise.race([until(started.stdout, /"address":"([^"]+)"/), failed])
@@ -104,11 +110,16 @@ export async function provider(handle: (request: IncomingMessage, response: Serv
 }
 
 /** A copy of it in a folder of its own, inside the project so that providers find their packages, gone afterwards. */
-export async function copy(files: Record<string, string>, work: (folder: string) => Promise<void>) {
+export async function copy(files: Record<string, string>, work: (folder: string) => Promise<void>, isAlone = false) {
   const folder = mkdtempSync(`${root}.tmp-`)
   try {
     cpSync(entry, join(folder, basename(entry)))
     mkdirSync(`${folder}/providers`)
+    cpSync(`${root}package.json`, `${folder}/package.json`)
+    // main.ts alone has a folder with nothing in it.
+    const house =
+      SMSTASK || isAlone ? [] : ["contract.ts", "http.ts", "commands", "pages", "parts", "platforms", "stores"]
+    for (const path of house) cpSync(`${root}providers/${path}`, `${folder}/providers/${path}`, { recursive: true })
     for (const [path, text] of Object.entries(files)) writeFileSync(`${folder}/${path}`, text)
     await work(folder)
   } finally {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import fc from "fast-check"
-import { message, sign, start } from "./world.ts"
+import { findCode } from "../main.ts"
+import { message, route, sign, start, take } from "./world.ts"
 
 const hostile = fc.oneof(
   fc.string({ unit: "binary", maxLength: 40 }),
@@ -33,10 +34,11 @@ const body = fc.oneof(
         code: member,
         locale: member,
         channel: member,
+        ip: member,
+        req: member,
         to: member,
         text: member,
         from: member,
-        req: member,
         notification: member,
         message_options: member,
       },
@@ -46,18 +48,60 @@ const body = fc.oneof(
 )
 const runs = { numRuns: 400 }
 
-test("whatever the body, the answer is 200, 400 or 422, and nothing crashes", async () => {
-  const { call, lines } = await start()
+const auth0 = { PLATFORMS: "auth0", AUTH0_TOKEN: "the-token-of-auth0-0123456789abcdef-0123" }
+const types = ["application/json", "application/x-www-form-urlencoded", "text/plain"]
+for (const path of ["/", "/auth0"]) {
+  test(`whatever the body at POST ${path}, the answer is 200, 204, 400, 422 or 429, and nothing crashes`, async () => {
+    const { call, lines } = await start({ ...auth0, LIMIT_IP: "100/1m", DEFAULT_COUNTRY: "US" })
+    const authorization = `Bearer ${path === "/" ? await sign() : auth0.AUTH0_TOKEN}`
+    await fc.assert(
+      fc.asyncProperty(body, fc.constantFrom(...types), async (text, type) => {
+        const headers = { authorization, "content-type": type }
+        const response = await call({ method: "POST", headers, body: text }, path)
+        await response.text()
+        assert.ok([200, 204, 400, 422, 429].includes(response.status), String(response.status))
+      }),
+      runs,
+    )
+    for (const line of lines) assert.equal(typeof JSON.parse(line).event, "string")
+  })
+}
+
+test("whatever the bytes, what goes out is text in Unicode, and nothing crashes", async () => {
+  const { call, calls } = await start({ LIMIT_RECIPIENT: "off", LIMIT_PREFIX: "off" })
   const headers = { authorization: `Bearer ${await sign()}` }
+  const [before, after] = ['{"recipient":"+12223334444","body":"', '"}'].map((text) => Buffer.from(text))
   await fc.assert(
-    fc.asyncProperty(body, async (text) => {
-      const response = await call({ method: "POST", headers, body: text })
-      await response.text()
-      assert.ok([200, 400, 422].includes(response.status), String(response.status))
+    fc.asyncProperty(fc.uint8Array({ minLength: 1, maxLength: 20 }), async (bytes) => {
+      const sent = new Uint8Array([...(before ?? []), ...bytes, ...(after ?? [])])
+      const { status } = await call({ method: "POST", headers, body: sent })
+      assert.ok([200, 400].includes(status), String(status))
     }),
     runs,
   )
-  for (const line of lines) assert.equal(typeof JSON.parse(line).event, "string")
+  for (const { text } of calls) {
+    const { text: sent } = JSON.parse(text)
+    assert.ok(sent.isWellFormed() && !/[^\P{Cc}\n]/u.test(sent), JSON.stringify(sent))
+  }
+})
+
+test("whatever the text, a code that is found is a run of digits that stands in it, and alone", async () => {
+  const piece = fc.oneof(
+    fc.string({ unit: "grapheme", maxLength: 6 }),
+    fc.nat(99_999_999).map(String),
+    fc.constantFrom(" ", "-", ".", "/", "&#49;", "a", "４", "٣", "\n"),
+  )
+  await fc.assert(
+    fc.property(fc.array(piece, { maxLength: 8 }), (pieces) => {
+      const text = pieces.join("")
+      const code = findCode(text)
+      if (code === undefined || text.includes("@")) return
+      assert.match(code, /^\d{4,10}$/)
+      const runs = text.normalize("NFKC").match(/\p{Nd}{4,}/gu) ?? []
+      assert.equal(new Set(runs.map((run) => run.length)).size, 1, JSON.stringify([text, code]))
+    }),
+    { numRuns: 3_000 },
+  )
 })
 
 test("whatever the Authorization, the answer is 401 and no provider is asked", async () => {
@@ -143,21 +187,47 @@ test("whatever X-Forwarded-For behind a proxy, the answer is 200 or 403", async 
 
 test("whatever the provider answers, the caller gets 200, 422, 502 or 504", async () => {
   let answer = new Response()
-  const { post } = await start(
-    { SMS_PROVIDER: "twilio", TWILIO_ACCOUNT_SID: "AC1", TWILIO_AUTH_TOKEN: "x" },
-    () => answer,
+  const { send } = await route({ a: () => answer }, {}, { a: { faults: { recipient: [21211] } } })
+  const code = fc.integer({ min: 200, max: 599 }).filter((code) => ![204, 205, 304].includes(code))
+  const texts = fc.oneof(
+    fc.json(),
+    fc.string(),
+    fc.constantFrom('{"code":21211,"reason":"x"}', '{"id":"x-1"}', '{"id":7}'),
   )
-  const status = fc.integer({ min: 200, max: 599 }).filter((code) => ![204, 205, 304].includes(code))
   await fc.assert(
-    fc.asyncProperty(
-      status,
-      fc.oneof(fc.json(), fc.string(), fc.constant('{"code":21211,"message":"x"}')),
-      async (status, text) => {
-        answer = new Response(text, { status })
-        const { status: told } = await post()
-        assert.ok(told === 502 || (told === 422 && text.includes("21211")), String(told))
-      },
-    ),
+    fc.asyncProperty(code, texts, async (code, text) => {
+      answer = new Response(text, { status: code })
+      const { status } = await send()
+      const isTaken = code === 200 && /"id": *"/.test(text)
+      assert.ok(
+        status === 502 || (status === 422 && text.includes("21211")) || (status === 200 && isTaken),
+        String(status),
+      )
+    }),
     runs,
   )
+})
+
+test("whatever a provider file gives or throws, the caller gets an answer, and the log is JSON", async () => {
+  let given: unknown
+  const request = () => {
+    if (given instanceof Error) throw given
+    return given as { id: string }
+  }
+  const { send, lines } = await route({ a: () => take() }, {}, { a: { request } })
+  const anything = fc.oneof(
+    fc.anything(),
+    fc.string().map((text) => new Error(text)),
+    fc.record({ code: fc.anything(), reason: fc.anything(), fault: fc.anything() }),
+    fc.record({ id: fc.anything() }),
+  )
+  await fc.assert(
+    fc.asyncProperty(anything, async (value) => {
+      given = value
+      const { status } = await send()
+      assert.ok([200, 422, 502].includes(status), String(status))
+    }),
+    runs,
+  )
+  for (const line of lines) assert.equal(typeof JSON.parse(line).event, "string")
 })

@@ -1,22 +1,32 @@
 import assert from "node:assert/strict"
-import { readdirSync } from "node:fs"
+import { readdirSync, readFileSync } from "node:fs"
 import { describe, test } from "node:test"
 import * as v from "valibot"
-import { type Answer, gateway, isGsm7, type Message, type Provider, type Receipt } from "../main.ts"
+import {
+  type Answer,
+  gateway,
+  isGsm7,
+  loadNumbers,
+  type Message,
+  type Provider,
+  type Receipt,
+  readNumber,
+} from "../main.ts"
 import { sample as anySample, type Fixture } from "./fixture.ts"
 import { secret, sign } from "./world.ts"
 
 /** PROVIDER=name proves that one alone. */
 const only = process.env.PROVIDER
 const namesIn = (folder: string) =>
-  readdirSync(new URL(folder, import.meta.url)).flatMap((file) => {
-    const name = file.replace(/\.ts$/, "")
-    return !only || only === name ? name : []
-  })
+  readdirSync(new URL(folder, import.meta.url))
+    .flatMap((file) => /^(.*)\.ts$/.exec(file)?.[1] ?? [])
+    .filter((name) => !only || only === name)
+    .sort()
+const numbers = await loadNumbers()
 const names = namesIn("../providers/")
 const fixtures = namesIn("./fixtures/")
-/** Providers that call nobody: what they do is tested by a file of their own. */
-const withoutCalls = ["inbox"]
+/** What is no provider, or calls nobody: what it does is tested by a file of its own. */
+const withoutCalls = ["contract", "inbox"]
 
 type Reply = Fixture["accepted"][number] | Fixture["refused"][number]
 
@@ -72,12 +82,24 @@ test("every provider has a fixture, and every fixture a provider", () => {
   )
 })
 
+test("no file builds Basic by itself, since btoa knows Latin-1 alone, and no expression has two open ends", () => {
+  // Two unbounded wildcards in one expression take quadratic time on a hostile answer.
+  const open = /\/(?![/*])[^/\n]*\.[*+](?!\?\$)[^/\n]*\.[*+][^/\n]*\/[dgimsuy]*/
+  for (const name of fixtures) {
+    const source = readFileSync(new URL(`../providers/${name}.ts`, import.meta.url), "utf8")
+    assert.ok(!/\bbtoa\(/.test(source), `providers/${name}.ts uses btoa: context.basic is there for it`)
+    for (const line of source.split("\n").filter((line) => !/^\s*(\/\/|\*|\/\*\*)/.test(line)))
+      assert.ok(!open.test(line.replace(/"[^"]*"/g, '""')), `providers/${name}.ts: ${line.trim()}`)
+  }
+})
+
 for (const name of fixtures) {
   // Outside of describe: Deno runs nothing that an asynchronous describe registers.
   const provider: Provider = (await import(`../providers/${name}.ts`)).default
   const fixture: Fixture = (await import(`./fixtures/${name}.ts`)).default
   describe(name, () => {
     const channel = provider.channel ?? "sms"
+    const route = channel === "voice" ? { SMS_PROVIDER: "console", VOICE_PROVIDER: name } : { SMS_PROVIDER: name }
     const sample: Message = { ...anySample, recipient: fixture.recipient ?? anySample.recipient, channel }
     const NAME = name.toUpperCase().replaceAll("-", "_")
     const judge = (answer: Answer, env: Fixture["env"] = fixture.env): Receipt =>
@@ -89,7 +111,7 @@ for (const name of fixtures) {
       const lines: string[] = []
       const left = [...(fixture.logins ?? []), ...replies]
       const app = await gateway({
-        env: { GATEWAY_SECRET: secret, SMS_PROVIDER: name, ...fixture.env, ...env },
+        env: { GATEWAY_SECRET: secret, ...route, ...fixture.env, ...env },
         fetch: async (request) => {
           calls.push(request)
           return responseOf(left.shift() ?? { status: 599, body: "" })
@@ -106,6 +128,22 @@ for (const name of fixtures) {
     test("says where it sends and how its contract is known", () => {
       assert.match(provider.docs, name === "http" ? /README/ : /^https:\/\//)
       if (name !== "http") assert.ok(provider.region && provider.evidence, "region and evidence must say where and how")
+    })
+
+    test("is tried with a number that it serves", () => {
+      const number = readNumber(sample.recipient, undefined, numbers)
+      assert.ok(typeof number === "object", `the fixture's recipient ${number}`)
+      assert.equal(number.recipient, sample.recipient)
+      if (provider.countries) assert.ok(provider.countries.includes(number.country), number.country)
+    })
+
+    test("is no place for the other channel's messages", async () => {
+      const other = channel === "voice" ? "sms" : "voice"
+      const { status, calls } = await deliver({ ...sample, channel: other }, [], {
+        SMS_PROVIDER: channel === "voice" ? "console" : name,
+      })
+      assert.equal(status, channel === "voice" ? 200 : 422)
+      assert.equal(calls.length, 0)
     })
 
     if (provider.countries) {

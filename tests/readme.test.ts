@@ -1,8 +1,8 @@
 import assert from "node:assert/strict"
-import { readdirSync, readFileSync } from "node:fs"
+import { readFileSync } from "node:fs"
 import { test } from "node:test"
-import * as v from "valibot"
-import { type Provider, problems, variables } from "../main.ts"
+import { families, problems, variables } from "../main.ts"
+import { tables, written } from "./tables.ts"
 
 const read = (path: string) => readFileSync(new URL(path, import.meta.url), "utf8")
 const readme = read("../README.md")
@@ -27,18 +27,18 @@ test("the table of answers has every code, with its status", () => {
   }
 })
 
-test("the table of providers is what the provider files say", async () => {
-  const table = ["| name | region | variables | contract |", "| --- | --- | --- | --- |"]
-  const files = readdirSync(new URL("../providers/", import.meta.url))
-  for (const name of files.map((file) => file.replace(/\.ts$/, "")).sort()) {
-    const provider: Provider = (await import(`../providers/${name}.ts`)).default
-    const names = Object.entries(provider.env).map(([key, schema]) => (v.is(schema, undefined) ? `*${key}*` : key))
-    if (provider.url === undefined) names.push(`${name.toUpperCase().replaceAll("-", "_")}_URL`)
-    const link = provider.docs.startsWith("https:") ? `[${name}](${provider.docs})` : name
-    table.push(
-      `| ${link} | ${provider.region ?? ""} | ${[...new Set(names)].join(", ")} | ${provider.evidence ?? ""} |`,
+test("families of settings stand in the table too", () => {
+  for (const name of Object.keys(families))
+    assert.ok(
+      rows.some((line) => line.split("|")[1]?.includes(`\`${name}\``)),
+      name,
     )
-  }
-  const text = `<!-- providers -->\n${table.join("\n")}\n\nOptional variables in italics.\n<!-- /providers -->`
-  assert.ok(readme.includes(text), `the README should hold:\n${text}`)
+})
+
+test("the first page has at most 16 KB", () => {
+  assert.ok(Buffer.byteLength(readme) <= 16_384, `${Buffer.byteLength(readme)} bytes`)
+})
+
+test("the tables of providers are what the files say: npm run --prefix tests tables writes them", async () => {
+  assert.equal(written(), await tables())
 })

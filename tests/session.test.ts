@@ -1,78 +1,117 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { message, start } from "./world.ts"
+import type { Provider, Refusal, Session } from "../main.ts"
+import { route, standing, take } from "./world.ts"
 
-const env = {
-  SMS_PROVIDER: "eskiz",
-  ESKIZ_EMAIL: "user@example.com",
-  ESKIZ_PASSWORD: "eskiz-password",
-  LIMIT_RECIPIENT: "off",
-  LIMIT_PREFIX: "off",
-}
+const hour = 3_600_000
+const unauthorized = () => Response.json({ code: "expired", reason: "x" }, { status: 401 })
 
-/** A gateway to a provider that logs in; `sendAnswers` are given to the sending calls in order, then acceptances. */
-async function eskiz(
-  sendAnswers: Response[] = [],
-  login = () => Response.json({ data: { token: `token-${logins}` } }),
-) {
-  let now = Date.now()
+/** A gateway to a provider that logs in; `answers` are given to the sending calls in order, then acceptances. */
+async function withLogin(answers: Response[] = [], login?: (count: number) => Session | Refusal | Promise<Refusal>) {
+  const time = standing()
   const tokens: (string | null)[] = []
-  const gateway = await start(
-    env,
-    (request) => {
-      if (request.url.endsWith("/login")) {
-        logins += 1
-        return login()
-      }
-      tokens.push(request.headers.get("authorization"))
-      return sendAnswers.shift() ?? Response.json({ id: "e-1", status: "waiting" })
-    },
-    { clock: () => now },
-  )
-  let sent = 0
-  const send = async () => {
-    sent += 1
-    return (await gateway.post({ ...message, body: `code ${sent}` })).status
+  let logins = 0
+  const request: Provider["request"] = async (message, _, { url, session, clock }) => {
+    const token = await session(async () => {
+      logins += 1
+      return (await login?.(logins)) ?? { token: `session-token-${logins}`, expires: clock() + hour }
+    })
+    if (typeof token !== "string") return token
+    tokens.push(token)
+    const headers = { authorization: `Bearer ${token}` }
+    return new Request(url, { method: "POST", headers, body: JSON.stringify(message) })
   }
-  const pass = (ms: number) => {
-    now += ms
-  }
-  return { ...gateway, send, tokens, pass }
+  const gateway = await route({ a: () => answers.shift() ?? take() }, {}, { a: { request } }, time)
+  return { ...gateway, tokens, logins: () => logins }
 }
-let logins = 0
-const unauthorized = () => Response.json({ message: "expired", status: "token-invalid" }, { status: 401 })
+const numbered = (...counts: number[]) => counts.map((count) => `session-token-${count}`)
 
 test("a provider that logs in does so once, and again when the token has expired", async () => {
-  logins = 0
-  const { send, tokens, pass } = await eskiz()
-  assert.deepEqual([await send(), await send()], [200, 200])
-  assert.equal(logins, 1)
-  pass(30 * 86_400_000)
-  assert.equal(await send(), 200)
-  assert.equal(logins, 2)
-  assert.deepEqual(tokens, ["Bearer token-1", "Bearer token-1", "Bearer token-2"])
+  const { send, tokens, time, logins } = await withLogin()
+  assert.deepEqual([(await send()).status, (await send()).status], [200, 200])
+  time.pass(hour - 1)
+  await send()
+  assert.equal(logins(), 1)
+  time.pass(1)
+  assert.equal((await send()).status, 200)
+  assert.deepEqual(tokens, numbered(1, 1, 1, 2))
 })
 
 test("a 401 makes it log in again and send once more, but only once", async () => {
-  logins = 0
-  const { send, tokens } = await eskiz([unauthorized()])
-  assert.equal(await send(), 200)
-  assert.deepEqual(tokens, ["Bearer token-1", "Bearer token-2"])
-  logins = 0
-  const { send: again, tokens: more, events } = await eskiz([unauthorized(), unauthorized()])
-  assert.equal(await again(), 502)
-  assert.equal(more.length, 2)
-  assert.equal(events().find(({ event }) => event === "refused")?.fault, "account")
+  const { send, tokens } = await withLogin([unauthorized()])
+  const { status, answer } = await send()
+  assert.equal(status, 200)
+  assert.deepEqual(tokens, numbered(1, 2))
+  assert.equal((answer.attempts as unknown[]).length, 1)
+  const refused = await withLogin([unauthorized(), unauthorized()])
+  assert.equal((await refused.send()).status, 502)
+  assert.deepEqual(refused.tokens, numbered(1, 2))
+  assert.equal(refused.line("refused").fault, "account")
+  assert.equal((await refused.send()).status, 200)
 })
 
-test("a log-in that is refused is a refusal by fault of the account, and its token is never told", async () => {
-  const { send, events } = await eskiz([], () => Response.json({ message: "no" }, { status: 401 }))
-  assert.equal(await send(), 502)
-  assert.equal(events().find(({ event }) => event === "refused")?.fault, "account")
-  logins = 0
-  const echo = () => Response.json({ message: "bad token token-1 given", status: "error" }, { status: 400 })
-  const { send: told, lines } = await eskiz([echo()])
-  assert.equal(await told(), 502)
-  assert.ok(lines.some((line) => line.includes("bad token • given")))
-  assert.ok(!lines.join().includes("token-1"))
+test("another refusal keeps the token", async () => {
+  const { send, tokens } = await withLogin([new Response(null, { status: 403 }), new Response(null, { status: 500 })])
+  for (let sent = 0; sent < 3; sent += 1) await send()
+  assert.deepEqual(tokens, numbered(1, 1, 1))
+})
+
+test("a log-in that is refused is the refusal of the message, and is tried again by the next", async () => {
+  const { send, calls, line, logins } = await withLogin([], (count) =>
+    count === 1
+      ? { code: "wrong_password", reason: "no", fault: "account" }
+      : { token: "session-token-2", expires: Number.POSITIVE_INFINITY },
+  )
+  assert.equal((await send()).status, 502)
+  assert.equal(calls.length, 0)
+  const { code, fault } = line("refused")
+  assert.deepEqual([code, fault], ["wrong_password", "account"])
+  assert.equal((await send()).status, 200)
+  assert.equal(logins(), 2)
+})
+
+test("a log-in that is not reached, or breaks off, is told by its class", async () => {
+  for (const [error, code] of [
+    ["ECONNREFUSED", "refused"],
+    ["ENOTFOUND", "dns"],
+    ["ECONNRESET", "reset"],
+  ] as const) {
+    const request: Provider["request"] = async (message, _, { url, fetch, session }) => {
+      const token = await session(async () => {
+        const { token } = (await (await fetch(`${url}/login`, { method: "POST" })).json()) as Session
+        return { token, expires: Number.POSITIVE_INFINITY }
+      })
+      return new Request(url, { method: "POST", body: JSON.stringify({ ...message, token }) })
+    }
+    const failing = () => Promise.reject(Object.assign(new Error("secret-host"), { code: error }))
+    const { send, lines, line } = await route({ a: failing }, {}, { a: { request } })
+    assert.equal((await send()).status, 502)
+    assert.equal(line("unreachable").code, code)
+    assert.doesNotMatch(lines.join(), /secret-host/)
+  }
+})
+
+test("a redirect of a log-in is not followed, and a log-in shares the attempt's time", async () => {
+  const time = standing()
+  const request: Provider["request"] = async (message, _, { url, fetch }) => {
+    await fetch(`${url}/login`)
+    return new Request(url, { method: "POST", body: JSON.stringify(message) })
+  }
+  const headers = { location: "https://evil.example/" }
+  const redirected = await route({ a: () => new Response(null, { status: 302, headers }) }, {}, { a: { request } })
+  assert.equal((await redirected.send()).status, 502)
+  assert.equal(redirected.calls.length, 1)
+  assert.equal(redirected.calls[0]?.init.redirect, "manual")
+  const silent = await route({ a: time.silence }, { DEADLINE: "2s" }, { a: { request } }, time)
+  assert.equal((await silent.send()).status, 504)
+  assert.equal(silent.calls[0]?.init.signal?.aborted, true)
+})
+
+test("the token is never told", async () => {
+  const echo = () => Response.json({ code: "bad", reason: "bad token session-token-1 given" }, { status: 400 })
+  const { send, lines, line } = await withLogin([echo()])
+  const { status, answer } = await send()
+  assert.equal(status, 502)
+  assert.equal(line("refused").reason, "bad token • given")
+  assert.doesNotMatch(lines.join() + JSON.stringify(answer), /session-token-1/)
 })

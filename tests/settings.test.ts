@@ -1,7 +1,8 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { gateway, StartError, variables } from "../main.ts"
-import { httpEnv, secret, start } from "./world.ts"
+import * as v from "valibot"
+import { gateway, loadFile, type Provider, StartError, variables } from "../main.ts"
+import { httpEnv, providers, secret, start, take } from "./world.ts"
 
 /** The error with which a gateway of these settings does not start. */
 async function failure(env: Record<string, string>): Promise<string> {
@@ -30,6 +31,12 @@ const wrong: [env: Record<string, string>, told: RegExp][] = [
   [{ GATEWAY_AUTH: "none", GATEWAY_ALLOW_IPS: "::/0" }, /GATEWAY_AUTH=none/],
   [{ GATEWAY_AUTH: "none", GATEWAY_ALLOW_IPS: "::/00" }, /GATEWAY_AUTH=none/],
   [{ GATEWAY_AUTH: "none", GATEWAY_ALLOW_IPS: "::ffff:0.0.0.0/96" }, /GATEWAY_AUTH=none/],
+  [{ GATEWAY_AUTH: "none", GATEWAY_ALLOW_IPS: "0:0:0:0:0:ffff:0:0/96" }, /GATEWAY_AUTH=none/],
+  [{ GATEWAY_AUTH: "none", GATEWAY_ALLOW_IPS: "::ffff:10.0.0.0/103" }, /GATEWAY_AUTH=none/],
+  [{ GATEWAY_AUTH: "none", GATEWAY_ALLOW_IPS: "0.0.0.0/1,128.0.0.0/1" }, /no range wider than \/8, or \/16 of IPv6/],
+  [{ GATEWAY_AUTH: "none", GATEWAY_ALLOW_IPS: "10.0.0.0/7" }, /GATEWAY_AUTH=none/],
+  [{ GATEWAY_AUTH: "none", GATEWAY_ALLOW_IPS: "8000::/1, ::/1" }, /GATEWAY_AUTH=none/],
+  [{ GATEWAY_AUTH: "none", GATEWAY_ALLOW_IPS: "2001::/15" }, /GATEWAY_AUTH=none/],
   [{ GATEWAY_AUTH: "none", GATEWAY_ALLOW_IPS: " , " }, /GATEWAY_ALLOW_IPS is wrong/],
   [{ GATEWAY_ALLOW_IPS: "," }, /GATEWAY_ALLOW_IPS is wrong: expected is addresses and CIDR ranges/],
   [{ GATEWAY_ALLOW_IPS: "10.0.0.1/33" }, /GATEWAY_ALLOW_IPS/],
@@ -45,23 +52,53 @@ const wrong: [env: Record<string, string>, told: RegExp][] = [
     /GATEWAY_SECRET_PREVIOUS is wrong/,
   ],
   [{ GATEWAY_URL: "sms.example.com" }, /GATEWAY_URL/],
-  [{ DEFAULT_CALLING_CODE: "0044" }, /DEFAULT_CALLING_CODE/],
+  [{ GATEWAY_URL: "https://sms.example.com/sms" }, /GATEWAY_URL is wrong: expected is .*no path/],
+  [{ GATEWAY_URL: "https://user:canary@sms.example.com" }, /GATEWAY_URL/],
+  [{ DEFAULT_COUNTRY: "USA" }, /DEFAULT_COUNTRY is wrong: expected is the country of numbers without \+/],
+  [{ DEFAULT_COUNTRY: "us" }, /DEFAULT_COUNTRY is wrong/],
+  [{ DEFAULT_COUNTRY: "+44" }, /DEFAULT_COUNTRY is wrong/],
+  [{ DEFAULT_COUNTRY: "UK" }, /DEFAULT_COUNTRY is wrong: UK is no country of ISO 3166; did you mean GB\?/],
+  [{ DEFAULT_COUNTRY: "XX" }, /DEFAULT_COUNTRY is wrong: XX is no country of ISO 3166/],
+  [{ ALLOW_DESTINATIONS: "US,UK" }, /ALLOW_DESTINATIONS is wrong: UK is no country of ISO 3166; did you mean GB\?/],
+  [{ DENY_DESTINATIONS: "EN" }, /DENY_DESTINATIONS is wrong: EN is no country/],
+  [{ ALLOW_DESTINATIONS: "USA" }, /ALLOW_DESTINATIONS is wrong: expected is countries and \+digits/],
+  [{ ALLOW_DESTINATIONS: "+0" }, /ALLOW_DESTINATIONS is wrong/],
+  [{ ALLOW_DESTINATIONS: "+1234567890123456" }, /ALLOW_DESTINATIONS is wrong/],
+  [{ DENY_DESTINATIONS: "," }, /DENY_DESTINATIONS is wrong/],
+  [{ RESEND_WINDOW: "5" }, /RESEND_WINDOW is wrong: expected is a duration such as 5m, or off/],
+  [{ DUPLICATE_WINDOW: "0s" }, /DUPLICATE_WINDOW is wrong/],
+  [{ LIMIT_VOICE: "3" }, /LIMIT_VOICE is wrong: expected is count\/period/],
+  [{ LIMIT_RECIPIENT: "0/10m" }, /LIMIT_RECIPIENT is wrong/],
+  [{ LIMIT_TOTAL: "5/10" }, /LIMIT_TOTAL is wrong/],
+  [{ CODE_TEXT: "Your code" }, /CODE_TEXT is wrong: expected is a text that holds \{code\}/],
+  [{ CODE_TEXT_de: "{code}" }, /CODE_TEXT_de is wrong: after CODE_TEXT_ stand a language/],
+  [{ STORE: "localhost:6379" }, /STORE is wrong: there is no providers\/stores\/localhost/],
+  [{ PAGES: "nothing" }, /there is no providers\/pages\/nothing\.ts/],
   [{ DEADLINE: "16" }, /DEADLINE is wrong: expected is a duration such as 16s/],
   [{ ATTEMPT_TIMEOUT: "0s" }, /ATTEMPT_TIMEOUT/],
-  [{ SMS_SENDER: "canary-sender-too-long" }, /SMS_SENDER is wrong: expected is a number, a short code/],
-  [{ SMS_SENDER_DE: "Acme" }, /SMS_SENDER_DE is wrong: after SMS_SENDER_ stand the digits/],
+  [{ SMS_SENDER: "a canary of a sender" }, /SMS_SENDER is wrong: expected is a number, a short code/],
+  [{ SMS_SENDER_GER: "Acme" }, /SMS_SENDER_GER is wrong: after SMS_SENDER_ stand the digits of numbers, or a country/],
+  [{ SMS_SENDER_UK: "Acme" }, /SMS_SENDER_UK is wrong: UK is no country of ISO 3166; did you mean GB\?/],
+  [{ SMS_PROVIDER_UK: "console" }, /SMS_PROVIDER_UK is wrong: UK is no country of ISO 3166; did you mean GB\?/],
+  [{ ...httpEnv, HTTP_SENDER_UK: "Acme" }, /HTTP_SENDER_UK is wrong: UK is no country/],
+  [{ SMS_PROVIDER_de: "console" }, /SMS_PROVIDER_de is wrong/],
   [{ SMS_SENDER_049: "Acme" }, /SMS_SENDER_049/],
   [{ SMS_PROVIDER_55: "Twilio" }, /SMS_PROVIDER_55 is wrong: expected is a provider's name/],
   [{ SMS_PROVIDER: "," }, /SMS_PROVIDER/],
   [{ SMS_PROVIDER: "console,twilio" }, /console and inbox stand alone/],
+  [{ SMS_PROVIDER: "twillio" }, /there is no providers\/twillio\.ts, .*; did you mean twilio\?/],
+  [{ SMS_PROVIDER: "message-bird" }, /there is no providers\/message-bird\.ts, .*; did you mean messagebird\?/],
   [
-    { SMS_PROVIDER: "twillio" },
-    /there is no providers\/twillio\.ts, .*known are .*clickatell, clickatell-legacy.*, console.*twilio/,
+    { SMS_PROVIDER: "plvio,twilio" },
+    /there is no providers\/plvio\.ts, .*did you mean plivo\?[\s\S]*TWILIO_ACCOUNT_SID/,
   ],
   [
-    { SMS_PROVIDER: "twilio" },
-    /TWILIO_ACCOUNT_SID is missing: expected is Account SID[\s\S]*TWILIO_AUTH_TOKEN is missing/,
+    { SMS_PROVIDER: "nobody-knows-this" },
+    /there is no providers\/nobody-knows-this\.ts, or no permission to read it$/m,
   ],
+  [{ SMS_PROVIDER: "contract" }, /SMS_PROVIDER is wrong/],
+  [{ VOICE_PROVIDER: "twillio" }, /there is no providers\/twillio\.ts/],
+  [{ SMS_PROVIDER: "twilio" }, /TWILIO_ACCOUNT_SID is missing: Account SID[\s\S]*TWILIO_AUTH_TOKEN is missing/],
   [{ SMS_PROVIDER: "twilio", TWILIO_ACCOUNT_SID: "canary" }, /TWILIO_ACCOUNT_SID is wrong: expected is Account SID/],
   [{ SMS_PROVIDER: "twilio,plivo" }, /TWILIO_AUTH_TOKEN is missing[\s\S]*PLIVO_AUTH_ID is missing/],
   [{ ...httpEnv, HTTP_SENDER_X: "Acme" }, /HTTP_SENDER_X is wrong/],
@@ -105,6 +142,147 @@ test("names that are no file's name never reach an import", async () => {
   }
   assert.match(await failure({ SMS_PROVIDER: "constructor" }), /there is no providers\/constructor\.ts/)
 })
+
+const misspelt: [name: string, meant?: string][] = [
+  ["SMS_PROVIDERS", "SMS_PROVIDER"],
+  ["SMS_PROVDER", "SMS_PROVIDER"],
+  ["VOICE_PROVIDERS", "VOICE_PROVIDER"],
+  ["ALLOW_PREFIX"],
+  ["ALLOW_PREFIXES"],
+  ["DENY_PREFIXES"],
+  ["ALLOW_DESTINATION", "ALLOW_DESTINATIONS"],
+  ["DENY_DESTINATION", "DENY_DESTINATIONS"],
+  ["LIMIT_RECIPENT", "LIMIT_RECIPIENT"],
+  ["LIMIT_RECIPIENTS", "LIMIT_RECIPIENT"],
+  ["LIMITS_TOTAL", "LIMIT_TOTAL"],
+  ["GATEWAY_SECRETS", "GATEWAY_SECRET"],
+  ["GATEWAY_ALLOWED_IPS", "GATEWAY_ALLOW_IPS"],
+  ["GATEWAY_ALLOW_IP", "GATEWAY_ALLOW_IPS"],
+  ["GUARD_MODE"],
+  ["PLATFORM", "PLATFORMS"],
+  ["PAGE", "PAGES"],
+  ["DUPLICATE_WINDOWS", "DUPLICATE_WINDOW"],
+  ["RESEND_WINDOWS", "RESEND_WINDOW"],
+]
+for (const [name, meant] of misspelt) {
+  test(`${name} stops the start${meant ? `, and ${meant} is proposed` : ""}`, async () => {
+    const message = await failure({ ...httpEnv, [name]: "canary" })
+    assert.match(message, new RegExp(`^  ${name} is no setting${meant ? `; did you mean ${meant}\\?$` : ""}`, "m"))
+    assert.doesNotMatch(message, /canary/)
+  })
+}
+
+const doubtful = [
+  "DEFAULT_CALLING_CODE",
+  "DEFAULT_COUNTRIES",
+  "CODE_PATERN",
+  "DEADLINES",
+  "ATTEMPT_TIMEOUTS",
+  "STORES",
+  "LOG_FORMATS",
+]
+for (const name of doubtful) {
+  test(`${name} is warned about at start`, async () => {
+    const { events } = await start({ [name]: "canary" })
+    const warnings = events().filter(({ event }) => event === "warning")
+    assert.match(String(warnings[0]?.reason), new RegExp(`^${name} is no setting`))
+    assert.doesNotMatch(JSON.stringify(warnings), /canary/)
+  })
+}
+
+const others = {
+  PATH: "/bin",
+  HOME: "/root",
+  NODE_ENV: "development",
+  NODE_OPTIONS: "--x",
+  LOG_LEVEL: "debug",
+  GATEWAY_SERVICE_HOST: "10.0.0.1",
+  GATEWAY_SERVICE_PORT: "80",
+  GATEWAY_PORT_80_TCP_ADDR: "10.0.0.1",
+  STORE_SERVICE_PORT: "1",
+  TWILIO_ACCOUNT_SID: "of another program",
+  TWILIO_PHONE_NUMBER: "+1",
+  AWS_REGION: "eu-west-1",
+  HTTP_PROXY: "http://x",
+  SHELL: "/bin/sh",
+  HOSTNAME: "x",
+  SMS_SENDER_44: "Acme",
+  SMS_SENDER_DE: "Acme",
+  CODE_TEXT_PT_BR: "{code}",
+}
+test("variables of others, and of providers that are not in use, are let alone", async () => {
+  const { events } = await start(others)
+  assert.deepEqual(events(), [])
+})
+
+const quoted: [written: string, read: string][] = [
+  ['"Acme"', "Acme"],
+  ["'Acme'", "Acme"],
+  ["  Acme  ", "Acme"],
+  ['  "Acme"  ', "Acme"],
+  ['"A c"', "A c"],
+  ['"Ac\'me"', "Ac'me"],
+  ["\"Acme'", "\"Acme'"],
+  ['""Acme""', '"Acme"'],
+]
+for (const [written, read] of quoted) {
+  test(`a value ${JSON.stringify(written)} is ${JSON.stringify(read)}`, async () => {
+    const { post, calls } = await start({ SMS_SENDER: written })
+    await post({ recipient: "+12223334444", body: "x" })
+    assert.equal(JSON.parse(calls[0]?.text ?? "{}").from, read)
+  })
+}
+
+test("quotes of Docker's --env-file are no part of any value", async () => {
+  const env = {
+    GATEWAY_SECRET: `"${secret}"`,
+    LIMIT_RECIPIENT: "'1/10m'",
+    ALLOW_DESTINATIONS: '"US, CA"',
+    PORT: '"3000"',
+  }
+  const { post } = await start(env)
+  assert.equal((await post()).status, 200)
+  assert.equal((await post({ recipient: "+12223334444", body: "again" })).status, 429)
+  assert.equal((await post({ recipient: "+4915112345678", body: "x" })).status, 422)
+})
+
+test("a token that no header can carry is an error at start, and Basic takes any character", async () => {
+  const env = {
+    A_AUTH_TOKEN: v.pipe(v.string(), v.description("a token")),
+    A_PASSWORD: v.pipe(v.string(), v.description("a password")),
+  }
+  const request: Provider["request"] = (_, { A_AUTH_TOKEN, A_PASSWORD }, { url, basic }) =>
+    new Request(url, { headers: { "x-token": String(A_AUTH_TOKEN), authorization: basic("me", String(A_PASSWORD)) } })
+  const { load, answer, env: named } = providers({ a: () => take() }, { a: { env, request } })
+  const given = { GATEWAY_SECRET: secret, ...named, A_PASSWORD: "pässwörd" }
+  assert.ok(await start({ ...given, A_AUTH_TOKEN: "good" }, answer, { load }))
+  await assert.rejects(start({ ...given, A_AUTH_TOKEN: "ключ-canary" }, answer, { load }), (error: Error) => {
+    assert.match(error.message, /A_AUTH_TOKEN or A_PASSWORD holds a character that cannot be sent/)
+    assert.doesNotMatch(error.message, /canary/)
+    return true
+  })
+})
+
+const brokenFiles: [name: string, load: () => Promise<{ default?: unknown }>, told: RegExp][] = [
+  ["exports nothing", async () => ({}), /providers\/a\.ts exports no such file as contract\.ts says/],
+  ["exports something else", async () => ({ default: { docs: "x", env: {} } }), /request is missing/],
+  [
+    "has a variable that nobody describes",
+    async () => ({ default: { docs: "x", env: { A_KEY: v.string() }, request() {}, receipt() {} } }),
+    /needs v\.description/,
+  ],
+  [
+    "is for another channel",
+    async () => ({ default: { docs: "x", env: {}, channel: "fax", request() {}, receipt() {} } }),
+    /channel must be "voice"/,
+  ],
+]
+for (const [name, load, told] of brokenFiles) {
+  test(`a provider file that ${name} does not start`, async () => {
+    const given = async (path: string) => (path === "a" ? await load() : await loadFile(path))
+    await assert.rejects(start({ SMS_PROVIDER: "a" }, undefined, { load: given }), told)
+  })
+}
 
 test("everything that is wrong is told at once, with the lines to add at the end", async () => {
   const message = await failure({
@@ -188,11 +366,18 @@ const warnings: [env: Record<string, string>, told: RegExp][] = [
   [{ GATEWAY_SECRET: "MySecretToSignTheToken" }, /less than 32 bytes/],
   [{ GATEWAY_SECRET_PREVIOUS: "short" }, /less than 32 bytes/],
   [{ NODE_ENV: "production", SMS_PROVIDER: "console" }, /console prints every code/],
+  [{ NODE_ENV: "production" }, /without ALLOW_DESTINATIONS anyone can make you pay/],
 ]
 for (const [env, told] of warnings) {
   test(`it warns at start about ${Object.keys(env).join(" and ")}`, async () => {
     const { events } = await start(env)
     assert.ok(events().some(({ event, reason }) => event === "warning" && told.test(String(reason))))
+  })
+}
+
+for (const rules of ["10.0.0.0/8", "10.0.0.1", "2001::/16", "::1", "::ffff:10.0.0.0/104", "192.168.0.0/16,fd00::/16"]) {
+  test(`an open gateway starts for ${rules}`, async () => {
+    assert.ok(await start({ GATEWAY_AUTH: "none", GATEWAY_ALLOW_IPS: rules }))
   })
 }
 

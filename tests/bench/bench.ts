@@ -4,6 +4,7 @@
  *
  *     npm run bench                                  everything, about 20 minutes
  *     npm run bench -- load|start|guard [rounds]     one part of it, in as many rounds
+ *     npm run bench -- against MAIN.TS [rounds]      this main.ts beside another one
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
@@ -207,6 +208,7 @@ async function starts(rounds: number) {
     for (const file of ["main.ts", "package.json", "deno.json"]) cpSync(`${root}${file}`, `${copy}/${file}`)
     symlinkSync(`${root}node_modules`, `${copy}/node_modules`)
     cpSync(`${root}providers/clickatell.ts`, `${copy}/providers/clickatell.ts`)
+    cpSync(`${root}providers/parts`, `${copy}/providers/parts`, { recursive: true })
     for (let n = 1; n < count; n += 1) cpSync(`${root}providers/plivo.ts`, `${copy}/providers/plivo${n}.ts`)
     for (const name of names) servers[`smstask ${name}, ${count} files`] = [...runtimes[name], `${copy}/main.ts`]
   }
@@ -232,6 +234,38 @@ async function starts(rounds: number) {
     const ratio = alone ? (time(name) / time(`hono ${alone}`)).toFixed(2) : ""
     const rss = median((found.get(name) ?? []).map(({ rss }) => rss))
     console.log(`| ${name} | ${time(name).toFixed(0)} | ${ratio} | ${rss.toFixed(0)} |`)
+  }
+}
+
+/** CPU per message and the time to the first 200, of this main.ts and of another one, interleaved; medians and their ratio. */
+async function against(other: string, rounds: number) {
+  const { port: at, stop: end } = await start([...bun, `${here}provider.ts`], { DELAY: "0" })
+  const url = `http://127.0.0.1:${at}`
+  const env = { SMS_PROVIDER: "clickatell", CLICKATELL_API_KEY: "a key of 16 bytes", CLICKATELL_URL: url }
+  const found = new Map<string, { ms: number; cpu: number; rps: number; rss: number }[]>()
+  const cells = names.flatMap((name) => [`${root}main.ts`, other].map((main): [Runtime, string] => [name, main]))
+  for (let round = 0; round < rounds; round += 1) {
+    for (const [name, main] of shuffled(cells)) {
+      const { ms, port, pid, stop } = await start([...runtimes[name], main], env)
+      const { requests: before } = await load(port, 64, 3, 0)
+      const { cpu } = usage(pid)
+      const { requests, seconds, bad } = await load(port, 64, 3, before + 1_000)
+      if (bad > 0) console.error(`${name}, ${main}: ${bad} of ${requests} failed`)
+      const now = usage(pid)
+      await stop()
+      const figures = { ms, cpu: (now.cpu - cpu) / requests, rps: requests / seconds, rss: now.rss }
+      found.set(`${name}|${main}`, [...(found.get(`${name}|${main}`) ?? []), figures])
+    }
+  }
+  await end()
+  const middle = (name: Runtime, main: string, field: "ms" | "cpu" | "rps" | "rss") =>
+    median((found.get(`${name}|${main}`) ?? []).map((figures) => figures[field]))
+  console.log("\n| runtime | figure | this | other | ratio |\n| --- | --- | --- | --- | --- |")
+  for (const name of names) {
+    for (const field of ["cpu", "rps", "ms", "rss"] as const) {
+      const [own, its] = [middle(name, `${root}main.ts`, field), middle(name, other, field)]
+      console.log(`| ${name} | ${field} | ${own.toFixed(1)} | ${its.toFixed(1)} | ${(own / its).toFixed(3)} |`)
+    }
   }
 }
 
@@ -267,12 +301,14 @@ if (spawnSync("wrk", ["-v"]).error) {
 }
 const folder = mkdtempSync(`${root}.tmp-`)
 try {
-  const [part = "all", rounds] = process.argv.slice(2)
+  const [part = "all", ...rest] = process.argv.slice(2)
+  const rounds = rest.at(-1)
   const does = (name: string) => part === "all" || part === name
   console.log(`${availableParallelism()} × ${cpus()[0]?.model}`)
   await writeTokens()
   if (does("load")) await loads(Number(rounds ?? 5))
   if (does("start")) await starts(Number(rounds ?? 15))
+  if (part === "against") await against(rest[0] ?? "", Number(rest[1] ?? 5))
   if (does("guard")) await guards(Number(rounds ?? 3))
 } finally {
   rmSync(folder, { recursive: true })

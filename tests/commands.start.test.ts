@@ -1,0 +1,195 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { jwtVerify } from "jose"
+import { provider, run } from "./process.ts"
+import { secret } from "./world.ts"
+
+const slow = { timeout: 30_000 }
+const key = new TextEncoder().encode(secret)
+const command = async (args: string[], env: Record<string, string> = {}) => {
+  const { ended, stdout, stderr } = run(args, env)
+  return { code: await ended, stdout: stdout(), stderr: stderr() }
+}
+
+for (const args of [
+  ["--help"],
+  ["-h"],
+  ["token", "--help"],
+  ["send", "--help"],
+  ["providers", "--help"],
+  ["platforms", "--help"],
+  ["help"],
+]) {
+  test(`${args.join(" ")} prints the commands`, slow, async () => {
+    const { code, stdout } = await command(args)
+    assert.equal(code, 0)
+    for (const name of ["serve", "check", "platforms", "token", "send", "providers"])
+      assert.match(stdout, new RegExp(`main\\.ts.* ${name}|${name}`))
+  })
+}
+
+test("token prints a token that the gateway takes, for an hour or as long as asked", slow, async () => {
+  const { code, stdout } = await command(["token"], { GATEWAY_SECRET: secret })
+  assert.equal(code, 0)
+  const { payload } = await jwtVerify(stdout.trim(), key, { audience: "urn:smstask", subject: "urn:Auth0" })
+  assert.equal((payload.exp ?? 0) - (payload.iat ?? 0), 3600)
+  const env = {
+    GATEWAY_SECRET: Buffer.from(secret).toString("base64url"),
+    GATEWAY_SECRET_BASE64: "true",
+    GATEWAY_AUDIENCE: "urn:x",
+    GATEWAY_SUBJECT: "any",
+    GATEWAY_ISSUER: "me",
+  }
+  const other = await command(["token", "--expires", "10m"], env)
+  const verified = await jwtVerify(other.stdout.trim(), key, { audience: "urn:x", issuer: "me" })
+  assert.equal((verified.payload.exp ?? 0) - (verified.payload.iat ?? 0), 600)
+  assert.equal(verified.payload.sub, undefined)
+})
+
+test("platforms auth0 prints the body of POST /api/v2/connections", slow, async () => {
+  const env = {
+    GATEWAY_SECRET: secret,
+    GATEWAY_URL: "https://sms.example.com/",
+    SMS_SENDER: "+15005550006",
+    GATEWAY_AUDIENCE: "urn:x",
+  }
+  const { code, stdout } = await command(["platforms", "auth0"], env)
+  assert.equal(code, 0)
+  assert.match(stdout, /^auth0 {2}POST https:\/\/sms\.example\.com\/auth0 /)
+  assert.deepEqual(JSON.parse(stdout.slice(stdout.indexOf("{\n"))), {
+    name: "sms",
+    strategy: "sms",
+    options: {
+      name: "sms",
+      provider: "sms_gateway",
+      gateway_url: "https://sms.example.com/",
+      gateway_authentication: {
+        method: "bearer",
+        subject: "urn:Auth0",
+        audience: "urn:x",
+        secret,
+        secret_base64_encoded: false,
+      },
+      forward_req_info: true,
+      from: "+15005550006",
+      syntax: "md_with_macros",
+      template: "Your verification code is: @@password@@",
+      totp: { time_step: 300, length: 6 },
+      disable_signup: false,
+      brute_force_protection: true,
+    },
+  })
+})
+
+test("platforms lists every platform with its variables, and of one the steps", slow, async () => {
+  const { stdout } = await command(["platforms"])
+  for (const name of ["auth0", "supabase"]) assert.match(stdout, new RegExp(`^${name}  POST `, "m"))
+  const one = await command(["platforms", "supabase"], {
+    GATEWAY_URL: "https://sms.example.com",
+    PLATFORMS: "supabase",
+  })
+  assert.equal(one.code, 0)
+  assert.match(
+    one.stdout,
+    /set {7}PLATFORMS[\s\S]*unset {5}SUPABASE_SECRET[\s\S]*URL: https:\/\/sms\.example\.com\/supabase/,
+  )
+})
+
+test("check says what serving would, what is doubtful, and fails where nothing would start", slow, async () => {
+  const good = await command(["check"], { GATEWAY_SECRET: secret, LIMIT_TOTAL: "9/1m" })
+  assert.equal(good.code, 0)
+  assert.match(
+    good.stdout,
+    /^SMS {8}console\n[\s\S]*callers +POST \/ by a token signed with GATEWAY_SECRET\n[\s\S]*LIMIT_TOTAL 9 in 60 s/,
+  )
+  const doubtful = await command(["check"], { GATEWAY_SECRET: "short", LOG_FORMATS: "json" })
+  assert.match(doubtful.stdout, /doubtful +a GATEWAY_SECRET of less than 32 bytes/)
+  assert.match(doubtful.stdout, /doubtful +LOG_FORMATS is no setting; did you mean LOG_FORMAT\?/)
+  const bad = await command(["check"], { GATEWAY_SECRET: secret, PORT: "x" })
+  assert.equal(bad.code, 1)
+  assert.match(bad.stderr, /PORT is wrong/)
+})
+
+test("--version names the version and the runtime", slow, async () => {
+  const { code, stdout } = await command(["--version"])
+  assert.equal(code, 0)
+  assert.match(stdout, /^smstask \d+\.\d+\.\d+, (Bun|Deno|Node) [\d.]+\n$/)
+})
+
+test(
+  "send goes along the configured route, prints every attempt and exits with 0 only when accepted",
+  slow,
+  async () => {
+    const { url, close } = await provider((_, response, body) => {
+      response.end(body.includes("no") ? '{"error":"no"}' : '{"id":"m-9"}')
+    })
+    const env = {
+      SMS_PROVIDER: "http",
+      HTTP_URL: url,
+      HTTP_BODY: "to={recipient}&from={sender}&text={body}",
+      HTTP_SUCCESS: '"id":"(.+?)"',
+    }
+    const sent = await command(["send", "+1 222 333 4444", "Your code is 326162", "--sender", "Acme"], env)
+    assert.equal(sent.code, 0)
+    const { id, attempts, ...rest } = JSON.parse(sent.stdout)
+    assert.match(id, /^[\da-f-]{36}$/)
+    assert.deepEqual(rest, { provider: "http", receipt: "m-9" })
+    assert.equal(attempts[0].outcome, "accepted")
+    assert.match(sent.stderr, /accepted/)
+    assert.match(sent.stderr, /The provider answered 200: \{"id":"m-9"\}/)
+    assert.doesNotMatch(sent.stderr + sent.stdout, /326162|2223334444/)
+    const refused = await command(["send", "+12223334444", "no"], env)
+    assert.equal(refused.code, 1)
+    assert.equal(JSON.parse(refused.stdout).problem, "delivery_rejected")
+    close()
+  },
+)
+
+test("send prints the text where the provider is console, even in production without a secret", slow, async () => {
+  const { code, stdout } = await command(["send", "+12223334444", "hello"], {
+    SMS_PROVIDER: "console",
+    NODE_ENV: "production",
+  })
+  assert.equal(code, 0)
+  assert.match(stdout, /To \+12223334444:\n {2}hello/)
+})
+
+test("providers lists every provider and which of its variables are set, with nothing configured", slow, async () => {
+  const { code, stdout } = await command(["providers"], { TWILIO_ACCOUNT_SID: "AC-canary" })
+  assert.equal(code, 0)
+  assert.match(stdout, /^console/m)
+  assert.match(
+    stdout,
+    /^twilio {2}Global {2}\(vendor\) {2}https:\/\/www\.twilio\.com\/\S+\n {2}set {7}TWILIO_ACCOUNT_SID: Account SID.*\n {2}missing {3}TWILIO_AUTH_TOKEN: .*\n {2}optional {2}TWILIO_API_KEY/m,
+  )
+  assert.match(stdout, /^ {2}missing {3}KANNEL_URL: base URL of your account$/m)
+  assert.doesNotMatch(stdout, /canary/)
+})
+
+const failures: [args: string[], told: RegExp, env?: Record<string, string>][] = [
+  [["serv"], /there is no command serv: see main\.ts --help/],
+  [["connection"], /there is no command connection/],
+  [["serve", "now"], /there is no command serve now/],
+  [["check", "x"], /check takes nothing behind it/],
+  [["providers", "twillio"], /there is no providers\/twillio\.ts; did you mean twilio\?/],
+  [["platforms", "supabse"], /did you mean supabase\?/],
+  [["send"], /send needs a number and a text/],
+  [["send", "+12223334444"], /send needs a number and a text/],
+  [["send", "12223334444", "x"], /recipient must begin with \+, or DEFAULT_COUNTRY must be set/],
+  [["send", "+12223334444", ""], /send needs a number and a text/],
+  [["send", "+12223334444", "x", "--sender", "more than eleven"], /sender must be/],
+  [["send", "+12223334444", "x"], /TWILIO_AUTH_TOKEN is missing/, { SMS_PROVIDER: "twilio" }],
+  [["token"], /token needs GATEWAY_SECRET[\s\S]*GATEWAY_SECRET=/],
+  [["token", "--expires", "soon"], /--expires must be a duration/, { GATEWAY_SECRET: secret }],
+  [["--unknown"], /there is no command --unknown/],
+  [["token", "--unknown"], /unknown/i, { GATEWAY_SECRET: secret }],
+]
+for (const [args, told, env] of failures) {
+  test(`"${args.join(" ")}" is an error on standard error and exit code 1`, slow, async () => {
+    const { code, stdout, stderr } = await command(args, env)
+    assert.equal(code, 1)
+    assert.match(stderr, told)
+    assert.doesNotMatch(stderr, /\bat \S+:\d+:\d+/)
+    assert.equal(stdout, "")
+  })
+}

@@ -1,0 +1,112 @@
+/** What a fixture of `tests/fixtures/platforms/` holds, data alone, taken from the platform's wire contract; and its signer. */
+import { createHmac } from "node:crypto"
+import type { Message, ProblemCode } from "../main.ts"
+
+/** A static token as every fixture uses it, and another one. */
+export const tokens: [own: string, other: string] = [
+  "test-token-0123456789abcdef0123456789",
+  "another-token-0123456789abcdef0123456789",
+]
+
+/**
+ * The headers that prove a call, each with its placeholders: `{secret}`, `{basic}` (user and the secret, as Basic has them),
+ * `{id}`, `{seconds}`, `{signatures}`.
+ */
+export interface Proof {
+  title: string
+  /** The variable that holds the secret. */
+  variable: string
+  secrets: [own: string, other: string]
+  headers: Record<string, string>
+  /** Left out: the secret itself is sent. */
+  signature?: {
+    /** What stands before the key in the secret. */
+    prefix?: string
+    key: "text" | "base64"
+    /** With `{id}`, `{seconds}`, `{body}` and `{base64}`, which is the body in base64. */
+    signed: string
+    /** Whether the same content written with other blanks has the same signature. */
+    isOfContent?: true
+    digest: "hex" | "base64" | "base64 without padding"
+    /** One signature in its place, and what stands between several; left out where there is never more than one. */
+    each?: string
+    between?: string
+  }
+}
+
+/** A call and what it must become: a message, nothing to send, or a refusal as invalid. */
+export interface Sample {
+  title: string
+  env?: Record<string, string>
+  /** Text, or what is sent as JSON; in it "{milliseconds}" is the moment of the event, as a number. */
+  body: unknown
+  /** How long before this call the event was, in milliseconds. */
+  age?: number
+  /** Headers that the platform's own code or library made or accepted for it, with the first proof's secret. */
+  vectors?: { seconds: number; headers: Record<string, string> }[]
+  becomes: (Omit<Message, "sender"> & { sender?: string; ip?: string; key?: string }) | "nothing" | "invalid"
+}
+
+/**
+ * An answer: `body` is what JSON it is, or text, or left out where it is empty; `{id}` stands for any id of the gateway,
+ * `{date}` for any time, `{sentence}` for the one of this outcome that people may read. `own` in place of both: the gateway's own answer with this code.
+ */
+export interface Told {
+  status: number
+  own?: ProblemCode | "accepted"
+  headers?: Record<string, string>
+  body?: unknown
+}
+
+export const outcomes = ["accepted", "badNumber", "limited", "refused", "rejected", "timeout", "invalid"] as const
+
+export interface PlatformFixture {
+  proofs: [Proof, ...Proof[]]
+  samples: [Sample, ...Sample[]]
+  /** Where the first sample has its number, as a dotted path. */
+  recipient: string
+  answers: Record<(typeof outcomes)[number], Told>
+  /** What it is told of a phone call where there is no VOICE_PROVIDER, if it asks for calls. */
+  unspoken?: Told
+  /** What it is asked before the first message. */
+  greet?: { headers: Record<string, string>; told: Told }
+}
+
+/** Numbers that a signer may be made to differ in. */
+interface Signing {
+  secrets?: string[]
+  now: number
+  id?: string
+}
+
+/** The headers that prove a call with this body; of several secrets there are as many signatures. */
+export function prove({ headers, signature, secrets }: Proof, body: string, signing: Signing): Record<string, string> {
+  const { now, id = "msg_2b6Hc7dExample01" } = signing
+  const [secret = ""] = signing.secrets ?? secrets
+  const seconds = String(Math.floor(now / 1_000))
+  const base64 = Buffer.from(body).toString("base64")
+  const fill = (template: string, values: Record<string, string>) =>
+    template.replace(/\{(\w+)\}/g, (_, name: string) => values[name] ?? "")
+  const sign = (secret: string) => {
+    const { prefix = "", key, signed = "", digest, each = "{signature}" } = signature ?? {}
+    const bare = secret.startsWith(prefix) ? secret.slice(prefix.length) : secret
+    const bytes = key === "base64" ? Buffer.from(bare, "base64") : Buffer.from(bare)
+    const hmac = createHmac("sha256", bytes).update(fill(signed, { id, seconds, body, base64 }))
+    const text = digest === "hex" ? hmac.digest("hex") : hmac.digest("base64")
+    return fill(each, { signature: digest === "base64 without padding" ? text.replace(/=+$/, "") : text })
+  }
+  const signatures = (signing.secrets ?? [secret]).map(sign).join(signature?.between ?? ", ")
+  const basic = Buffer.from(`user:${secret}`).toString("base64")
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, template]) => [
+      name,
+      fill(template, { id, seconds, secret, basic, signatures }).trim(),
+    ]),
+  )
+}
+
+/** A fixture's body as it goes over the wire. */
+export function textOf(body: unknown, moment: number): string {
+  const text = typeof body === "string" ? body : JSON.stringify(body)
+  return text.replace('"{milliseconds}"', String(moment))
+}

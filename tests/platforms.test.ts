@@ -1,0 +1,755 @@
+/** Every file in providers/platforms/ against its fixture: who may call, what a call becomes, and what it is told. */
+import assert from "node:assert/strict"
+import { readdirSync, readFileSync } from "node:fs"
+import { describe, test } from "node:test"
+import * as v from "valibot"
+import {
+  type Message,
+  type Outcome,
+  type Platform,
+  type ProblemCode,
+  type Provider,
+  problems,
+  StartError,
+  variablePrefix,
+  type World,
+} from "../main.ts"
+import {
+  outcomes,
+  type PlatformFixture,
+  type Proof,
+  prove,
+  type Sample,
+  type Told,
+  textOf,
+  tokens,
+} from "./platform.ts"
+import { sign, start } from "./world.ts"
+
+/** PLATFORM=name proves that one alone. */
+const only = process.env.PLATFORM
+const namesIn = (folder: string) =>
+  readdirSync(new URL(folder, import.meta.url)).flatMap((file) => {
+    const name = /^(.*)\.ts$/.exec(file)?.[1]
+    return name && (!only || only === name) ? name : []
+  })
+const names = namesIn("../providers/platforms/").sort()
+const fixtureNames = namesIn("./fixtures/platforms/").sort()
+
+/** All calls are made now: a platform's file may look at the clock of the machine. */
+const now = Date.now()
+const minute = 60_000
+const everyProblem = Object.keys(problems) as ProblemCode[]
+
+const loaded = new Map<string, { platform: Platform; fixture: PlatformFixture }>()
+for (const name of fixtureNames.filter((name) => names.includes(name))) {
+  // Outside of describe: Deno runs nothing that an asynchronous describe registers.
+  const platform: Platform = (await import(`../providers/platforms/${name}.ts`)).default
+  const fixture: PlatformFixture = (await import(`./fixtures/platforms/${name}.ts`)).default
+  loaded.set(name, { platform, fixture })
+}
+
+/** A provider that keeps what it is asked to send, as a whole; where `refusal` stands, it blames the number. */
+function acme(messages: Message[], channel: "sms" | "voice", refusal?: string): Provider {
+  return {
+    docs: "https://example.com/",
+    url: "https://example.com",
+    ...(channel === "voice" && { channel }),
+    env: {},
+    request: (message) => {
+      messages.push(message)
+      return refusal ? { code: "21211", reason: refusal, fault: "recipient" } : { id: "m-1" }
+    },
+    receipt: () => ({ code: 0 }),
+  }
+}
+
+/** A gateway with this one platform, whose provider is the shared one by configuration. */
+async function serve(name: string, proof: Proof, env: World["env"] = {}, answer?: Answer, world?: Partial<World>) {
+  const limits = { LIMIT_RECIPIENT: "off", LIMIT_PREFIX: "off" }
+  const settings = { PLATFORMS: name, [proof.variable]: proof.secrets[0], ...limits, ...env }
+  const started = await start(settings, answer, { clock: () => now, ...world })
+  const send = async (body: string, headers: Record<string, string>) =>
+    await started.call(
+      { method: "POST", headers: { "content-type": "application/json", ...headers }, body },
+      `/${name}`,
+    )
+  return { ...started, send, sent: () => started.calls.length }
+}
+type Answer = Parameters<typeof start>[1]
+
+/** The first sample's body, as it goes over the wire, with another recipient where one is given. */
+function bodyOf({ samples, recipient }: PlatformFixture, number?: string): string {
+  const text = textOf(samples[0].body, now)
+  if (number === undefined) return text
+  const copy: unknown = JSON.parse(text)
+  const path = recipient.split(".")
+  const last = path.pop() ?? ""
+  const holder = path.reduce((value, key) => Object(value)[key], copy)
+  assert.equal(typeof Object(holder)[last], "string", `${recipient} is no text`)
+  Reflect.set(Object(holder), last, number)
+  return JSON.stringify(copy)
+}
+
+async function unproven(response: Response, sent: number, title: string) {
+  assert.equal(response.status, 401, title)
+  assert.equal(response.headers.get("content-type"), "application/problem+json", title)
+  assert.equal(Object(await response.json()).code, "authentication_failed", title)
+  assert.equal(sent, 0, `${title}: a provider was called`)
+}
+
+/** An answer with what differs from call to call replaced, and what people may read. */
+async function told(response: Response): Promise<Told & { text: string }> {
+  const headers = Object.fromEntries([...response.headers].map(([key, value]) => [key, value.replace(/;.*/, "")]))
+  const raw = await response.text()
+  const text = raw
+    .replace(/[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}/g, "{id}")
+    .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "{date}")
+  const body = headers["content-type"]?.includes("json") ? JSON.parse(text) : text
+  return { status: response.status, headers, body, text: raw }
+}
+
+/** The code of the gateway that stands behind each outcome. */
+const codes = {
+  accepted: "accepted",
+  badNumber: "invalid_recipient",
+  limited: "rate_limited",
+  refused: "destination_not_allowed",
+  rejected: "delivery_rejected",
+  timeout: "delivery_timeout",
+  invalid: "invalid_message",
+  unspoken: "unsupported_channel",
+} as const
+
+/** Compares an answer with the fixture's, and gives its text. */
+async function isTold(response: Response, fixture: PlatformFixture, outcome: keyof typeof codes, title: string) {
+  const expected = outcome === "unspoken" ? fixture.unspoken : fixture.answers[outcome]
+  assert.ok(expected, `${title}: the fixture has no answer`)
+  const { text, ...actual } = await told(response)
+  const code = codes[outcome]
+  const sentence = code === "accepted" ? "" : problems[code][2]
+  if (expected.own) {
+    assert.equal(actual.status, expected.status, title)
+    assert.equal(Object(actual.body).code ?? "accepted", expected.own, title)
+  } else {
+    const filled = JSON.parse(JSON.stringify(expected).replaceAll("{sentence}", sentence))
+    assert.deepEqual(actual, { headers: {}, body: "", ...filled }, title)
+  }
+  return text
+}
+
+/** Every body that differs from `json` in one node: gone, or of another type. */
+function* damaged(json: unknown): Generator<unknown> {
+  yield* [null, [], [json], {}, "", "text", 0, true]
+  if (typeof json !== "object" || json === null) return
+  for (const key of Object.keys(json)) {
+    const value: unknown = Reflect.get(json, key)
+    const copyWith = (other: unknown) => {
+      const copy = structuredClone(json)
+      if (other === undefined) Reflect.deleteProperty(copy, key)
+      else Reflect.set(copy, key, other)
+      return copy
+    }
+    for (const other of [undefined, -1.5, "\u0000", "x".repeat(2_000), "😀\ud800", { toString: 1 }])
+      yield copyWith(other)
+    for (const inner of damaged(value)) yield copyWith(inner)
+  }
+}
+
+test("every platform has a fixture, and every fixture a platform", () => {
+  if (only) assert.ok(names.length > 0, `there is no providers/platforms/${only}.ts`)
+  assert.deepEqual(fixtureNames, names)
+})
+
+for (const [name, { platform, fixture }] of loaded) {
+  const NAME = variablePrefix(name)
+
+  describe(name, () => {
+    test("says where its contract is, how long it waits, and what to enter", () => {
+      assert.match(platform.docs, /^https:\/\//)
+      assert.ok(platform.deadline === undefined || (platform.deadline >= 1_000 && platform.deadline <= 60_000))
+      const steps = platform.setup(`https://sms.example.com/${name}`, {})
+      assert.ok(steps.includes(`https://sms.example.com/${name}`), steps)
+      const variables = Object.keys(platform.env)
+      assert.ok(variables.length > 0)
+      for (const variable of variables) {
+        assert.match(variable, new RegExp(`^${NAME}_(SECRET|TOKEN)$`))
+        assert.ok(steps.includes(variable), `${variable} stands in no step`)
+        const schema = platform.env[variable] as { wrapped?: v.GenericSchema } & v.GenericSchema
+        assert.ok(v.getDescription(schema.wrapped ?? schema), `${variable} is not described`)
+      }
+      assert.deepEqual([...new Set(fixture.proofs.map(({ variable }) => variable))].sort(), variables.sort())
+    })
+
+    for (const proof of fixture.proofs) proofs(name, fixture, proof)
+    for (const sample of fixture.samples) becomes(name, platform, fixture, sample)
+    for (const outcome of outcomes) answers(name, fixture, outcome)
+    const speaks = fixture.samples.some(({ becomes }) => typeof becomes === "object" && becomes.channel === "voice")
+    assert.equal(fixture.unspoken !== undefined, speaks, "unspoken and a sample of a call")
+
+    test("answers every refusal, each time anew, and never with more than it is told", async () => {
+      const { answer } = platform
+      if (!answer) return
+      for (const code of ["accepted", ...everyProblem] as const)
+        for (const isPerhapsSent of [true, false]) {
+          const status = code === "accepted" ? 200 : problems[code][0]
+          const outcome: Outcome = { code, status, id: "an-id", sentence: "A sentence.", isPerhapsSent, retryAfter: 7 }
+          const first: Response = answer(outcome)
+          const second: Response = answer(outcome)
+          assert.ok(first instanceof Response && first !== second, code)
+          assert.ok(first.status < 300 || first.status >= 400, "it redirects")
+          assert.doesNotMatch(await first.text(), /undefined|null|NaN|\[object/, code)
+          // What may have gone out is told alike whatever came after, and what did not is a failure, late or not.
+          if (!code.startsWith("delivery_")) continue
+          const told = fixture.answers[isPerhapsSent ? "timeout" : "rejected"]
+          const text = (await second.text())
+            .replace(code, "delivery_rejected")
+            .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "{date}")
+          const body = text.replaceAll("an-id", "{id}").replaceAll("A sentence.", "{sentence}")
+          const whole =
+            typeof told.body === "string" ? told.body : told.body === undefined ? "" : JSON.stringify(told.body)
+          assert.deepEqual([second.status, body], [told.status, whole], code)
+        }
+    })
+
+    test("junk of every type in every field is never a failure", { timeout: 60_000 }, async () => {
+      const { send, lines } = await serve(name, fixture.proofs[0])
+      const bodies = [...damaged(JSON.parse(bodyOf(fixture)))].map((json) => JSON.stringify(json))
+      for (const text of [...bodies, "", "{", "\u0000", "a=b&c", "<x/>"]) {
+        const { status } = await send(text, prove(fixture.proofs[0], text, { now }))
+        assert.ok(status < 500, `${status} for ${text.slice(0, 500)}`)
+      }
+      assert.doesNotMatch(lines.join("\n"), /"event":"failure"|internal_error/)
+    })
+
+    test("answers in time, and DEADLINE can only shorten it", async () => {
+      for (const [DEADLINE, most] of [
+        ["1s", 1_000],
+        ["600s", platform.deadline ?? 600_000],
+      ] as const) {
+        const asked: number[] = []
+        const after: World["after"] = (milliseconds) => {
+          asked.push(milliseconds)
+          return () => {}
+        }
+        const { send } = await serve(name, fixture.proofs[0], { DEADLINE, ATTEMPT_TIMEOUT: "600s" }, undefined, {
+          after,
+        })
+        const body = bodyOf(fixture)
+        await isTold(await send(body, prove(fixture.proofs[0], body, { now })), fixture, "accepted", DEADLINE)
+        assert.equal(Math.max(...asked), most)
+      }
+    })
+
+    test("a form and any content type are read alike", async () => {
+      const body = bodyOf(fixture)
+      const { send } = await serve(name, fixture.proofs[0])
+      const fields: Record<string, unknown> = JSON.parse(body)
+      if (Object.values(fields).every((value) => typeof value === "string")) {
+        const form = new URLSearchParams(fields as Record<string, string>).toString()
+        const headers = {
+          ...prove(fixture.proofs[0], form, { now }),
+          "content-type": "application/x-www-form-urlencoded",
+        }
+        await isTold(await send(form, headers), fixture, "accepted", "a form")
+      }
+      for (const type of ["text/plain", "application/octet-stream", "application/json; charset=utf-8"]) {
+        const headers = { ...prove(fixture.proofs[0], body, { now }), "content-type": type }
+        await isTold(await send(body, headers), fixture, "accepted", type)
+      }
+    })
+
+    const { greet } = fixture
+    assert.equal(greet !== undefined, platform.greet !== undefined, "greet and its fixture")
+    if (greet) {
+      test("is greeted behind the same proof", async () => {
+        const [proof] = fixture.proofs
+        const { call } = await serve(name, proof)
+        const ask = async (headers: Record<string, string>) => await call({ headers }, `/${name}`)
+        const greeted = await told(await ask({ ...greet.headers, ...prove(proof, "", { now }) }))
+        assert.deepEqual({ ...greeted, text: "" }, { ...greet.told, text: "" })
+        await unproven(await ask(greet.headers), 0, "without its proof")
+        const wrong = prove(proof, "", { now, secrets: [proof.secrets[1]] })
+        await unproven(await ask({ ...greet.headers, ...wrong }), 0, "another token")
+        for (const [header, value] of Object.entries(greet.headers)) {
+          const hostile = { ...prove(proof, "", { now }), [header]: `${value}"<script>` }
+          const response = await ask(hostile)
+          assert.equal(response.status, 400)
+          assert.doesNotMatch(await response.text(), /script/)
+        }
+      })
+    } else {
+      test("answers POST alone", async () => {
+        const { call } = await serve(name, fixture.proofs[0])
+        for (const method of ["GET", "PUT", "DELETE"]) {
+          const response = await call({ method, headers: prove(fixture.proofs[0], "", { now }) }, `/${name}`)
+          assert.equal(response.status, 405)
+          assert.equal(response.headers.get("allow"), "POST")
+        }
+      })
+    }
+  })
+}
+
+/** Who is let in by one of the platform's proofs, and who is not. */
+function proofs(name: string, fixture: PlatformFixture, proof: Proof) {
+  const { title, variable, secrets, signature } = proof
+  const [own, other] = secrets
+  const body = bodyOf(fixture)
+  const good = () => prove(proof, body, { now })
+  const isDated = signature?.signed.includes("{seconds}") ?? false
+
+  /** Calls that prove nothing. */
+  const bad: [title: string, headers: Record<string, string>, body?: string][] = [
+    ["no header at all", {}],
+    ["another key", prove(proof, body, { now, secrets: [other] })],
+    ["an empty secret", prove(proof, body, { now, secrets: [""] })],
+    ["the variable's name", prove(proof, body, { now, secrets: [variable] })],
+    ...Object.keys(proof.headers).flatMap((gone): typeof bad => {
+      const { [gone]: value = "", ...rest } = good()
+      return [
+        [`${gone} is gone`, rest],
+        [`${gone} is empty`, { ...rest, [gone]: "" }],
+        [`${gone} is cut`, { ...rest, [gone]: value.slice(0, -4) }],
+        [`${gone} is longer`, { ...rest, [gone]: `${value}00` }],
+      ]
+    }),
+    ["a token of POST / as a bearer", { authorization: `Bearer ${tokens[1]}` }],
+  ]
+  if (signature) {
+    bad.push(
+      ["a bearer in place of a signature", { authorization: `Bearer ${own}` }],
+      ["the secret itself in place of a signature", prove({ ...proof, signature: undefined as never }, body, { now })],
+      ...[...body].flatMap((letter, at): typeof bad => {
+        if (at % 61 !== 0) return []
+        const changed = `${body.slice(0, at)}${letter === "1" ? "2" : "1"}${body.slice(at + 1)}`
+        return [[`byte ${at} of the body changed`, good(), changed]]
+      }),
+      ...(signature.isOfContent
+        ? []
+        : [["a blank behind the body", good(), `${body} `] satisfies (typeof bad)[number]]),
+      ["no body", good(), ""],
+      ["the signature of an empty body", prove(proof, "", { now })],
+    )
+  }
+  if (isDated) {
+    bad.push(
+      ["six minutes ago", prove(proof, body, { now: now - 6 * minute })],
+      ["in six minutes", prove(proof, body, { now: now + 6 * minute })],
+      [
+        "a moment that is no number",
+        Object.fromEntries(Object.entries(good()).map(([key, value]) => [key, value.replace(/\d{10}/, "1e9")])),
+      ],
+      [
+        "a moment that was not signed",
+        Object.fromEntries(
+          Object.entries(good()).map(([key, value]) => [
+            key,
+            value.replace(/\d{10}/, String(Math.floor(now / 1_000) - 1)),
+          ]),
+        ),
+      ],
+    )
+  }
+  if (proof.headers && Object.values(proof.headers).some((value) => value.includes("{id}")))
+    bad.push([
+      "an id that was not signed",
+      Object.fromEntries(Object.entries(good()).map(([key, value]) => [key, value.replace("msg_", "msg-")])),
+    ])
+
+  test(`${title} lets in`, async () => {
+    const { send } = await serve(name, proof)
+    await isTold(await send(body, good()), fixture, "accepted", "now")
+    if (!isDated) return
+    for (const away of [-290_000, 290_000]) {
+      const { send } = await serve(name, proof)
+      await isTold(await send(body, prove(proof, body, { now: now + away })), fixture, "accepted", `${away} ms away`)
+    }
+  })
+
+  test(`${title} keeps out whoever does not prove it`, async () => {
+    const { send, sent, lines } = await serve(name, proof, { GATEWAY_TOKEN: tokens[1] })
+    for (const [title, headers, text = body] of bad) await unproven(await send(text, headers), sent(), title)
+    await unproven(await send(body, { authorization: `Bearer ${await sign()}` }), sent(), "a token of GATEWAY_SECRET")
+    const log = lines.join("\n")
+    for (const secret of [own, other, own.replace(/^(v1,)?whsec_/, "")])
+      assert.ok(!log.includes(secret), "a secret in the log")
+    assert.equal((await send(body, good())).status, fixture.answers.accepted.status)
+  })
+
+  test(`${title} goes on while the secret is changed`, async () => {
+    const third = `${other.slice(0, -8)}QUFB${other.slice(-4)}`
+    for (const list of [`${other},${own}`, `${own}, ${other}`]) {
+      const { send, sent } = await serve(name, proof, { [variable]: list })
+      for (const secret of [own, other]) {
+        const text = bodyOf(fixture, secret === own ? "+15550100131" : "+15550100132")
+        const headers = prove(proof, text, { now, secrets: [secret], id: `msg_${secret.length}` })
+        await isTold(await send(text, headers), fixture, "accepted", list)
+      }
+      const before = sent()
+      const response = await send(body, prove(proof, body, { now, secrets: [third] }))
+      await unproven(response, sent() - before, "a third secret")
+    }
+    if (!signature?.between) return
+    for (const list of [
+      [third, own],
+      [own, third],
+    ]) {
+      const { send } = await serve(name, proof)
+      await isTold(await send(body, prove(proof, body, { now, secrets: list })), fixture, "accepted", "two signatures")
+    }
+    const { send, sent } = await serve(name, proof)
+    await unproven(await send(body, prove(proof, body, { now, secrets: [third, other] })), sent(), "two others")
+  })
+
+  if (signature) {
+    test(`${title}: the same call again sends nothing, and is told the same`, async () => {
+      let time = now
+      const { send, sent } = await serve(name, proof, {}, undefined, { clock: () => time })
+      const [first, ...later] = [0, 1, 60_000, 240_000].map((wait) => async () => {
+        time = now + wait
+        return await told(await send(body, good()))
+      })
+      const answer = await first?.()
+      for (const again of later) {
+        const repeated = await again()
+        assert.deepEqual({ ...repeated, text: "" }, { ...answer, text: "" })
+        if (!answer?.text.includes("date")) assert.equal(repeated.text, answer?.text)
+      }
+      assert.equal(sent(), 1)
+    })
+
+    test(`${title}: the same call twice at once sends one message`, async () => {
+      const { send, sent } = await serve(name, proof)
+      const [first, second] = await Promise.all(
+        [send(body, good()), send(body, good())].map(async (call) => await told(await call)),
+      )
+      assert.deepEqual({ ...first, text: "" }, { ...second, text: "" })
+      assert.equal(first?.status, fixture.answers.accepted.status)
+      assert.equal(sent(), 1)
+    })
+
+    test(`${title}: a call that failed may come again`, async () => {
+      let isDown = true
+      const { send, sent } = await serve(name, proof, {}, () =>
+        Response.json({ id: "m-1" }, { status: isDown ? 500 : 200 }),
+      )
+      await isTold(await send(body, good()), fixture, "rejected", "first")
+      isDown = false
+      await isTold(await send(body, good()), fixture, "accepted", "again")
+      assert.equal(sent(), 2)
+    })
+  }
+
+  test(`${title}: without a secret, or with a short one, nothing starts`, async () => {
+    const failure = async (value: string | undefined) => {
+      const error: unknown = await serve(name, proof, { [variable]: value }).then(
+        () => assert.fail(`it starts with ${value}`),
+        (error) => error,
+      )
+      assert.ok(error instanceof StartError, String(error))
+      return error.message
+    }
+    for (const value of [undefined, "", " ", ","])
+      assert.match(await failure(value), new RegExp(`${variable}|${NAME(name)}_SECRET or`))
+    for (const value of ["canary", `${signature?.prefix ?? ""}Y2FuYXJ5`, `${own},canary`, `canary,${own}`]) {
+      const message = await failure(value)
+      assert.match(message, new RegExp(`${variable} is (too short|wrong)`), value)
+      assert.doesNotMatch(message, /canary|Y2FuYXJ5/)
+    }
+    if (!signature) for (const value of [own.slice(0, 31), `${own} x`]) await failure(value)
+  })
+}
+const NAME = variablePrefix
+
+/** What a call of the platform becomes, as its file reads it and as a provider gets it. */
+function becomes(
+  name: string,
+  platform: Platform,
+  fixture: PlatformFixture,
+  { title, env = {}, body, age = 0, becomes, vectors = [] }: Sample,
+) {
+  const [proof] = fixture.proofs
+  const text = textOf(body, now - age)
+
+  test(`reads: ${title}`, async () => {
+    const messages: Message[] = []
+    const providers = { acme: acme(messages, "sms"), speaker: acme(messages, "voice") }
+    const load = async (path: string) =>
+      path in providers ? { default: Reflect.get(providers, path) } : await import(`../providers/${path}.ts`)
+    const settings = { SMS_PROVIDER: "acme", VOICE_PROVIDER: "speaker", ...env }
+    const { send, lines } = await serve(name, proof, settings, undefined, { load })
+    const response = await send(text, prove(proof, text, { now }))
+    if (becomes === "nothing") {
+      assert.equal(response.status, 204)
+      assert.equal(await response.text(), "")
+    } else if (becomes === "invalid") await isTold(response, fixture, "invalid", title)
+    if (becomes === "nothing" || becomes === "invalid") return assert.deepEqual(messages, [])
+
+    const { ip, key, sender = "", ...message } = becomes
+    assert.ok(response.ok, await response.text())
+    const got = Object.fromEntries(Object.entries(messages[0] ?? {}).filter(([, value]) => value !== undefined))
+    assert.deepEqual(got, { sender, ...message })
+    const written = platform.read(JSON.parse(text), now)
+    assert.deepEqual([written?.ip, written?.key], [ip, key])
+    assert.equal(messages.length, 1)
+    const log = lines.join("\n")
+    for (const word of [message.body, message.code, message.recipient.slice(1), ip])
+      assert.ok(!word || !log.includes(word), `${word} stands in the log`)
+  })
+
+  if (typeof becomes === "object" && becomes.key !== undefined)
+    test(`sends once, however it is proven again: ${title}`, async () => {
+      let time = now
+      const settings = { DUPLICATE_WINDOW: "off", ...env }
+      const { send, sent } = await serve(name, proof, { SMS_PROVIDER: "http", ...settings }, undefined, {
+        clock: () => time,
+      })
+      if (becomes.channel === "voice") return
+      const first = await told(await send(text, prove(proof, text, { now: time })))
+      time += 5 * minute
+      const second = await told(await send(text, prove(proof, text, { now: time, id: "msg_another" })))
+      assert.deepEqual({ ...second, text: "" }, { ...first, text: "" })
+      assert.equal(first.status, fixture.answers.accepted.status)
+      assert.equal(sent(), 1)
+    })
+
+  if (typeof becomes === "object" && becomes.channel === "voice")
+    test(`is told where nothing speaks: ${title}`, async () => {
+      const { send, sent } = await serve(name, proof, env)
+      await isTold(await send(text, prove(proof, text, { now })), fixture, "unspoken", title)
+      assert.equal(sent(), 0)
+    })
+
+  for (const [index, { seconds, headers }] of vectors.entries()) {
+    test(`takes the platform's own signature ${index + 1}: ${title}`, async () => {
+      const moment = seconds * 1_000
+      const original = textOf(body, moment - age)
+      for (const away of [0, 299_000, -299_000]) {
+        const { send } = await serve(name, proof, {}, undefined, { clock: () => moment + away })
+        assert.notEqual((await send(original, headers)).status, 401, `${away} ms away`)
+      }
+      const { send, sent } = await serve(name, proof, {}, undefined, { clock: () => moment })
+      await unproven(await send(original.replace("1", "2"), headers), sent(), "another body")
+    })
+  }
+}
+
+/** A call that times out as soon as it is made. */
+function impatient() {
+  const waiting: (() => void)[] = []
+  const after: World["after"] = (_, run) => {
+    waiting.push(run)
+    return () => waiting.splice(waiting.indexOf(run), 1)
+  }
+  const hang = () => {
+    setTimeout(() => {
+      for (const end of waiting) end()
+    })
+    return new Promise<never>(() => {})
+  }
+  return { after, hang }
+}
+
+/** What the platform is told of each outcome. */
+function answers(name: string, fixture: PlatformFixture, outcome: (typeof outcomes)[number]) {
+  const [proof] = fixture.proofs
+  const words = "not a mobile: ask +15550100123, code 987-6"
+  const failing = () => Response.json({ error: words }, { status: 500 })
+  const loadAcme = async (path: string) =>
+    path === "acme" ? { default: acme([], "sms", words) } : await import(`../providers/${path}.ts`)
+  const { after, hang } = impatient()
+  const reset = () => Promise.reject(Object.assign(new Error("socket hang up"), { code: "ECONNRESET" }))
+  type Case = {
+    title: string
+    env?: Record<string, string>
+    body?: string
+    answer?: Answer
+    world?: Partial<World>
+    sent: number
+  }
+  const cases: Record<(typeof outcomes)[number], Case[]> = {
+    accepted: [{ title: "a provider took it", sent: 1 }],
+    badNumber: [
+      {
+        title: "a provider blames the number",
+        env: { SMS_PROVIDER: "acme" },
+        world: { load: loadAcme },
+        sent: 0,
+      },
+    ],
+    limited: [{ title: "a limit is used up", env: { LIMIT_TOTAL: "1/10m" }, sent: 1 }],
+    refused: [
+      { title: "the destination is denied", env: { DENY_DESTINATIONS: "+1" }, sent: 0 },
+      { title: "the destination is not allowed", env: { ALLOW_DESTINATIONS: "FR" }, sent: 0 },
+    ],
+    rejected: [
+      { title: "no provider accepts it", answer: failing, sent: 1 },
+      { title: "no provider can be reached", answer: () => Promise.reject(new Error("connect ECONNREFUSED")), sent: 1 },
+    ],
+    timeout: [
+      { title: "the provider keeps silent", answer: hang, world: { after }, sent: 2 },
+      { title: "the provider's connection broke", answer: reset, sent: 2 },
+    ],
+    invalid: [
+      { title: "the number is none", body: bodyOf(fixture, "+1555"), sent: 0 },
+      { title: "the number is a text", body: bodyOf(fixture, "call me"), sent: 0 },
+      { title: "the number is empty", body: bodyOf(fixture, ""), sent: 0 },
+      { title: "there are no fields", body: "{}", sent: 0 },
+      { title: "it is a list", body: "[]", sent: 0 },
+    ],
+  }
+  for (const { title, env = {}, body = bodyOf(fixture), answer, world, sent } of cases[outcome]) {
+    test(`is told when ${title}`, async () => {
+      const gateway = await serve(name, proof, env, answer, world)
+      if (outcome === "limited") assert.equal((await gateway.post()).status, 200)
+      const response = await gateway.send(body, prove(proof, body, { now }))
+      const expected = fixture.answers[outcome]
+      // A broken connection is no timeout in the gateway's own words.
+      const isOwn = expected.own && title.includes("broke")
+      const text = isOwn ? await response.text() : await isTold(response, fixture, outcome, title)
+      assert.equal(gateway.sent(), sent)
+      // The gateway's own answer tells what a provider said, less what must not be told.
+      const foreign = expected.own ? [] : ["not a mobile", "21211"]
+      for (const word of [...foreign, "987-6", "5550100123", proof.secrets[0]]) assert.ok(!text.includes(word), text)
+      const told = gateway.lines.join("\n")
+      for (const word of ["5550100123", proof.secrets[0]]) assert.ok(!told.includes(word), told)
+    })
+  }
+}
+
+test("each platform's secret opens its own path, beside POST /, and no other", async () => {
+  const env: Record<string, string> = { PLATFORMS: [...loaded.keys()].join(), GATEWAY_TOKEN: `own-${tokens[0]}` }
+  const mine = new Map<string, Proof>()
+  for (const [name, { fixture }] of loaded) {
+    // Tokens alike in every fixture are told apart by their platform's name.
+    const [first] = fixture.proofs
+    const proof: Proof = first.signature ? first : { ...first, secrets: [`${name}-${tokens[0]}`, tokens[1]] }
+    mine.set(name, proof)
+    env[proof.variable] = proof.secrets[0]
+  }
+  const { call, calls, post } = await start({ LIMIT_RECIPIENT: "off", LIMIT_PREFIX: "off", ...env }, undefined, {
+    clock: () => now,
+  })
+  const send = async (name: string, headers: Record<string, string>, body: string) =>
+    await call({ method: "POST", headers: { ...headers, "content-type": "application/json" }, body }, `/${name}`)
+  for (const [name, { fixture }] of loaded) {
+    const body = bodyOf(fixture)
+    const before = calls.length
+    for (const [other, proof] of mine) {
+      if (other === name) continue
+      await unproven(await send(name, prove(proof, body, { now }), body), calls.length - before, `${other} at /${name}`)
+      // Another's secret in the platform's own way.
+      const disguised = prove(mine.get(name) as Proof, body, { now, secrets: [proof.secrets[0]] })
+      await unproven(await send(name, disguised, body), calls.length - before, `the secret of ${other} at /${name}`)
+    }
+    const owner = [{ authorization: `Bearer ${env.GATEWAY_TOKEN}` }, { authorization: `Bearer ${await sign()}` }]
+    for (const headers of owner)
+      await unproven(await send(name, headers, body), calls.length - before, `POST / at /${name}`)
+    const proven = prove(mine.get(name) as Proof, body, { now })
+    await unproven(
+      await send("", proven, '{"recipient":"+12223334444","body":"x"}'),
+      calls.length - before,
+      `${name} at /`,
+    )
+    await isTold(await send(name, proven, body), fixture, "accepted", name)
+  }
+  assert.equal((await post()).status, 200)
+})
+
+test("GATEWAY_AUTH=none opens POST / alone, and a platform that is not named has no path", async () => {
+  for (const [name, { fixture }] of loaded) {
+    const open = { GATEWAY_AUTH: "none", GATEWAY_ALLOW_IPS: "127.0.0.1" }
+    const { send, call, sent } = await serve(name, fixture.proofs[0], open)
+    await unproven(await send(bodyOf(fixture), {}), sent(), name)
+    const body = '{"recipient":"+12223334444","body":"Your code is 326162"}'
+    assert.equal((await call({ method: "POST", body })).status, 200)
+    const elsewhere = await call(
+      { method: "POST", body, headers: prove(fixture.proofs[0], body, { now }) },
+      `/${name}`,
+      "10.0.0.1",
+    )
+    assert.equal(elsewhere.status, 403)
+    const without = await start({ [fixture.proofs[0].variable]: fixture.proofs[0].secrets[0] })
+    const text = bodyOf(fixture)
+    const response = await without.call(
+      { method: "POST", body: text, headers: prove(fixture.proofs[0], text, { now }) },
+      `/${name}`,
+    )
+    assert.equal(response.status, 404)
+  }
+})
+
+test("where both a secret and a token are set, both are asked for", async () => {
+  for (const [name, { fixture }] of loaded) {
+    const signed = fixture.proofs.find(({ signature }) => signature)
+    const static_ = fixture.proofs.find(({ signature }) => !signature)
+    if (!signed || !static_) continue
+    const body = bodyOf(fixture)
+    const { send, sent } = await serve(name, signed, { [static_.variable]: static_.secrets[0] })
+    await unproven(await send(body, prove(signed, body, { now })), sent(), "the signature alone")
+    await unproven(await send(body, prove(static_, body, { now })), sent(), "the token alone")
+    const both = { ...prove(static_, body, { now }), ...prove(signed, body, { now }) }
+    await isTold(await send(body, both), fixture, "accepted", "both")
+  }
+})
+
+test("a platform that is missing, misspelt or called like a provider in use keeps the gateway from starting", async () => {
+  const failure = async (env: Record<string, string>, load?: World["load"]) => {
+    const error: unknown = await start(env, undefined, { ...(load && { load }) }).then(
+      () => assert.fail(`it starts with ${JSON.stringify(env)}`),
+      (error) => error,
+    )
+    assert.ok(error instanceof StartError, String(error))
+    return error.message
+  }
+  assert.match(
+    await failure({ PLATFORMS: "supabse", SUPABSE_SECRET: tokens[0] }),
+    /no providers\/platforms\/supabse\.ts.*did you mean supabase\?/,
+  )
+  assert.match(await failure({ PLATFORMS: "../supabase" }), /PLATFORMS/)
+  const platform: Platform = { docs: "https://example.com/", env: {}, read: () => undefined, setup: () => "" }
+  const load = async (path: string) =>
+    path === "platforms/http" ? { default: platform } : await import(`../providers/${path}.ts`)
+  assert.match(
+    await failure({ PLATFORMS: "http", HTTP_TOKEN: tokens[0] }, load),
+    /PLATFORMS names http, which is a provider in use/,
+  )
+})
+
+test("a file whose proof gives nothing to compare lets nobody in", async () => {
+  for (const proof of [
+    () => ({ token: undefined }),
+    () => ({ token: "" }),
+    () => undefined,
+    () => ({}),
+    () => assert.fail(),
+  ]) {
+    for (const variable of ["LAX_SECRET", "LAX_TOKEN"]) {
+      const lax = {
+        docs: "https://example.com/",
+        env: {},
+        proof,
+        read: () => ({ recipient: "+12223334444", body: "x" }),
+        setup: () => "",
+      }
+      const load = async (path: string) =>
+        path === "platforms/lax" ? { default: lax } : await import(`../providers/${path}.ts`)
+      const { call, calls } = await start({ PLATFORMS: "lax", [variable]: tokens[0] }, undefined, { load })
+      const response = await call({ method: "POST", body: "{}" }, "/lax")
+      await unproven(response, calls.length, `${proof} with ${variable}`)
+    }
+  }
+})
+
+test("the README's table of platforms is what their files say", () => {
+  if (only) return
+  const readme = readFileSync(new URL("../providers/platforms/README.md", import.meta.url), "utf8")
+  for (const [name, { platform }] of loaded) {
+    const row = readme.split("\n").find((line) => line.startsWith(`| [${name}](${platform.docs})`))
+    assert.ok(row, `the README has no row of ${name}, or another address`)
+    for (const variable of Object.keys(platform.env)) assert.ok(row.includes(`\`${variable}\``), `${name}: ${variable}`)
+    const deadline = platform.deadline === undefined ? "`DEADLINE`" : `${platform.deadline / 1_000} s`
+    assert.match(row, new RegExp(`\\| ${deadline} +\\|$`), `${name}: the README does not say ${deadline}`)
+  }
+})

@@ -1,0 +1,297 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { copy, provider, run, serving, until } from "./process.ts"
+import { message, secret, sign } from "./world.ts"
+
+const slow = { timeout: 60_000 }
+const post = async (url: string, body: unknown = message) => {
+  const headers = { authorization: `Bearer ${await sign()}` }
+  return await fetch(url, { method: "POST", headers, body: JSON.stringify(body) })
+}
+const env = (url: string) => ({
+  GATEWAY_SECRET: secret,
+  SMS_PROVIDER: "http",
+  HTTP_URL: `${url}/send`,
+  HTTP_BODY: '{"to":"{recipient}","from":"{sender}","text":"{body}"}',
+  HTTP_SUCCESS: '"id":"([^"]+)"',
+})
+
+test(
+  "a message goes out to a provider that takes 12 s, others meanwhile, and SIGTERM lets it finish",
+  slow,
+  async () => {
+    const taken: string[] = []
+    const { url, close } = await provider((request, response, body) => {
+      taken.push(`${request.method} ${request.url} ${request.headers["content-type"]} ${body}`)
+      setTimeout(() => response.end('{"id":"m-1"}'), body.includes("slow") ? 12_000 : 0)
+    })
+    const gateway = await serving({ ...env(url), ATTEMPT_TIMEOUT: "16s" })
+    const late = post(gateway.url, { ...message, body: "slow" })
+    const response = await post(gateway.url)
+    assert.equal(response.status, 200)
+    assert.match(
+      await response.text(),
+      /^\{"id":"[\da-f-]{36}","provider":"http","receipt":"m-1","attempts":\[\{"provider":"http","outcome":"accepted","ms":\d+\}\]\}$/,
+    )
+    const json = JSON.stringify({ to: message.recipient, from: message.sender, text: message.body })
+    assert.equal(
+      taken.find((line) => !line.includes("slow")),
+      `POST /send application/json ${json}`,
+    )
+    await new Promise((resolve) => setTimeout(resolve, 1_000))
+    gateway.kill("SIGTERM")
+    assert.equal((await late).status, 200)
+    const finished = Date.now()
+    assert.equal(await gateway.ended, 0)
+    assert.ok(Date.now() - finished < 2_000, "it stayed after the last answer")
+    close()
+  },
+)
+
+test("a redirect of the provider is not followed", slow, async () => {
+  const asked: string[] = []
+  const { url, close } = await provider((request, response) => {
+    asked.push(request.url ?? "")
+    response.writeHead(307, { location: "/elsewhere" }).end()
+  })
+  const gateway = await serving(env(url))
+  assert.equal((await post(gateway.url)).status, 502)
+  assert.deepEqual(asked, ["/send"])
+  gateway.kill("SIGINT")
+  assert.equal(await gateway.ended, 0)
+  close()
+})
+
+test("providers that cannot be reached are told by class", slow, async () => {
+  const { url, close } = await provider((request) => request.socket.destroy())
+  const gateway = await serving({ ...env(url) })
+  assert.match(await (await post(gateway.url)).text(), /"outcome":"unreachable","code":"reset"/)
+  gateway.kill()
+  close()
+  const nobody = await serving({ ...env(url) })
+  assert.match(await (await post(nobody.url)).text(), /"outcome":"unreachable","code":"refused"/)
+  nobody.kill()
+  const tls = await provider((_, response) => response.end())
+  const plain = await serving({ ...env(tls.url.replace("http:", "https:")) })
+  assert.match(await (await post(plain.url)).text(), /"outcome":"unreachable","code":"tls"/)
+  plain.kill()
+  tls.close()
+  const unknown = await serving({ ...env("https://nobody.invalid") })
+  assert.match(await (await post(unknown.url)).text(), /"outcome":"unreachable","code":"dns"/)
+  unknown.kill()
+})
+
+test("a caller that hangs up cancels nothing, not even while stopping", slow, async () => {
+  const { url, close } = await provider((_, response) => void setTimeout(() => response.end('{"id":"m-1"}'), 1_500))
+  const gateway = await serving(env(url))
+  const hangUp = new AbortController()
+  const headers = { authorization: `Bearer ${await sign()}` }
+  const call = fetch(gateway.url, { method: "POST", headers, body: JSON.stringify(message), signal: hangUp.signal })
+  await until(gateway.stdout, /"received"/)
+  hangUp.abort()
+  await assert.rejects(call)
+  gateway.kill("SIGTERM")
+  assert.equal(await gateway.ended, 0)
+  assert.match(gateway.stdout(), /"event":"accepted"/)
+  assert.match(gateway.stdout(), /"event":"stopped"/)
+  close()
+})
+
+test("a log that nobody reads any more costs no login", slow, async () => {
+  const gateway = await serving({ GATEWAY_SECRET: secret })
+  gateway.child.stdout?.destroy()
+  for (let sent = 0; sent < 3; sent += 1)
+    assert.equal((await post(gateway.url, { ...message, body: `${sent}` })).status, 200)
+  gateway.kill()
+  assert.equal(await gateway.ended, 0)
+})
+
+test("a second signal ends at once", slow, async () => {
+  const { url, close } = await provider(() => {})
+  const gateway = await serving(env(url))
+  post(gateway.url).catch(() => {})
+  await until(gateway.stdout, /"received"/)
+  gateway.kill("SIGTERM")
+  await until(gateway.stdout, /"stopping"/)
+  gateway.kill("SIGTERM")
+  assert.equal(await gateway.ended, 143)
+  close()
+})
+
+test("while it stops, no new connection is taken and the deadline ends it", slow, async () => {
+  const { url, close } = await provider(() => {})
+  const gateway = await serving({ ...env(url), DEADLINE: "2s" })
+  const pending = post(gateway.url)
+  await until(gateway.stdout, /"received"/)
+  gateway.kill("SIGTERM")
+  await until(gateway.stdout, /"stopping"/)
+  await assert.rejects(fetch(`${gateway.url}health`))
+  assert.equal((await pending).status, 504)
+  assert.equal(await gateway.ended, 0)
+  close()
+})
+
+test("as Deno Deploy runs it, it warns, sends, and is done within the 5 s that follow SIGINT", slow, async () => {
+  const { url, close } = await provider((_, response, body) => {
+    if (!body.includes("hangs")) response.end('{"id":"m-1"}')
+  })
+  const gateway = await serving({ ...env(url), DENO_DEPLOY: "1", DEADLINE: "4s" })
+  assert.match(gateway.stdout(), /without ALLOW_DESTINATIONS/)
+  assert.equal((await post(gateway.url)).status, 200)
+  const pending = post(gateway.url, { ...message, body: "it hangs" })
+  await until(gateway.stdout, /"received"[\s\S]*"received"/)
+  const told = Date.now()
+  gateway.kill("SIGINT")
+  assert.equal((await pending).status, 504)
+  assert.equal(await gateway.ended, 0)
+  assert.ok(Date.now() - told < 5_000)
+  close()
+})
+
+test("with nothing set it makes a secret, listens on 127.0.0.1 alone and prints a call that works", slow, async () => {
+  for (const isAlone of [false, true]) {
+    const files = isAlone ? {} : { "providers/x.ts": "export default 1" }
+    const start = async (folder: string) => {
+      const { kill, stdout, stderr, ended } = run([], { PORT: "0", HOST: "0.0.0.0" }, folder)
+      const [, url = "", token = "", body = ""] = await until(
+        stderr,
+        /curl -i (\S+) -H 'Authorization: Bearer (\S+)' -d '(.*)'/,
+      )
+      assert.match(url, /^http:\/\/127\.0\.0\.1:\d+\/$/)
+      const response = await fetch(url, { method: "POST", headers: { authorization: `Bearer ${token}` }, body })
+      assert.equal(response.status, 200)
+      await until(stdout, /To \+12223334444:\n {2}Your code is 326162\n/)
+      assert.match(stdout(), /"address":"http:\/\/127\.0\.0\.1:/)
+      kill()
+      assert.equal(await ended, 0)
+    }
+    await copy(files, start, isAlone)
+  }
+})
+
+const failures: [name: string, env: Record<string, string>, told: RegExp][] = [
+  [
+    "production with nothing set",
+    { NODE_ENV: "production" },
+    /SMS_PROVIDER is missing[\s\S]*GATEWAY_SECRET, GATEWAY_TOKEN or PLATFORMS must be set[\s\S]* {2}SMS_PROVIDER=\n {2}GATEWAY_SECRET=\S{43}\n$/,
+  ],
+  ["Deno Deploy with nothing set", { DENO_DEPLOY: "1" }, /GATEWAY_SECRET/],
+  ["a wrong setting", { PORT: "x" }, /^smstask cannot start:\n {2}PORT is wrong/],
+]
+for (const [name, env, told] of failures) {
+  test(`${name} is an error of one screen and exit code 1`, slow, async () => {
+    const { ended, stderr, stdout } = run([], env)
+    assert.equal(await ended, 1)
+    assert.match(stderr(), told)
+    assert.doesNotMatch(stderr(), /\bat \S+:\d+:\d+/)
+    assert.equal(stdout(), "")
+  })
+}
+
+test("a port that is taken is an error that says so", slow, async () => {
+  const first = await serving({ GATEWAY_SECRET: secret })
+  const { ended, stderr } = run([], { GATEWAY_SECRET: secret, HOST: "127.0.0.1", PORT: new URL(first.url).port })
+  assert.equal(await ended, 1)
+  assert.match(stderr(), /PORT \d+ of 127\.0\.0\.1 cannot be listened on: another program listens there/)
+  first.kill()
+})
+
+const broken: [name: string, source: string, told: RegExp][] = [
+  ["throws on import", 'throw new Error("boom")', /providers\/broken\.ts cannot be loaded: boom/],
+  ["has a syntax error", "export default {{", /providers\/broken\.ts cannot be loaded: /],
+  ["imports what is not there", 'import "./nothing.ts"', /providers\/broken\.ts cannot be loaded: /],
+  ["exports nothing", "export {}", /providers\/broken\.ts exports no such file as contract\.ts says: it is missing/],
+  [
+    "exports junk",
+    "export default 42",
+    /providers\/broken\.ts exports no such file as contract\.ts says: it must be Object/,
+  ],
+  [
+    "lacks a function",
+    'export default { docs: "x", env: {}, request() {} }',
+    /providers\/broken\.ts exports no such file as contract\.ts says: receipt is missing/,
+  ],
+  [
+    "has a variable that is no schema",
+    'export default { docs: "x", env: { BROKEN_KEY: 1 }, request() {}, receipt() {} }',
+    /env\.BROKEN_KEY needs v\.description/,
+  ],
+  [
+    "describes no variable",
+    'import * as v from "valibot"\nexport default { docs: "x", url: "https://x.example", env: { BROKEN_KEY: v.string() }, request() {}, receipt() {} }',
+    /env\.BROKEN_KEY needs v\.description/,
+  ],
+  [
+    "has no address",
+    'export default { docs: "x", env: {}, request() {}, receipt() {} }',
+    /BROKEN_URL is missing: the base URL of your account/,
+  ],
+]
+for (const [name, source, told] of broken) {
+  test(`a provider file that ${name} is an error that names it`, slow, async () => {
+    await copy({ "providers/broken.ts": source }, async (folder) => {
+      const { ended, stderr } = run([], { GATEWAY_SECRET: secret, SMS_PROVIDER: "broken" }, folder)
+      assert.equal(await ended, 1)
+      assert.match(stderr(), told)
+    })
+  })
+}
+
+test("a provider file that is dropped in is all it takes", slow, async () => {
+  const source = `import * as v from "valibot"
+    import type { Provider } from "../main.ts"
+    const env = { ACME_KEY: v.pipe(v.string(), v.description("the key")) }
+    export default {
+      docs: "https://acme.example", url: "https://acme.example", env,
+      request: ({ recipient }, { ACME_KEY }, { url }) => new Request(url + "/" + recipient.slice(1), { headers: { key: ACME_KEY } }),
+      receipt: ({ status, text }) => (status === 200 && text ? { id: text } : { code: status }),
+      routes: (app, env) => { app.get("/hello", (c) => c.text(String(env.ACME_KEY.length))) },
+    } satisfies Provider<typeof env>`
+  const { url, close } = await provider((request, response) =>
+    response.end(`${request.headers.key} ${request.url}`.replace("k-4", "ok")),
+  )
+  await copy({ "providers/acme.ts": source }, async (folder) => {
+    const env = { GATEWAY_SECRET: secret, SMS_PROVIDER: "acme", ACME_KEY: "k-4", ACME_URL: url }
+    const gateway = await serving(env, folder)
+    assert.match(await (await post(gateway.url)).text(), /"provider":"acme","receipt":"ok \/•"/)
+    assert.equal(await (await fetch(`${gateway.url}acme/hello`)).text(), "3")
+    assert.equal((await fetch(`${gateway.url}acme/other`)).status, 404)
+    gateway.kill()
+    assert.equal(await gateway.ended, 0)
+  })
+  close()
+})
+
+test("a provider file in the working directory is found, in JavaScript too", slow, async () => {
+  const source = `export default {
+    docs: "https://acme.example", url: "https://acme.example", env: {},
+    request: () => ({ id: "from the working directory" }),
+    receipt: ({ status }) => ({ code: status }),
+  }`
+  await copy({ "providers/acme.js": source }, async (folder) => {
+    const { ended, stdout } = run(["send", "+12223334444", "x"], { SMS_PROVIDER: "acme" }, undefined, folder)
+    assert.equal(await ended, 0)
+    assert.equal(JSON.parse(stdout()).receipt, "from the working directory")
+  })
+})
+
+test(".env is read where it stands, and real variables win", slow, async () => {
+  await copy(
+    { ".env": `GATEWAY_SECRET=${secret}\nGATEWAY_AUDIENCE=urn:file\nGATEWAY_ISSUER=file\n` },
+    async (folder) => {
+      const gateway = await serving({ GATEWAY_ISSUER: "real" }, folder)
+      const call = async (claims: Record<string, string>) =>
+        (
+          await fetch(gateway.url, {
+            method: "POST",
+            headers: { authorization: `Bearer ${await sign({ claims })}` },
+            body: "{}",
+          })
+        ).status
+      assert.equal(await call({ aud: "urn:file", iss: "real" }), 400)
+      assert.equal(await call({ aud: "urn:file", iss: "file" }), 401)
+      assert.equal(await call({ aud: "urn:smstask", iss: "real" }), 401)
+      gateway.kill()
+    },
+  )
+})
