@@ -1461,11 +1461,16 @@ async function listen(hostname: string, port: number, handle: contract.Handler):
   return { port: (server.address() as AddressInfo).port, close }
 }
 
-/** The client for calls to providers: Bun's fetch; elsewhere node:http, since Deno's fetch repeats a POST by itself. */
+/**
+ * The client for calls to providers: node:http on Node, else fetch. Deno repeats a POST by itself on a connection that died,
+ * in fetch and in its node:http, so that there none is used twice.
+ */
 async function clientOf(): Promise<World["fetch"]> {
-  const part = Bun ? undefined : await loadFile("parts/client").catch(() => undefined)
+  const part = Bun || Deno ? undefined : await loadFile("parts/client").catch(() => undefined)
   if (part) return (part as contract.Parts["client"]).clientOfNode()
-  return (request, { isFresh, ...init }) => fetch(request, { ...init, keepalive: !isFresh })
+  const client = Deno?.createHttpClient({ poolMaxIdlePerHost: 0 })
+  return (request, { isFresh, ...init }) =>
+    fetch(request, { ...init, ...(client ? { client } : { keepalive: !isFresh }) })
 }
 
 /**

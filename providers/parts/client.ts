@@ -1,5 +1,5 @@
 /**
- * A client of node:http for Node and Deno. It follows no redirect, repeats nothing by itself, and keeps its connections.
+ * A client of node:http for Node. It follows no redirect, repeats nothing by itself, and keeps its connections.
  * @module
  */
 import { Agent, request as askPlainly, type IncomingMessage } from "node:http"
