@@ -1401,8 +1401,9 @@ async function routed(prepared: contract.Prepared): Promise<App> {
       app.get(path, (c) => greet(c.req.raw.headers) ?? refuse(log, "authentication_failed", "the token is wrong"))
     methods.set(path, [...(methods.get(path) ?? (greet ? ["GET"] : [])), "POST"])
   }
-  const hasPages =
-    pages.length > 0 || [...providers.values()].some(({ provider }) => provider.routes ?? provider.report)
+  const isServed = ({ name, provider }: Ready) =>
+    provider.routes ?? (provider.report && world.env[`${variablePrefix(name)}_REPORT_KEY`])
+  const hasPages = pages.length > 0 || [...providers.values()].some(isServed)
   if (hasPages) (await loadPart(world, "pages")).mountPages(app, prepared)
   for (const reason of (await loadCheck(world))?.doubts(prepared) ?? []) log("warn", "warning", { reason })
   app.notFound((c) => {

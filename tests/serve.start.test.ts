@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
+import { readFileSync } from "node:fs"
 import { test } from "node:test"
-import { copy, provider, run, serving, until } from "./process.ts"
+import { copy, provider, root, run, serving, until } from "./process.ts"
 import { message, secret, sign } from "./world.ts"
 
 const slow = { timeout: 60_000 }
@@ -167,6 +168,22 @@ test("with nothing set it makes a secret, listens on 127.0.0.1 alone and prints 
     }
     await copy(files, start, isAlone)
   }
+})
+
+test("main.ts alone delivers by a provider file that lies beside it", slow, async () => {
+  const { url, close } = await provider((_, response) =>
+    response.writeHead(202).end('{"message":"message(s) queued","message_uuid":["p-1"],"api_id":"x"}'),
+  )
+  const files = { "providers/plivo.ts": readFileSync(`${root}providers/plivo.ts`, "utf8") }
+  const start = async (folder: string) => {
+    const given = { SMS_PROVIDER: "plivo", PLIVO_AUTH_ID: "a", PLIVO_AUTH_TOKEN: "b", PLIVO_URL: url }
+    const gateway = await serving({ GATEWAY_SECRET: secret, ...given }, folder)
+    assert.match(await (await post(gateway.url)).text(), /"provider":"plivo","receipt":"p-1"/)
+    gateway.kill()
+    assert.equal(await gateway.ended, 0)
+  }
+  await copy(files, start, true)
+  close()
 })
 
 const failures: [name: string, env: Record<string, string>, told: RegExp][] = [
