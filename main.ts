@@ -917,8 +917,8 @@ function memoryStore(monotonic: () => number, most = 100_000): contract.Store {
       kept.set(period, entries)
       // They stand in the order in which they end: the first ones are the ones to drop.
       for (const [old, { ends }] of entries) if (ends > now || !entries.delete(old)) break
-      dropOldest(entries)
       entries.delete(key)
+      dropOldest(entries)
       entries.set(key, { value, ends: now + period })
     },
   }
