@@ -1,19 +1,16 @@
 /**
- * smstask, the gateway between identity platforms and SMS providers, in one file.
- *
- * A platform (Auth0, Supabase, Okta and their like) POSTs a login code. smstask proves who is calling, checks what was
- * sent, refuses abuse, and hands the message to the provider that `SMS_PROVIDER` names.
+ * smstask, the gateway between identity platforms and SMS providers, in one file: a platform (Auth0, Supabase, Okta and
+ * their like) POSTs a login code, and the provider that `SMS_PROVIDER` names delivers it.
  *
  *     bun main.ts        deno task start        node main.ts        (add --help for the other commands)
  *
- * It reads downward. A message goes take → prove → check → once → guard → deliver → ask → the provider's file, and what
- * came of it goes back as a value. What every gateway needs stands here; what a setting or a command names is a file in
- * providers/, and providers/contract.ts says what such a file is given and gives back. Importing this file starts nothing.
+ * It reads downward. A message goes take → prove → check → once → guard → deliver → ask → the provider's file, and what came
+ * of it goes back as a value. What every gateway needs stands here; what a setting or a command names is a file in providers/,
+ * as providers/contract.ts says. Importing this file starts nothing.
  * @module
  */
-import type { Server as HttpServer } from "node:http"
-import type { AddressInfo, Socket } from "node:net"
-import { Hono, type Context as HonoContext, type MiddlewareHandler } from "hono"
+import { Hono, type Context as HonoContext } from "hono"
+import * as ip from "hono/utils/ipaddr"
 import * as v from "valibot"
 import type * as contract from "./providers/contract.ts"
 
@@ -29,15 +26,101 @@ type ProblemCode = contract.ProblemCode
 type Ready = contract.Ready
 type Refused = contract.Refused
 type Targeted<T> = contract.Targeted<T>
-type Variables = contract.Variables
 type World = contract.World
 
 /** Node's own modules, and packages that few settings need, are loaded where they are used: a cold start waits for each. */
 const builtin = process.getBuiltinModule
 
+// ───────────────────────────── Numbers and texts: what people write, and what it means ─────────────────────────────
+
+/** What `look` gives, or `otherwise` where it throws. */
+export function attempt<T>(look: () => T, otherwise: T): T {
+  try {
+    return look()
+  } catch {
+    return otherwise
+  }
+}
+
+/** A load that is done once; where it failed, whoever comes next tries again. */
+function loadedOnce<T>(load: () => Promise<T>): () => Promise<T> {
+  let loaded: Promise<T> | undefined
+  const forget = (error: unknown) => {
+    loaded = undefined
+    throw error
+  }
+  return () => (loaded ??= load().catch(forget))
+}
+export const loadNumbers = loadedOnce(() => import("libphonenumber-js/min"))
+type Numbers = Awaited<ReturnType<typeof loadNumbers>>
+
+/** What a decimal digit of any script is worth: a script's ten stand in a row, and several rows may follow each other. */
+function asciiDigit(digit: string): string {
+  let worth = 0
+  while (/\p{Nd}/u.test(String.fromCodePoint((digit.codePointAt(0) ?? 0) - worth - 1))) worth += 1
+  return String(worth % 10)
+}
+/** One writing for what looks the same (Unicode NFKC), ASCII digits, and no characters that only format. */
+export function folded(text: string): string {
+  if (/^[ -~\n]*$/.test(text)) return text
+  const digits = text.normalize("NFKC").replace(/[^\P{Nd}0-9]/gu, asciiDigit)
+  return digits.replace(/\p{Cf}/gu, "")
+}
+
+/**
+ * The one number that is meant, as libphonenumber reads it from `country` (ISO 3166), or what is wrong with it. Where several
+ * countries share its calling code and none is sure, the first of them is its country.
+ */
+export function readNumber(written: string, country: string | undefined, numbers: Numbers) {
+  const text = folded(written).replace(/^\s*(?:\((\+\d{1,3})\))?|\s+$/g, "$1")
+  if (/\p{Cc}/u.test(text)) return "must not hold control characters"
+  const options = { extract: false, ...(country && { defaultCountry: country as "US" }) }
+  const read = (text: string) => {
+    const parsed = numbers.parsePhoneNumberFromString(text, options)
+    return parsed?.isPossible() && !parsed.ext && parsed.number.length <= 16 ? parsed : undefined
+  }
+  const national = read(text)
+  // Not every possible number exists: digits that are a valid one behind a plus mean that.
+  const isSure = text.startsWith("+") || national?.isValid()
+  const [, outside] = /^(?:00\s*)?([1-9].*)$/s.exec(text) ?? []
+  const abroad = isSure || !outside ? undefined : read(`+${outside}`)
+  let parsed = abroad && (text.startsWith("00") || (national && abroad.isValid())) ? abroad : national
+  // The library drops one trunk zero at a time: a number reads as itself, or it would have several limits.
+  while (parsed?.nationalNumber.startsWith("0")) {
+    const again = read(parsed.number)
+    if (!again || again.number === parsed.number) break
+    parsed = again
+  }
+  if (!parsed && !country && /^[\d(]/.test(text)) return "must begin with +, or DEFAULT_COUNTRY must be set"
+  if (!parsed) return "must be a phone number: +, the calling code and the number"
+  const { number: recipient, countryCallingCode } = parsed
+  const masked = `+${countryCallingCode}•••${recipient.slice(-4)}`
+  return { recipient: `${recipient}`, country: parsed.country ?? parsed.getPossibleCountries()[0] ?? "", masked }
+}
+
+/** A sender that looks like a number loses its separators; an alphanumeric one stays as it is. */
+const asSender = v.transform((written: string) => {
+  const bare = folded(written).replace(/[\p{Z}\p{Pd}\p{Ps}\p{Pe}\u2212./]/gu, "")
+  return /^(\+|00)?\d{3,15}$/.test(bare) ? bare.replace(/^00/, "+") : written.trim().toWellFormed()
+})
+const anySender = "a number, a short code or an alphanumeric id of up to 11 characters"
+const uncontrolled = v.regex(/^\P{Cc}*$/u, "must not hold control characters")
+const fitting = v.regex(/^(\+?\d{3,15}|.{0,11})$/u, `must be ${anySender}`)
+const sender = v.pipe(v.string(), uncontrolled, asSender, fitting)
+
+const basic = (user: string, password: string) => `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`
+const noCode: contract.Refusal = { code: "no_code", reason: "the message holds no code, or several", fault: "message" }
+/** What few messages ask for, in parts/helpers.ts. Where main.ts is alone, only those fail that need it. */
+const missing = () => {
+  throw new Error("it needs providers/parts/helpers.ts beside main.ts")
+}
+const none = { fill: missing, language: missing, speech: missing, isGsm7: missing, fetch: missing, session: missing }
+const unasked = { textOf: missing, findCode: () => undefined, traceOf: () => ({}), loginOf: () => none }
+const noHelpers: contract.Helpers = { ...none, ...unasked }
+
 // ───────────────────────────── Settings: environment variables, parsed once ─────────────────────────────
 
-type Variable<T = unknown> = v.GenericSchema<string | undefined, T>
+export type Variable<T = unknown> = v.GenericSchema<string | undefined, T>
 type Parser<T> = v.GenericSchema<string, T>
 
 /** Everything that keeps the gateway from starting, told at once. */
@@ -51,83 +134,58 @@ export class StartError extends Error {
   }
 }
 
+const like = (pattern: RegExp) => v.pipe(v.string(), v.regex(pattern))
 const units: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000 }
 const milliseconds = (written: string) => (parseInt(written, 10) || 0) * (units[written.slice(-1)] ?? 0)
-export const duration = v.pipe(v.string(), v.regex(/^[1-9]\d{0,3}[smh]$/), v.transform(milliseconds))
-const durationOrOff = v.pipe(v.string(), v.regex(/^(off|[1-9]\d{0,3}[smh])$/), v.transform(milliseconds))
+export const duration = v.pipe(like(/^[1-9]\d{0,3}[smh]$/), v.transform(milliseconds))
+const durationOrOff = v.pipe(like(/^(off|[1-9]\d{0,3}[smh])$/), v.transform(milliseconds))
 const asLimit = v.transform((written: string) => {
   const [count, period] = written.split("/")
   return period ? { count: Number(count), period: milliseconds(period) } : undefined
 })
-const limit = v.pipe(v.string(), v.regex(/^(off|[1-9]\d{0,8}\/[1-9]\d{0,3}[smh])$/), asLimit)
-const wholeNumber = (most: number) => v.pipe(v.string(), v.regex(/^\d{1,5}$/), v.transform(Number), v.maxValue(most))
+const limit = v.pipe(like(/^(off|[1-9]\d{0,8}\/[1-9]\d{0,3}[smh])$/), asLimit)
+const wholeNumber = (most: number) => v.pipe(like(/^\d{1,5}$/), v.transform(Number), v.maxValue(most))
 const asList = v.transform((written: string) => written.split(",").flatMap((item) => item.trim() || []))
 const listOf = <T>(item: Parser<T>) => v.pipe(v.string(), asList, v.array(item), v.minLength(1))
 const isDistinct = v.check((names: string[]) => new Set(names).size === names.length)
 
-/** An address or a CIDR range, as hono/ip-restriction reads them. */
-const addressRule = v.custom<string>((rule) => {
-  const [address = "", bits = "0", ...rest] = String(rule).split("/")
-  const isRange = /^\d{1,3}$/.test(bits) && Number(bits) <= (v.IPV4_REGEX.test(address) ? 32 : 128)
-  return rule === "*" || (v.IP_REGEX.test(address) && isRange && rest.length === 0)
-})
-/** Whether a rule is wider than /8, or /16 of IPv6, in which IPv4 begins at /96. */
-function isWide(rule: string): boolean {
-  const [address = "", bits = "128"] = rule.split("/")
-  const least = /^[0:]*:ffff:/i.test(address) ? 104 : address.includes(":") ? 16 : 8
-  return rule === "*" || Number(bits) < least
-}
-
 const asPattern = v.transform((written: string) => attempt(() => new RegExp(written, "mu"), undefined))
 const pattern = v.pipe(v.string(), asPattern, v.instance(RegExp))
-const country = v.pipe(v.string(), v.regex(/^[A-Z]{2}$/))
+export const country = like(/^[A-Z]{2}$/)
 const withoutPlus = v.transform((written: string) => written.replace("+", ""))
-const digits = v.pipe(v.string(), v.regex(/^\+?[1-9]\d{0,14}$/), withoutPlus)
+const digits = v.pipe(like(/^\+?[1-9]\d{0,14}$/), withoutPlus)
 const destinations = v.optional(listOf(v.union([country, digits])))
 
 /** A name is its file's and no other way to write that: this stands between a variable and an import. */
-const namePattern = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/
-export const fileName = v.pipe(v.string(), v.regex(namePattern), v.maxLength(40))
-const reserved = [
-  "sms",
-  "voice",
-  "gateway",
-  "limit",
-  "log",
-  "metrics",
-  "health",
-  "store",
-  "default",
-  "code",
-  "contract",
-]
+export const fileName = v.pipe(like(/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/), v.maxLength(40))
 /** `console` and `inbox` show the message to the developer; beside a provider that sends they would hide it. */
 const standAlone = v.check((names: string[]) => names.length === 1 || !/\b(console|inbox)\b/.test(names.join()))
-const providerNames = v.pipe(listOf(v.pipe(fileName, v.notValues(reserved))), standAlone, isDistinct)
-const fileNamesOf = v.optional(v.pipe(listOf(fileName), isDistinct))
+const free = v.regex(/^(?!(sms|voice|gateway|limit|log|metrics|health|store|default|code|contract)$)/)
+const nameList = v.pipe(listOf(v.pipe(fileName, free)), standAlone, isDistinct)
+const fileNames = v.optional(v.pipe(listOf(fileName), isDistinct))
 
 /** A setting with what is expected of it: told by the error at start and checked against the README. */
 const set = <const S extends Variable>(schema: S, expected: string) => v.pipe(schema, v.description(expected))
+const text = v.optional(v.string())
 const flag = v.optional(v.picklist(["true", "false"]), "false")
-export const token = v.pipe(v.string(), v.regex(/^[!-~]{32,}$/))
-const webAddress = v.pipe(v.string(), v.regex(/^https?:\/\/[^/?#@\s]+\/?$/), v.url(), v.maxLength(255))
-const asUnescaped = v.transform((text: string) => text.replaceAll("\\n", "\n"))
+export const token = like(/^[!-~]{32,}$/)
+const webAddress = v.pipe(like(/^https?:\/\/[^/?#@\s]+\/?$/), v.url(), v.maxLength(255))
 
 /** Every setting but the families. */
 export const variables = {
   DEFAULT_COUNTRY: set(v.optional(country), "the country of numbers without +, in two letters (ISO 3166), as US"),
   CODE_PATTERN: set(v.optional(pattern), "a regular expression; its group, or else its match, is the code in a text"),
-  PLATFORMS: set(fileNamesOf, "names of platforms, separated by commas"),
-  PAGES: set(fileNamesOf, "names of pages, separated by commas"),
-  GATEWAY_SECRET: set(v.optional(v.string()), "the secret that signs the callers' tokens (HS256)"),
-  GATEWAY_SECRET_PREVIOUS: set(v.optional(v.string()), "the secret before that, while it is being changed"),
+  PLATFORMS: set(fileNames, "names of platforms, separated by commas"),
+  PAGES: set(fileNames, "names of pages, separated by commas"),
+  GATEWAY_SECRET: set(text, "the secret that signs the callers' tokens (HS256)"),
+  GATEWAY_SECRET_PREVIOUS: set(text, "the secret before that, while it is being changed"),
   GATEWAY_SECRET_BASE64: set(flag, "true where the secrets are base64 or base64url, else false"),
   GATEWAY_AUDIENCE: set(v.optional(v.string(), "urn:smstask"), "the aud that tokens must have"),
   GATEWAY_SUBJECT: set(v.optional(v.string(), "urn:Auth0"), "the sub that tokens must have, or any"),
-  GATEWAY_ISSUER: set(v.optional(v.string()), "the iss that tokens must have"),
+  GATEWAY_ISSUER: set(text, "the iss that tokens must have"),
   GATEWAY_TOKEN: set(v.optional(token), "a static bearer token of at least 32 characters, no spaces"),
   GATEWAY_AUTH: set(v.optional(v.picklist(["required", "none"]), "required"), "required, or none beside allowed IPs"),
-  GATEWAY_ALLOW_IPS: set(v.optional(listOf(addressRule)), "addresses and CIDR ranges, separated by commas"),
+  GATEWAY_ALLOW_IPS: set(v.optional(listOf(v.string())), "addresses and CIDR ranges, separated by commas"),
   GATEWAY_TRUST_PROXY: set(v.optional(wholeNumber(20), "0"), "the number of proxies in front, 0 to 20"),
   GATEWAY_URL: set(v.optional(webAddress), "the public address of this gateway, https://host with no path behind it"),
   DEADLINE: set(v.optional(duration, "16s"), "a duration such as 16s, for everything that one request may take"),
@@ -142,30 +200,14 @@ export const variables = {
   LIMIT_TOTAL: set(v.optional(limit, "off"), "count/period for all messages together, or off"),
   ALLOW_DESTINATIONS: set(destinations, "countries and +digits, separated by commas, as US,CA,+4479"),
   DENY_DESTINATIONS: set(destinations, "countries and +digits, separated by commas, as US,CA,+4479"),
-  STORE: set(v.optional(v.pipe(v.string(), v.regex(/^[a-z][a-z-]*:/))), "a URL: redis://host:6379, or deno-kv:"),
+  STORE: set(v.optional(like(/^[a-z][a-z-]*:/)), "a URL: redis://host:6379, or deno-kv:"),
   PORT: set(v.optional(wholeNumber(65_535), "3000"), "a port, 0 to 65535"),
-  HOST: set(v.optional(v.pipe(v.string(), v.regex(/^[\w.:-]+$/)), "0.0.0.0"), "an address to listen on"),
+  HOST: set(v.optional(like(/^[\w.:-]+$/), "0.0.0.0"), "an address to listen on"),
   LOG_FORMAT: set(v.optional(v.picklist(["pretty", "json"]), "json"), "pretty or json"),
 }
-const names = set(
-  providerNames,
-  "a provider's name in lower case, or several and commas between them; console and inbox stand alone",
-)
-const codeText = set(v.pipe(v.string(), v.includes("{code}"), asUnescaped), "a text that holds {code}")
-const ownSender = set(
-  v.lazy(() => sender),
-  "a number, a short code or an alphanumeric id of up to 11 characters",
-)
-const numbersBehind = [/^([1-9]\d{0,14}|[A-Z]{2})$/, "the digits of numbers, or a country in two letters"] as const
-const languageBehind = [/^[A-Z]{2,3}(_[A-Z\d]+)*$/, "a language, as PT_BR"] as const
-/** Settings that stand for all numbers or languages, or behind a `_` for some. */
-export const families = {
-  SMS_PROVIDER: names,
-  VOICE_PROVIDER: names,
-  SMS_SENDER: ownSender as Parser<string>,
-  CODE_TEXT: codeText,
-  CODE_SPEECH: codeText,
-}
+const names = set(nameList, "a provider's name in lower case, or several and commas; console and inbox stand alone")
+/** Settings that stand for all numbers, or behind a `_` for some. */
+export const families = { SMS_PROVIDER: names, VOICE_PROVIDER: names, SMS_SENDER: set(sender, anySender) }
 
 /** What marks a deployment platform, where a laptop's defaults would be an open door. */
 const hosts = ["DENO_DEPLOY", "DENO_DEPLOYMENT_ID", "DYNO", "FLY_APP_NAME", "K_SERVICE", "RAILWAY_PROJECT_ID", "RENDER"]
@@ -196,13 +238,12 @@ export function describe(schema: Variable): string | undefined {
   return v.getDescription(schema) ?? ("wrapped" in schema ? describe(schema.wrapped as Variable) : undefined)
 }
 
-export const complaint = (name: string, value: string | undefined, schema: Variable): Complaint => [
-  `${name} is ${value === undefined ? "missing:" : "wrong: expected is"} ${describe(schema)}`,
-  `${name}=`,
-]
+export function complaint(name: string, value: string | undefined, schema: Variable): Complaint {
+  return [`${name} is ${value === undefined ? "missing:" : "wrong: expected is"} ${describe(schema)}`, `${name}=`]
+}
 
 /** Parses `variables` out of the environment; what is missing or wrong goes to `complaints`, each with its description. */
-export function parse<E extends Variables>(env: Environment, variables: E, complaints: Complaint[]) {
+export function parse<E extends contract.Variables>(env: Environment, variables: E, complaints: Complaint[]) {
   const result = v.safeParse(v.object(variables), env)
   if (result.success) return result.output as contract.Values<E>
   for (const name of new Set(result.issues.map((issue) => String(issue.path?.[0]?.key)))) {
@@ -215,24 +256,24 @@ export function parse<E extends Variables>(env: Environment, variables: E, compl
 /** The value for the longest digits that fit, else for the country, else for all. */
 export function closest<T>(all: Targeted<T>[], recipient: string, country: string): T | undefined {
   const isDigits = (target: string) => /^\d/.test(target)
-  const fits = ({ target }: Targeted<T>) =>
-    isDigits(target) ? recipient.startsWith(target, 1) : !target || target === country
+  const isOf = (target: string) => (isDigits(target) ? recipient.startsWith(target, 1) : !target || target === country)
   const weight = ({ target }: Targeted<T>) => (isDigits(target) ? target.length + 1 : Math.sign(target.length))
-  const found = all.length === 1 && all[0]?.target === "" ? all : all.filter(fits)
+  const found = all.length === 1 && all[0]?.target === "" ? all : all.filter(({ target }) => isOf(target))
   return found.toSorted((a, b) => weight(b) - weight(a))[0]?.value
 }
 
-/** `NAME` and every `NAME_<what stands behind>`. `others` are variables that only look as if they belonged to them. */
-function family<T>(env: Environment, name: string, schema: Parser<T>, complaints: Complaint[], others: object = {}) {
-  const [behind, expected] = name.startsWith("CODE_") ? languageBehind : numbersBehind
+type Behind = readonly [RegExp, string]
+const numbers: Behind = [/^([1-9]\d{0,14}|[A-Z]{2})$/, "the digits of numbers, or a country in two letters"]
+/** `NAME` and every `NAME_<what stands behind>`, which matches `behind[0]`. */
+export function family<T>(env: Environment, name: string, schema: Parser<T>, told: Complaint[], behind = numbers) {
   const found: Targeted<T>[] = []
   for (const [key, written = ""] of Object.entries(env)) {
-    if (key !== name && (!key.startsWith(`${name}_`) || key in others || key in variables)) continue
+    if (key !== name && (!key.startsWith(`${name}_`) || key in variables)) continue
     const target = key.slice(name.length + 1)
     const parsed = v.safeParse(schema, written)
-    if (target && !behind.test(target)) complaints.push([`${key} is wrong: after ${name}_ stand ${expected}`])
+    if (target && !behind[0].test(target)) told.push([`${key} is wrong: after ${name}_ stand ${behind[1]}`])
     else if (parsed.success) found.push({ target, value: parsed.output })
-    else complaints.push(complaint(key, written, schema))
+    else told.push(complaint(key, written, schema))
   }
   return found
 }
@@ -248,175 +289,24 @@ function readRoutes(env: Environment, complaints: Complaint[]) {
   return { sms, voice }
 }
 
-/** Every setting but routes, and what only several of them together show to be wrong. */
+/** Every setting but routes and texts, with the keys that verify tokens. */
 export function readSettings(env: Environment, complaints: Complaint[]) {
   const senders = family(env, "SMS_SENDER", families.SMS_SENDER, complaints)
-  const texts = {
-    sms: family(env, "CODE_TEXT", codeText, complaints),
-    voice: family(env, "CODE_SPEECH", codeText, complaints),
-  }
   const settings = parse(env, variables, complaints)
   if (!settings) return undefined
-  const { GATEWAY_AUTH, GATEWAY_ALLOW_IPS: rules, GATEWAY_SECRET_BASE64 } = settings
-  if (GATEWAY_AUTH === "none" && (!rules || rules.some(isWide))) {
-    const text = "GATEWAY_AUTH=none lets anyone send at your cost, unless GATEWAY_ALLOW_IPS names the few who may call"
-    complaints.push([`${text}: no range wider than /8, or /16 of IPv6`, "GATEWAY_ALLOW_IPS="])
-  }
-  const keys: Uint8Array<ArrayBuffer>[] = []
-  for (const name of ["GATEWAY_SECRET", "GATEWAY_SECRET_PREVIOUS"] as const) {
-    const written = settings[name]
-    if (!written) continue
-    if (GATEWAY_SECRET_BASE64 === "false") keys.push(new TextEncoder().encode(written))
-    else if (/^[\w+/-]{2,}={0,2}$/.test(written)) keys.push(Buffer.from(written, "base64"))
-    else complaints.push([`${name} is wrong: GATEWAY_SECRET_BASE64=true expects base64 or base64url`, `${name}=`])
-  }
-  return { ...settings, senders, texts, keys }
+  const secrets = (["GATEWAY_SECRET", "GATEWAY_SECRET_PREVIOUS"] as const).filter((name) => settings[name])
+  const isBase64 = settings.GATEWAY_SECRET_BASE64 === "true"
+  const wrong = secrets.find((name) => isBase64 && !/^[\w+/-]{2,}={0,2}$/.test(settings[name] ?? ""))
+  if (wrong) complaints.push([`${wrong} is wrong: GATEWAY_SECRET_BASE64=true expects base64 or base64url`, `${wrong}=`])
+  const keys = secrets.map((name) => Buffer.from(settings[name] ?? "", isBase64 ? "base64" : "utf8"))
+  return { ...settings, senders, keys }
 }
 export type Settings = NonNullable<ReturnType<typeof readSettings>>
 
-// ───────────────────────────── Numbers and texts: what people write, and what it means ─────────────────────────────
-
-/** A load that is done once; where it failed, whoever comes next tries again. */
-function loadedOnce<T>(load: () => Promise<T>): () => Promise<T> {
-  let loaded: Promise<T> | undefined
-  const forget = (error: unknown) => {
-    loaded = undefined
-    throw error
-  }
-  return () => (loaded ??= load().catch(forget))
-}
-export const loadNumbers = loadedOnce(() => import("libphonenumber-js/min"))
-type Numbers = Awaited<ReturnType<typeof loadNumbers>>
-
-/** What a decimal digit of any script is worth: a script's ten stand in a row, and several rows may follow each other. */
-function asciiDigit(digit: string): string {
-  const point = digit.codePointAt(0) ?? 0
-  let first = point
-  while (/\p{Nd}/u.test(String.fromCodePoint(first - 1))) first -= 1
-  return String((point - first) % 10)
-}
-/** One writing for what looks the same (Unicode NFKC), ASCII digits, and no characters that only format. */
-function folded(text: string): string {
-  if (/^[ -~\n]*$/.test(text)) return text
-  return text
-    .normalize("NFKC")
-    .replace(/[^\P{Nd}0-9]/gu, asciiDigit)
-    .replace(/\p{Cf}/gu, "")
-}
-
-/**
- * The one number that is meant, as libphonenumber reads it from `country` (ISO 3166), or what is wrong with it. Of a number
- * that its calling code leaves open the country is the first of those that share it; `masked` is `+44•••3456`.
- */
-export function readNumber(written: string, country: string | undefined, numbers: Numbers) {
-  const text = folded(written)
-    .trim()
-    .replace(/^\((\+\d{1,3})\)/, "$1")
-  if (/\p{Cc}/u.test(text)) return "must not hold control characters"
-  const options = { extract: false, ...(country && { defaultCountry: country as "US" }) }
-  const read = (text: string) => {
-    const parsed = numbers.parsePhoneNumberFromString(text, options)
-    return parsed?.isPossible() && !parsed.ext && parsed.number.length <= 16 ? parsed : undefined
-  }
-  const national = read(text)
-  // Not every possible number exists: digits that are a valid one behind a plus mean that.
-  const isSure = text.startsWith("+") || national?.isValid()
-  const [, outside] = /^(?:00\s*)?([1-9].*)$/s.exec(text) ?? []
-  const abroad = isSure || !outside ? undefined : read(`+${outside}`)
-  let parsed = abroad && (text.startsWith("00") || (national && abroad.isValid())) ? abroad : national
-  // The library drops one trunk zero at a time: a number reads as itself, or it would have several limits.
-  while (parsed?.nationalNumber.startsWith("0")) {
-    const again = read(parsed.number)
-    if (!again || again.number === parsed.number) break
-    parsed = again
-  }
-  if (!parsed && !country && /^[\d(]/.test(text)) return "must begin with +, or DEFAULT_COUNTRY must be set"
-  if (!parsed) return "must be a phone number: +, the calling code and the number"
-  const masked = `+${parsed.countryCallingCode}•••${parsed.number.slice(-4)}`
-  return {
-    recipient: parsed.number as string,
-    country: parsed.country ?? parsed.getPossibleCountries()[0] ?? "",
-    masked,
-  }
-}
-
-/** A sender that looks like a number loses its separators; an alphanumeric one stays as it is. */
-const asSender = v.transform((written: string) => {
-  const bare = folded(written).replace(/[\p{Z}\p{Pd}\p{Ps}\p{Pe}\u2212./]/gu, "")
-  return /^(\+|00)?\d{3,15}$/.test(bare) ? bare.replace(/^00/, "+") : written.trim().toWellFormed()
-})
-const sender = v.pipe(
-  v.string(),
-  v.regex(/^\P{Cc}*$/u, "must not hold control characters"),
-  asSender,
-  v.regex(/^(\+?\d{3,15}|.{0,11})$/u, "must be a number, a short code or an alphanumeric id of up to 11 characters"),
-)
-
-/**
- * The one-time code in a text: what the pattern finds, or a WebOTP line says, or the only run of 4 to 10 digits that stands
- * alone. None where several could be it: a second run, one with letters inside (`AB1234`), one that goes on behind a
- * separator (`123-456`), or an HTML entity.
- */
-export function findCode(body: string, pattern?: RegExp): string | undefined {
-  // Android's SMS Retriever wants a hash of its own at the end.
-  const text = folded(body.replace(/\p{No}/gu, "x")).replace(/^(<#>.*)\s[\w+/]{11}\s*$/s, "$1")
-  if (pattern) return pattern.exec(text)?.findLast(Boolean)
-  const webOtp = /^@\S+ #([^\s%]+)/m.exec(text)?.[1]
-  if (webOtp || /&#?\w{1,8};/.test(text)) return webOtp
-  // Letters of scripts without cases (Kana, Thai) stand beside digits with no blank between.
-  const words = text.match(/\d+(?:[ .\-–—/_]\d+)+|[\p{LC}\p{N}]{2,}(?:[-_][\p{LC}\p{N}]+)*/gu) ?? []
-  const codes = new Set(words.filter((word) => /^\d{4,10}$/.test(word)))
-  const isUnit = (word: string) => /^\d{1,3}(s|m|h|secs?|mins?|minutes|hours|hrs?|st|nd|rd|th|am|pm)$/i.test(word)
-  const isLong = (word: string) => /\d.*\d/.test(word) && word.replace(/[-_]/g, "").length > 3
-  const isOther = (word: string) => isLong(word) && !isUnit(word) && !codes.has(word)
-  return codes.size === 1 && !words.some(isOther) ? [...codes][0] : undefined
-}
-
-/** The closest of `known` language tags (RFC 4647, lookup), or `otherwise`. */
-export function language(tag: string | undefined, known: readonly string[], otherwise: string): string {
-  const plain = (tag: string) => tag.toLowerCase().replaceAll("_", "-")
-  for (let range = plain(tag ?? ""); range; range = range.replace(/(^|-)[^-]*$/, "")) {
-    const exact = known.find((name) => plain(name) === range)
-    const found = exact ?? known.find((name) => plain(name).startsWith(`${range}-`))
-    if (found) return found
-  }
-  return otherwise
-}
-
-/** The text twice, its code digit by digit. One that says the code twice is not repeated. */
-function speech({ body, code }: Message, markup: contract.Markup = {}): string {
-  const { pause = ", ", isXml } = markup
-  const again = "again" in markup ? markup.again : " "
-  const escaped = (text: string) => (isXml ? text.replace(/[<>&"']/g, (sign) => `&#${sign.charCodeAt(0)};`) : text)
-  const parts = code ? body.split(code) : [body]
-  const text = parts.map(escaped).join([...(code ?? "")].map(escaped).join(pause))
-  return again === undefined || parts.length > 2 ? text : `${text}${again}${text}`
-}
-
-export const isGsm7 = (text: string) =>
-  /^[@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !"#¤%&'()*+,./0-9:;<=>?¡A-ZÄÖÑÜ§¿a-zäöñüà^{}\\[~\]|€\f-]*$/.test(text)
-
-const basic = (user: string, password: string) => `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`
-const noCode: contract.Refusal = { code: "no_code", reason: "the message holds no code, or several", fault: "message" }
-
-/** A template's variables; undefined where it holds `{code}` and the message has none. */
-function fill<T>(template: T, message: Message): T | undefined {
-  const values: Record<string, string | undefined> = { ...message }
-  let lacksCode = false
-  const filled = JSON.stringify(template, (_, value) => {
-    if (typeof value !== "string") return value
-    lacksCode ||= value.includes("{code}") && !message.code
-    return value.replace(/\{(code|body|locale|sender|recipient)\}/g, (_, name: string) => values[name] ?? "")
-  })
-  return lacksCode ? undefined : JSON.parse(filled)
-}
-
 // ───────────────────────────── Log: a line for every event, as it happens ─────────────────────────────
 
-type Follower = (event: contract.LogEvent) => void
-
 /** Prints a line for every event, and hands the event to whoever follows. */
-function logger({ clock, print }: World, pretty: contract.Pretty | undefined, followers: Follower[]): contract.Log {
+function logger({ clock, print }: World, followers: contract.Follower[], pretty?: contract.Pretty): contract.Log {
   let [written, time] = [Number.NaN, ""]
   return (level, event, fields) => {
     const now = clock()
@@ -431,12 +321,12 @@ function logger({ clock, print }: World, pretty: contract.Pretty | undefined, fo
 
 /** A text as both sides of a comparison see it: escapes of URLs and HTML undone once, one writing, single blanks. */
 function plain(text: string): string {
-  const unescaped = text
-    .replace(/(?:%[\da-f]{2})+/gi, (escapes) => Buffer.from(escapes.replaceAll("%", ""), "hex").toString())
-    .replace(/&#(x[\da-f]{1,5}|\d{1,6});/gi, (_, point: string) => String.fromCodePoint(Number(`0${point}`) || 32))
-  return folded(unescaped)
-    .replace(/[\s\p{C}]+/gu, " ")
-    .trim()
+  if (/^[\w.:-]*$/.test(text)) return text
+  const bytesOf = (escapes: string) => Buffer.from(escapes.replaceAll("%", ""), "hex").toString()
+  const signOf = (_: string, point: string) => String.fromCodePoint(Number(`0${point}`) || 32)
+  const unescaped = text.replace(/(?:%[\da-f]{2})+/gi, bytesOf).replace(/&#(x[\da-f]{1,5}|\d{1,6});/gi, signOf)
+  const single = folded(unescaped).replace(/[\s\p{C}]+/gu, " ")
+  return single.trim()
 }
 
 /** Secrets in every form in which a provider may echo them: as they are, percent-encoded, in base64, inside JSON. */
@@ -449,9 +339,8 @@ export function formsOf(secrets: readonly string[]): string[] {
 }
 
 /**
- * The one door through which a provider's words reach log and answer: 200 characters, in which the number, the text, the
- * `hidden` forms (in any case), and of prose the code, every word of the text with a digit and every run of four digits
- * become "•". What is no prose (a code, an id) keeps its digits, unless they are the code.
+ * The one door for a provider's words: 200 characters, in which the number, the text, the `hidden` forms (in any case), and of
+ * prose every word of the text with a digit and every run of four digits become "•". A code or an id keeps its other digits.
  */
 export function redact(foreign: unknown, hidden: readonly string[], message: Message, isProse: boolean): string {
   const { recipient, body, code = "" } = message
@@ -459,13 +348,13 @@ export function redact(foreign: unknown, hidden: readonly string[], message: Mes
   if (!safe) return ""
   const isWord = (word: string) => word.length > 3 && /\p{N}/u.test(word)
   const words = isProse ? body.split(/[^\p{L}\p{N}-]+/u).filter(isWord) : []
-  const [lower, own] = [safe.toLowerCase(), [body, code, ...words].map(plain)]
-  const found = [...hidden, ...own].filter(
-    (form) => form && form.length <= safe.length && lower.includes(form.toLowerCase()),
-  )
+  const codes = [code, ...(body.match(/\d{4,10}/g) ?? [])]
+  const [lower, own] = [safe.toLowerCase(), [body, ...codes, ...words].map(plain)]
+  const isIn = (form: string) => form && form.length <= safe.length && lower.includes(form.toLowerCase())
+  const found = [...hidden, ...own].filter(isIn)
   for (const form of found.sort((a, b) => b.length - a.length)) {
     // A short one is told from a part of another word only where it stands alone.
-    const isWhole = form.length < 4 || (form === own[1] && !isProse)
+    const isWhole = form.length < 4 || (codes.includes(form) && !isProse)
     const [before, after] = isWhole ? ["(?<![\\p{L}\\p{N}])", "(?![\\p{L}\\p{N}])"] : ["", ""]
     safe = safe.replace(new RegExp(`${before}${RegExp.escape(form)}${after}`, "giu"), "•")
   }
@@ -481,48 +370,13 @@ export function redact(foreign: unknown, hidden: readonly string[], message: Mes
 
 /** Prints the message and takes it as sent: the first step with this gateway. Built in, so that main.ts runs alone. */
 const consoleProvider = (print: World["print"]): contract.Provider => ({
-  docs: "README.md",
-  url: "",
-  env: {},
+  ...{ docs: "README.md", url: "", env: {} },
   request({ recipient, body, sender }) {
     print(`\n  To ${recipient}${sender && ` from ${sender}`}:\n  ${body.replaceAll("\n", "\n  ")}\n`)
     return { id: crypto.randomUUID() }
   },
   receipt: ({ status }) => ({ code: status }),
 })
-
-const isDescribed = (schema: unknown): boolean =>
-  v.is(v.object({ kind: v.literal("schema") }), schema) && describe(schema as Variable) !== undefined
-const env = v.record(v.string(), v.custom<Variable>(isDescribed, "needs v.description(…)"))
-const faultNames = ["recipient", "account", "message", "provider"] as const
-const faults = v.optional(v.record(v.picklist(faultNames), v.array(v.union([v.string(), v.number()]))))
-const countries = v.optional(v.array(country))
-const url = v.optional(v.union([v.string(), v.function()]))
-const channel = v.optional(v.literal("voice"))
-/** What the files of each folder must export as default. */
-const shapes = {
-  "": v.object({
-    docs: v.string(),
-    countries,
-    channel,
-    url,
-    env,
-    request: v.function(),
-    receipt: v.function(),
-    faults,
-  }),
-  "platforms/": v.object({ env, read: v.function(), setup: v.function() }),
-  "pages/": v.object({ env, routes: v.function() }),
-  "stores/": v.object({ open: v.function() }),
-}
-/** What a look gives, or `otherwise` where nothing is there, or no permission to look. */
-export function attempt<T>(look: () => T, otherwise: T): T {
-  try {
-    return look()
-  } catch {
-    return otherwise
-  }
-}
 
 /** The working directory's `providers/<path>.ts` (or `.js`) where it has one, else the file beside this one. Its own parts are never another's. */
 export async function loadFile(path: string): Promise<{ default?: unknown }> {
@@ -534,31 +388,6 @@ export async function loadFile(path: string): Promise<{ default?: unknown }> {
   return await import(`./providers/${path}.ts`)
 }
 
-/** Where a file is broken: Bun keeps that in `position` or in `errors`, the others in the message or the stack. */
-export function placeOf(error: Error): string {
-  const [first = error] = Reflect.get(error, "errors") ?? []
-  const { file, line, column } = Object(first.position)
-  if (line) return `${String(file).split("/").at(-1)}:${line}:${column}`
-  return /[\w.-]+\.[jt]s:\d+(:\d+)?/.exec(`${error.message}\n${error.stack}`)?.[0] ?? ""
-}
-
-/** Imports a file by its name and checks its shape; or gives what is wrong with it. */
-export async function importFile<K extends keyof contract.Kinds>(
-  kind: K,
-  name: string,
-  world: World,
-): Promise<contract.Kinds[K] | string> {
-  if (kind === "" && name === "console") return consoleProvider(world.print) as contract.Kinds[K]
-  const place = `providers/${kind}${name}.ts`
-  const module = await (world.load ?? loadFile)(`${kind}${name}`).catch((error: Error) => error)
-  if (module instanceof Error)
-    return (await loadCheck(world))?.whyNot(kind, name, module) ?? `${place} cannot be loaded: ${module.message}`
-  const { issues, success } = v.safeParse(shapes[kind], module.default)
-  return success
-    ? (module.default as contract.Kinds[K])
-    : `${place} exports no such file as contract.ts says: ${wrongFields(issues)}`
-}
-
 /** A part of the gateway that only some settings need. */
 async function loadPart<K extends keyof contract.Parts>(world: World, name: K): Promise<contract.Parts[K]> {
   return (await (world.load ?? loadFile)(`parts/${name}`)) as contract.Parts[K]
@@ -566,18 +395,22 @@ async function loadPart<K extends keyof contract.Parts>(world: World, name: K): 
 /** Where only main.ts is there, it starts with less to say. */
 const loadCheck = (world: World) => loadPart(world, "check").catch(() => undefined)
 
+type Kinds = contract.Kinds
+type Kind = keyof Kinds
+
+/** Imports a file by its name and checks its shape; or gives what is wrong with it. */
+export async function importFile<K extends Kind>(kind: K, name: string, world: World): Promise<Kinds[K] | string> {
+  if (kind === "" && name === "console") return consoleProvider(world.print) as Kinds[K]
+  const place = `providers/${kind}${name}.ts`
+  const module = await (world.load ?? loadFile)(`${kind}${name}`).catch((error: Error) => error)
+  const judge = await loadCheck(world)
+  if (module instanceof Error) return judge?.whyNot(kind, name, module) ?? `${place} fails: ${module.message}`
+  const wrong = judge?.wrongShape(kind, module.default) ?? (module.default ? "" : "default is missing")
+  return wrong ? `${place} exports no such file as contract.ts says: ${wrong}` : (module.default as Kinds[K])
+}
+
 /** `cm-com` has the variables `CM_COM_…`. */
 export const variablePrefix = (name: string) => name.toUpperCase().replaceAll("-", "_")
-
-/** https anywhere; http only on loopback, at private addresses and names without a dot. */
-function isSafeUrl(written: string): boolean {
-  const url = URL.parse(written)
-  if (!url || url.username || url.password || url.hash) return false
-  const host = url.hostname.replace(/^\[|\]$/g, "")
-  const privateAddress = /^(127\.|10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|169\.254\.|::1$|f[cd]|fe[89ab])/
-  const isPrivate = v.IP_REGEX.test(host) ? privateAddress.test(host) : /^[^.]+$|\.localhost$/.test(host)
-  return url.protocol === "https:" || (url.protocol === "http:" && isPrivate)
-}
 
 /** A provider with its variables; what is missing or wrong goes to `complaints`. */
 async function loadProvider(name: string, world: World, complaints: Complaint[]): Promise<Ready | undefined> {
@@ -585,50 +418,35 @@ async function loadProvider(name: string, world: World, complaints: Complaint[])
   if (typeof provider === "string") return void complaints.push([provider])
   const { env } = world
   const NAME = variablePrefix(name)
-  const senders = family(env, `${NAME}_SENDER`, families.SMS_SENDER, complaints, provider.env)
+  const isOther = (key: string) => key === `${NAME}_SENDER` || !(key in provider.env)
+  const others = Object.fromEntries(Object.entries(env).filter(([key]) => isOther(key)))
+  const senders = family(others, `${NAME}_SENDER`, families.SMS_SENDER, complaints)
   const values = parse(env, provider.env, complaints)
-  const url = env[`${NAME}_URL`] ?? (typeof provider.url === "function" ? values && provider.url(values) : provider.url)
-  if (env[`${NAME}_URL`] && !isSafeUrl(url ?? "")) {
-    complaints.push([`${NAME}_URL is wrong: expected is an https URL, or http at a private address`, `${NAME}_URL=`])
-  } else if (values && url === undefined && !provider.env[`${NAME}_URL`]) {
+  const usual = typeof provider.url === "function" ? values && provider.url(values) : provider.url
+  const url = env[`${NAME}_URL`] ?? usual
+  if (values && url === undefined && !provider.env[`${NAME}_URL`])
     complaints.push([`${NAME}_URL is missing: the base URL of your account`, `${NAME}_URL=`])
-  }
   const given = Object.keys(provider.env).flatMap((variable) => env[variable] ?? [])
   const parts = given.flatMap((value) => value.split(/[\s"'{}:,;=&?]+/).filter((part) => part.length >= 8))
+  const hidden = formsOf([...given, ...parts, env[`${NAME}_REPORT_KEY`] ?? ""])
   const state = { outages: 0, restsUntil: 0 }
-  return {
-    name,
-    provider,
-    values: values ?? {},
-    url: (url ?? "").replace(/\/+$/, ""),
-    senders,
-    hidden: formsOf([...given, ...parts, env[`${NAME}_REPORT_KEY`] ?? ""]),
-    state,
-  }
+  return { name, provider, values: values ?? {}, url: (url ?? "").replace(/\/+$/, ""), senders, hidden, state }
 }
 
-// ───────────────────────────── Calls: what comes back, and in what time ─────────────────────────────
-
-const outcome = v.picklist(["accepted", "refused", "timeout", "unreachable"])
-const attempted = v.object({ provider: v.string(), outcome, code: v.exactOptional(v.string()), ms: v.number() })
-const accepted = v.object({ id: v.string(), provider: v.string(), receipt: v.string(), attempts: v.array(attempted) })
+// ───────────────────────────── Asking: one provider, once, and what comes back ─────────────────────────────
 
 function refused(outcome: Refused["outcome"], code: string | number, reason = "", fault?: contract.Fault): Refused {
   return { outcome, code, reason, fault: fault ?? "provider", isOutage: fault === undefined }
 }
 
 /** No runtime tells whether a call that brought no answer was written before it broke. */
-const isPerhapsSent = ({ outcome, code }: contract.Attempt) => outcome === "timeout" || code === "reset"
+export const isPerhapsSent = ({ outcome, code }: contract.Attempt) => outcome === "timeout" || code === "reset"
 
 const failures: [code: string, pattern: RegExp, reason: string][] = [
   ["dns", /ENOTFOUND|EAI_AGAIN|getaddrinfo|dns|resolve|FailedToOpenSocket/i, "its name is not known"],
   ["refused", /EMFILE|ENFILE|too many open files|os error 24/i, "no file descriptor is left"],
   ["refused", /refused/i, "nothing listens there"],
-  [
-    "tls",
-    /cert|tls|ssl|handshake|wrong version number|packet length|corrupt message/i,
-    "its certificate or its TLS is not good",
-  ],
+  ["tls", /cert|tls|ssl|handshake|wrong version|packet length|corrupt message/i, "its certificate or TLS is not good"],
   ["timeout", /time(d |-)?out/i, "no connection in time"],
   ["reset", /(?:)/, "it may have been sent"],
 ]
@@ -641,46 +459,42 @@ function callFailed(cause: unknown): Refused {
 }
 
 /** The bytes of a body, or undefined where there are more than 64 KiB; where its length is declared, none are counted. */
-export async function readBytes(
-  source: Request | contract.Reply,
-  limit = 65_536,
-): Promise<Uint8Array<ArrayBuffer> | undefined> {
+export async function readBytes(source: Request | contract.Reply): Promise<Uint8Array<ArrayBuffer> | undefined> {
   const length = source.headers.get("content-length")
   const isCoded = source.headers.has("transfer-encoding") || source.headers.has("content-encoding")
-  if (length && !isCoded) return Number(length) > limit ? undefined : new Uint8Array(await source.arrayBuffer())
+  if (length && !isCoded) return Number(length) > 65_536 ? undefined : new Uint8Array(await source.arrayBuffer())
   const chunks: Uint8Array[] = []
   let size = 0
   for await (const chunk of source.body ?? []) {
     size += chunk.byteLength
-    if (size > limit) return undefined
+    if (size > 65_536) return undefined
     chunks.push(chunk)
   }
   return new Uint8Array(Buffer.concat(chunks))
 }
+
 const utf8 = new TextDecoder()
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true })
-
 /** Never throws: what is not JSON is undefined. */
 const parseJson = (text: string): unknown => attempt(() => JSON.parse(text), undefined)
 
 /** What `work` gives, or undefined where that takes longer than `limit` milliseconds. */
-export async function within<T extends object>(limit: number, { after }: contract.Clocks, work: Promise<T>) {
-  const { promise, resolve } = Promise.withResolvers<undefined>()
-  const cancel = after(limit, () => resolve(undefined))
-  return await Promise.race([work, promise]).finally(cancel)
+export function within<T>(limit: number, { after }: contract.Clocks, work: Promise<T>): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    const cancel = after(limit, () => resolve(undefined))
+    work.then(resolve, reject).finally(cancel)
+  })
 }
-
-// ───────────────────────────── Asking: one provider, once ─────────────────────────────
 
 /** Asks over HTTP. A redirect that is followed would carry the keys and the text to another host. */
 async function call(request: Request, world: World, init: RequestInit & { isFresh: boolean }) {
   try {
     const reply = await world.fetch(request, { redirect: "manual", ...init })
     const { status, headers } = reply
-    if (status >= 300 && status < 400)
-      return judged({ code: status, reason: "it redirects, which is never followed" }, status)
-    const bytes = await readBytes(reply)
-    if (!bytes) return judged({ code: status, reason: "its answer is longer than 64 KiB" }, status)
+    const isRedirect = status >= 300 && status < 400
+    const bytes = isRedirect ? undefined : await readBytes(reply)
+    const reason = isRedirect ? "it redirects, which is never followed" : "its answer is longer than 64 KiB"
+    if (!bytes) return judged({ code: status, reason }, status)
     const text = utf8.decode(bytes)
     return { status, headers, text: text.slice(0, 16_384), json: parseJson(text) } satisfies contract.Answer
   } catch (error) {
@@ -688,12 +502,11 @@ async function call(request: Request, world: World, init: RequestInit & { isFres
   }
 }
 
+type Faults = contract.Provider["faults"]
+export const faultNames = ["recipient", "account", "message", "provider"] as const
+
 /** Whose fault a provider's refusal is. What its file does not list as an outage may be about this one message. */
-function judged(
-  { code, reason, fault }: contract.Refusal,
-  status: number,
-  faults: contract.Provider["faults"] = {},
-): Refused {
+function judged({ code, reason, fault }: contract.Refusal, status: number, faults: Faults = {}): Refused {
   const lists = code === status && reason === undefined ? {} : faults
   const listed = faultNames.find((name) => lists[name]?.some((known) => String(known) === String(code)))
   const whose = fault ?? listed ?? ([401, 402, 403].includes(status) ? "account" : "provider")
@@ -701,58 +514,38 @@ function judged(
   return { ...refused("refused", code, reason, whose), isOutage }
 }
 
+type Shared = Pick<Gateway, "world" | "settings" | "helpers">
 /** Asks one provider once; gives its receipt, or a refusal. Their words are safe to tell. Never throws. */
-export async function ask(
-  ready: Ready,
-  message: Message,
-  { world, settings }: Pick<Gateway, "world" | "settings">,
-  signal: AbortSignal,
-  isFresh: boolean,
-) {
+export async function ask(ready: Ready, message: Message, shared: Shared, signal: AbortSignal, isFresh: boolean) {
   const { name, provider, values, url, state } = ready
+  const { world, settings, helpers } = shared
   const hidden = [...ready.hidden]
-  let broken: Refused | undefined
   const send = async (request: Request) => {
-    const credentials = request.headers
-      .get("authorization")
-      ?.split(" ")
-      .filter((part) => part.length > 7)
-    hidden.push(...(credentials ?? []))
+    const credentials = request.headers.get("authorization")?.split(" ") ?? []
+    hidden.push(...credentials.filter((part) => part.length > 7))
     return await call(request, world, { signal, isFresh })
   }
   const reportKey = provider.report && settings.GATEWAY_URL && world.env[`${variablePrefix(name)}_REPORT_KEY`]
   const context: contract.Context = {
     url,
     reportUrl: reportKey && new URL(`/${name}/report/${reportKey}`, settings.GATEWAY_URL).href,
-    async fetch(url, init) {
-      const answer = await send(new Request(url, init))
-      if (!("outcome" in answer)) return new Response(answer.text || null, answer)
-      broken = answer
-      throw new Error("the call brought no answer")
-    },
-    async session(login) {
-      if (state.session && state.session.expires > world.clock()) return state.session.token
-      const answer = await login()
-      if ("token" in answer) state.session = answer
-      return "token" in answer ? answer.token : answer
-    },
+    ...helpers.loginOf(state, send, world.clock),
     clock: world.clock,
     nonce: world.nonce ?? (() => crypto.randomUUID().replaceAll("-", "")),
-    ...{ isGsm7, basic, fill, noCode, language, speech },
+    ...{ ...helpers, basic, noCode },
   }
   const asked = async (mayRenew: boolean): Promise<{ id: string } | Refused> => {
     const request = await provider.request(message, values, context)
     const answer = request instanceof Request ? await send(request) : undefined
     if (answer && "outcome" in answer) return answer
-    if (answer?.status === 401 && state.session && mayRenew) {
-      state.session = undefined
-      return await asked(false)
-    }
+    const isRenewed = answer?.status === 401 && state.session && mayRenew
+    if (isRenewed) state.session = undefined
+    if (isRenewed) return await asked(false)
     const receipt = answer ? provider.receipt(answer, values) : (request as contract.Receipt)
     if ("id" in receipt && typeof receipt.id === "string") return receipt
     return judged(receipt as contract.Refusal, answer?.status ?? 0, provider.faults)
   }
-  const result = await asked(true).catch((error) => broken ?? refused("refused", "exception", String(error)))
+  const result = await asked(true).catch((error) => error.refused ?? refused("refused", "exception", String(error)))
   if (state.session) hidden.push(plain(state.session.token))
   if ("id" in result) return { receipt: redact(result.id, hidden, message, false) }
   const code = redact(result.code, hidden, message, false)
@@ -767,57 +560,51 @@ export const isResting = ({ state }: Ready, now: number) => state.outages >= res
 
 /** The provider's sender for this number, else the common one for this number, else the message's, else the common one. */
 function senderFor({ senders }: Ready, recipient: string, country: string, sender: string, common: Targeted<string>[]) {
-  const own = closest(senders, recipient, country)
-  const near = closest(
-    common.filter(({ target }) => target),
-    recipient,
-    country,
-  )
-  return own ?? near ?? (sender || (closest(common, recipient, country) ?? ""))
+  const near = common.filter(({ target }) => target)
+  const own = closest(senders, recipient, country) ?? closest(near, recipient, country)
+  return own ?? (sender || (closest(common, recipient, country) ?? ""))
 }
 
+const againKey = ({ channel, recipient }: Message) => `again:${channel}:${recipient}`
 /** The providers for a message in order: behind the one that took the last for this number they begin; who rests comes last. */
 async function routeFor({ message, country, about }: Inbound, { routes, settings, clocks, log, store }: Gateway) {
   const { recipient, channel = "sms" } = message
-  const key = `again:${channel}:${recipient}`
-  const before = settings.RESEND_WINDOW > 0 ? await store.get(key) : undefined
+  const before = settings.RESEND_WINDOW > 0 ? await store.get(againKey(message)) : undefined
   if (typeof before === "string") log("info", "again", { ...about, provider: before })
   const route = closest(routes[channel], recipient, country) ?? []
+  if (route.length < 2) return route
   const at = route.findIndex(({ name }) => name === before) + 1
   const turned = [...route.slice(at), ...route.slice(0, at)]
   const now = clocks.monotonic()
-  const rests = (ready: Ready) => isResting(ready, now)
-  return [...turned.filter((ready) => !rests(ready)), ...turned.filter(rests)]
+  return turned.toSorted((a, b) => Number(isResting(a, now)) - Number(isResting(b, now)))
 }
 
 /** Takes a message along its route, inside its deadline, until a provider accepts it or none is left. */
 async function deliver(inbound: Inbound, gateway: Gateway): Promise<contract.Delivery> {
   const { message, country, id, ends } = inbound
-  const { settings, store } = gateway
+  const { settings, store, clocks } = gateway
   const attempts: contract.Attempt[] = []
   const route = await routeFor(inbound, gateway)
-  for (let [index, isFresh] = [0, false]; index < route.length; ) {
-    const ready = route[index] as Ready
-    const { name: provider } = ready
-    const rivals = route.length - index - 1
-    const left = ends - gateway.clocks.monotonic()
-    // The last one is asked twice where a connection broke, and a single one where it kept silent: half of the time each.
-    const isOnly = route.length === 1 && !isFresh
-    const limit = rivals > 0 || isOnly ? Math.min(settings.ATTEMPT_TIMEOUT, left / (rivals + 1)) : left
+  const turns = route.map((ready) => ({ ready, isFresh: false }))
+  for (let turn = turns.shift(); turn; turn = turns.shift()) {
+    const { ready, isFresh } = turn
+    const left = ends - clocks.monotonic()
+    // Whose connection broke is asked once more when no other is left, and a single provider also where it kept silent.
+    const isSingle = route.length === 1
+    const isLast = turns.length === 0 && (isFresh || !isSingle)
+    const limit = isLast ? left : Math.min(settings.ATTEMPT_TIMEOUT, left / (turns.length + 1))
     const sender = senderFor(ready, message.recipient, country, message.sender, settings.senders)
-    const result = await tried(ready, { ...message, sender }, inbound, gateway, limit, isFresh)
+    const result = await tried({ ...turn, limit }, { ...message, sender }, inbound, gateway)
     attempts.push(result.attempt)
     if ("receipt" in result) {
-      const key = `again:${message.channel ?? "sms"}:${message.recipient}`
-      if (settings.RESEND_WINDOW > 0) store.set(key, provider, settings.RESEND_WINDOW)
-      return { id, provider, receipt: result.receipt, attempts }
+      if (settings.RESEND_WINDOW > 0) store.set(againKey(message), ready.name, settings.RESEND_WINDOW)
+      return { id, provider: ready.name, receipt: result.receipt, attempts }
     }
     const { outcome, code, fault, reason } = result
-    const detail = `${provider}: ${code} ${reason}`
+    const detail = `${ready.name}: ${code} ${reason}`
     if (fault === "recipient") return { problem: "invalid_recipient", detail, attempts }
-    const isBroken = code === "reset" || (outcome === "timeout" && route.length === 1)
-    isFresh = isBroken && rivals === 0 && !isFresh && gateway.clocks.monotonic() < ends
-    if (!isFresh) index += 1
+    const isBroken = code === "reset" || (outcome === "timeout" && isSingle)
+    if (isBroken && !isFresh && clocks.monotonic() < ends) turns.push({ ready, isFresh: true })
   }
   const told = attempts.map(({ provider, outcome, code }) => `${provider} ${outcome} ${code}`).join(", ")
   const isLate = attempts.some(({ outcome }) => outcome === "timeout")
@@ -825,26 +612,20 @@ async function deliver(inbound: Inbound, gateway: Gateway): Promise<contract.Del
   return { problem: isLate ? "delivery_timeout" : "delivery_rejected", detail, attempts }
 }
 
+type Turn = { ready: Ready; isFresh: boolean; limit: number }
 /** One attempt with its line of the log, and what it says of the provider's health. */
-async function tried(
-  ready: Ready,
-  message: Message,
-  inbound: Inbound,
-  gateway: Gateway,
-  limit: number,
-  isFresh: boolean,
-) {
+async function tried(turn: Turn, message: Message, { about, country }: Inbound, gateway: Gateway) {
+  const { ready, isFresh, limit } = turn
   const { name: provider, state } = ready
   const { countries } = ready.provider
-  const { about, country } = inbound
   const { clocks, log } = gateway
   const asked = clocks.monotonic()
   if (state.outages >= rest.outages) state.restsUntil = asked + rest.milliseconds
-  const isServed = !countries || countries.includes(country)
   const abort = new AbortController()
-  const result = isServed
-    ? await within(limit, clocks, ask(ready, message, gateway, abort.signal, isFresh))
-    : refused("refused", "country", `serves ${countries.join(", ")}`, "account")
+  const serves = countries?.includes(country) === false ? `serves ${countries.join(", ")}` : ""
+  const result = serves
+    ? refused("refused", "country", serves, "account")
+    : await within(limit, clocks, ask(ready, message, gateway, abort.signal, isFresh))
   const ms = Math.round(clocks.monotonic() - asked)
   if (result && "receipt" in result) {
     state.outages = 0
@@ -854,10 +635,10 @@ async function tried(
   // A call that is under way, or an answer that was not read to its end.
   abort.abort()
   const failed = result ?? refused("timeout", "timeout", "it may have been sent")
-  const { outcome, reason, fault } = failed
+  const { outcome, reason, fault, isOutage } = failed
   const code = String(failed.code)
   log("warn", outcome, { ...about, provider, code, reason, fault, ms })
-  if (failed.isOutage && ++state.outages === rest.outages) {
+  if (isOutage && ++state.outages === rest.outages) {
     state.restsUntil = clocks.monotonic() + rest.milliseconds
     log("warn", "resting", { provider, reason: `${rest.outages} failures in a row` })
   }
@@ -866,27 +647,21 @@ async function tried(
 
 // ───────────────────────────── Guard: what is sent once, and what is not sent at all ─────────────────────────────
 
-/** The clocks of a world, or else its wall clock and the runtime's timers. */
-function clocksOf({ clock, monotonic = clock, after }: World): contract.Clocks {
-  const runtimes: contract.Clocks["after"] = (milliseconds, run) => {
-    const timer = setTimeout(run, milliseconds)
-    return () => clearTimeout(timer)
-  }
-  return { monotonic, after: after ?? runtimes }
-}
-
-/** What this process remembers by itself. The windows of a limit begin together; of each kind 100,000 entries are kept. */
+/** What this process remembers by itself. The windows of a limit begin together; of each kind `most` entries are kept. */
 function memoryStore(monotonic: () => number, most = 100_000): contract.Store {
-  type Counts = { ends: number; used: Map<contract.Key, number> }
-  type Kept = Map<contract.Key, { value: unknown; ends: number }>
-  const windows = new Map<string, Counts>()
-  const kept = new Map<number, Kept>()
-  const dropOldest = (map: Map<contract.Key, unknown>) => map.size >= most && map.delete(map.keys().next().value ?? "")
-  const windowOf = ({ name, period }: contract.Limit): Counts => {
+  type Key = contract.Key
+  const windows = new Map<string, { ends: number; used: Map<Key, number> }>()
+  const kept = new Map<number, Map<Key, { value: unknown; ends: number }>>()
+  const put = <T>(map: Map<Key, T>, key: Key, value: T) => {
+    if (map.size >= most && !map.has(key)) map.delete(map.keys().next().value ?? "")
+    map.set(key, value)
+  }
+  const windowOf = ({ name, period }: contract.Limit) => {
     const now = monotonic()
     const before = windows.get(name)
-    const window = before && now < before.ends ? before : { ends: now + period, used: new Map<contract.Key, number>() }
-    if (window !== before) windows.set(name, window)
+    if (before && now < before.ends) return before
+    const window = { ends: now + period, used: new Map<Key, number>() }
+    windows.set(name, window)
     return window
   }
   return {
@@ -894,8 +669,7 @@ function memoryStore(monotonic: () => number, most = 100_000): contract.Store {
       const { ends, used } = windowOf(limit)
       const before = used.get(key) ?? 0
       if (before >= limit.count) return Math.max(1, ends - monotonic())
-      if (before === 0) dropOldest(used)
-      used.set(key, before + 1)
+      put(used, key, before + 1)
       return 0
     },
     giveBack(key, limit) {
@@ -906,20 +680,19 @@ function memoryStore(monotonic: () => number, most = 100_000): contract.Store {
     },
     get(key) {
       for (const entries of kept.values()) {
-        const entry = entries.get(key)
-        if (entry) return entry.ends > monotonic() ? entry.value : undefined
+        const { value, ends = 0 } = entries.get(key) ?? {}
+        if (ends > monotonic()) return value
       }
       return undefined
     },
     set(key, value, period) {
       const now = monotonic()
-      const entries: Kept = kept.get(period) ?? new Map()
+      const entries = kept.get(period) ?? new Map<Key, { value: unknown; ends: number }>()
       kept.set(period, entries)
       // They stand in the order in which they end: the first ones are the ones to drop.
       for (const [old, { ends }] of entries) if (ends > now || !entries.delete(old)) break
       entries.delete(key)
-      dropOldest(entries)
-      entries.set(key, { value, ends: now + period })
+      put(entries, key, { value, ends: now + period })
     },
   }
 }
@@ -928,53 +701,31 @@ function memoryStore(monotonic: () => number, most = 100_000): contract.Store {
 export function readAddress(written: unknown): string {
   const one: unknown = Array.isArray(written) ? written[0] : written
   const [first = ""] = typeof one === "string" ? one.split(",") : []
-  const bare = first
-    .trim()
-    .replace(/^\[(.*)\](:\d+)?$/, "$1")
-    .replace(/^([\d.]+):\d+$/, "$1")
-    .replace(/%.*$/, "")
+  const unbracketed = first.trim().replace(/^\[(.*)\](:\d+)?$|^([\d.]+):\d+$/, "$1$3")
+  const bare = unbracketed.replace(/%.*$/, "")
   if (!v.IP_REGEX.test(bare) || !bare.includes(":")) return v.IP_REGEX.test(bare) ? bare : ""
-  const canonical = URL.parse(`http://[${bare}]/`)?.hostname.slice(1, -1) ?? ""
-  const [, high, low] = /^::ffff:([\da-f]{1,4}):([\da-f]{1,4})$/.exec(canonical) ?? []
-  if (!high || !low) return canonical
-  return [high, low].flatMap((part) => [parseInt(part, 16) >> 8, parseInt(part, 16) & 255]).join(".")
-}
-
-/** An address as a limit counts it: IPv6 by its /64, which is one household (RFC 6177). */
-function networkOf(address: string): string {
-  if (!address.includes(":")) return address
-  const [head = "", tail] = address.split("::").map((side) => side.split(":").filter(Boolean))
-  const zeros = Array(tail ? 8 - head.length - tail.length : 0).fill("0")
-  return [...head, ...zeros, ...(tail ?? [])].slice(0, 4).join(":")
-}
-
-/** Whether the closer entry of both lists lets the number through; a tie is denied, and so is what no allowed one fits. */
-function isAllowed({ message, country, masked }: Inbound, { ALLOW_DESTINATIONS, DENY_DESTINATIONS = [] }: Settings) {
-  const isDigits = (target: string) => /^\d/.test(target)
-  const fits = (target: string) => (isDigits(target) ? message.recipient.startsWith(target, 1) : target === country)
-  // A country is closer than its calling code, and less close than that and one more digit.
-  const closeness = (target: string) => (isDigits(target) ? target.length : masked.indexOf("•") - 0.5)
-  const best = (targets: string[]) => Math.max(-1, ...targets.filter(fits).map(closeness))
-  const allowed = ALLOW_DESTINATIONS ? best(ALLOW_DESTINATIONS) : 0
-  return allowed >= 0 && allowed > best(DENY_DESTINATIONS)
+  const binary = ip.convertIPv6ToBinary(bare)
+  if (!ip.isIPv4MappedIPv6(binary)) return ip.convertIPv6BinaryToString(binary)
+  return ip.convertIPv4BinaryToString(ip.convertIPv4MappedIPv6ToIPv4(binary))
 }
 
 /** What each limit counts by, narrowest first: a wider one is charged only where the narrower passed. */
 const counted: Record<string, (inbound: Inbound, digits: number) => contract.Key> = {
   LIMIT_VOICE: ({ message }, digits) => (message.channel === "voice" ? digits : ""),
   LIMIT_RECIPIENT: (_, digits) => digits,
-  LIMIT_IP: ({ ip }) => networkOf(ip),
+  // IPv6 by its /64, which is one household (RFC 6177).
+  LIMIT_IP: ({ ip: address }) => (address.includes(":") ? ip.expandIPv6(address).slice(0, 19) : address),
   LIMIT_PREFIX: (_, digits) => Math.floor(digits / 10_000),
   LIMIT_TOTAL: () => "all",
 }
 
 /** Delivers what may be sent: refuses destinations, counts limits, and gives back what was counted for nothing. */
 async function guard(inbound: Inbound, gateway: Gateway): Promise<contract.Delivery> {
-  const { settings, store, limits, log } = gateway
+  const { settings, store, limits, log, isAllowed } = gateway
   const taken: [key: contract.Key, limit: contract.Limit][] = []
   const giveBack = () => Promise.all(taken.map(([key, limit]) => store.giveBack(key, limit)))
   let refusal: contract.Undelivered | undefined
-  if (!isAllowed(inbound, settings))
+  if (!isAllowed(inbound))
     refusal = { problem: "destination_not_allowed", detail: "see ALLOW_DESTINATIONS and DENY_DESTINATIONS" }
   for (const limit of refusal ? [] : limits) {
     const key = counted[limit.name]?.(inbound, Number(inbound.message.recipient)) ?? ""
@@ -983,15 +734,17 @@ async function guard(inbound: Inbound, gateway: Gateway): Promise<contract.Deliv
     if (refusal) break
     if (key !== "") taken.push([key, limit])
   }
-  if (refusal && settings.GUARD === "enforce") {
-    await giveBack()
-    return refusal
-  }
+  if (refusal && settings.GUARD === "enforce") await giveBack()
+  if (refusal && settings.GUARD === "enforce") return refusal
   if (refusal) log("warn", "observed", { ...inbound.about, code: refusal.problem, reason: refusal.detail })
   const delivery = await deliver(inbound, gateway)
   if ("problem" in delivery && !delivery.attempts?.some(isPerhapsSent)) await giveBack()
   return delivery
 }
+
+const outcome = v.picklist(["accepted", "refused", "timeout", "unreachable"])
+const attempted = v.object({ provider: v.string(), outcome, code: v.exactOptional(v.string()), ms: v.number() })
+const accepted = v.object({ id: v.string(), provider: v.string(), receipt: v.string(), attempts: v.array(attempted) })
 
 /** The same message, or the same signed call, is sent once: whoever brings it again gets what became of the first. */
 export async function once(inbound: Inbound, gateway: Gateway): Promise<contract.Delivery> {
@@ -1020,9 +773,8 @@ export async function once(inbound: Inbound, gateway: Gateway): Promise<contract
 
 /** Compares by the SHA-256 of both, in constant time. */
 export function isSame(given: string | undefined, expected: string): boolean {
-  const { createHash, timingSafeEqual } = builtin("node:crypto")
-  const sha256 = (text: string) => createHash("sha256").update(text).digest()
-  return timingSafeEqual(sha256(given ?? ""), sha256(expected))
+  const { hash, timingSafeEqual } = builtin("node:crypto")
+  return timingSafeEqual(hash("sha256", given ?? "", "buffer"), hash("sha256", expected, "buffer"))
 }
 
 /** The token of an Authorization header: of Bearer (RFC 6750), Basic's password (RFC 7617), or the bare header. */
@@ -1035,46 +787,36 @@ export function tokenOf(headers: Headers): string | undefined {
 }
 
 const loadJose = loadedOnce(() => import("jose/jwt/verify"))
-const joseReasons: Record<string, string> = {
-  ERR_JWT_EXPIRED: "the token has expired",
-  ERR_JOSE_ALG_NOT_ALLOWED: "the token is not signed with HS256",
-  ERR_JWS_SIGNATURE_VERIFICATION_FAILED: "the token's signature does not match GATEWAY_SECRET",
+type JoseError = { code: string; claim?: string }
+const isOtherSecret = ({ code }: JoseError) => code === "ERR_JWS_SIGNATURE_VERIFICATION_FAILED"
+function reasonOf(error: JoseError): string {
+  if (isOtherSecret(error)) return "the token's signature does not match GATEWAY_SECRET"
+  if (error.code === "ERR_JWT_EXPIRED") return "the token has expired"
+  if (error.code === "ERR_JOSE_ALG_NOT_ALLOWED") return "the token is not signed with HS256"
+  return error.claim ? `the token's claim "${error.claim}" is missing or wrong` : "the token is not a JSON Web Token"
 }
 
 /** The proof of `POST /`: a token signed with GATEWAY_SECRET (RFC 7519), or GATEWAY_TOKEN. */
 function ownProof(settings: Settings, clock: World["clock"]): contract.Caller["prove"] {
-  const {
-    GATEWAY_AUTH,
-    GATEWAY_TOKEN,
-    GATEWAY_AUDIENCE: audience,
-    GATEWAY_SUBJECT,
-    GATEWAY_ISSUER: issuer,
-    keys,
-  } = settings
-  const subject = GATEWAY_SUBJECT === "any" ? {} : { subject: GATEWAY_SUBJECT }
-  const claims = { algorithms: ["HS256"], audience, clockTolerance: 60, ...subject, ...(issuer && { issuer }) }
+  const { GATEWAY_TOKEN, GATEWAY_AUDIENCE: audience, GATEWAY_SUBJECT: subject, GATEWAY_ISSUER: issuer } = settings
+  const claims = { algorithms: ["HS256"], audience, clockTolerance: 60, ...(issuer && { issuer }) }
+  const expected = subject === "any" ? claims : { ...claims, subject }
   const hmac = { name: "HMAC", hash: "SHA-256" }
   const importKey = (key: Uint8Array<ArrayBuffer>) => crypto.subtle.importKey("raw", key, hmac, false, ["verify"])
-  const loadKeys = loadedOnce(() => Promise.all(keys.map(importKey)))
+  const loadKeys = loadedOnce(() => Promise.all(settings.keys.map(importKey)))
   return async ({ headers }): Promise<contract.Proven> => {
-    if (GATEWAY_AUTH === "none") return {}
+    if (settings.GATEWAY_AUTH === "none") return {}
     const token = tokenOf(headers)
     if (!token) return { reason: "the header Authorization: Bearer <token> is missing" }
     if (GATEWAY_TOKEN && isSame(token, GATEWAY_TOKEN)) return {}
-    const [{ jwtVerify }, secrets] = await Promise.all([loadJose(), loadKeys()])
+    const { jwtVerify } = await loadJose()
     let reason = "the token is not GATEWAY_TOKEN"
-    for (const secret of secrets) {
-      const options = { ...claims, currentDate: new Date(clock()) }
-      type JoseError = { code: string; claim?: string }
-      const error = await jwtVerify(token, secret, options).then(
-        () => undefined,
-        (error: JoseError) => error,
-      )
-      if (!error) return {}
-      const { code, claim } = error
-      const wrong = claim ? `the token's claim "${claim}" is missing or wrong` : "the token is not a JSON Web Token"
-      reason = joseReasons[code] ?? wrong
-      if (code !== "ERR_JWS_SIGNATURE_VERIFICATION_FAILED") break
+    for (const secret of await loadKeys()) {
+      const verified = jwtVerify(token, secret, { ...expected, currentDate: new Date(clock()) })
+      const error = await verified.catch((error: JoseError) => error)
+      if (!("code" in error)) return {}
+      reason = reasonOf(error)
+      if (!isOtherSecret(error)) break
     }
     return { reason }
   }
@@ -1082,15 +824,12 @@ function ownProof(settings: Settings, clock: World["clock"]): contract.Caller["p
 
 /** `POST /`, in the gateway's own words, which are Auth0's. */
 function ownCaller({ settings, world }: Gateway): contract.Caller {
-  const read = (fields: object) => {
-    const { recipient, body, sender, code, locale, channel, ip, key, req } = Object(fields)
-    return { recipient, body, sender, code, locale, channel, key, ip: ip ?? Object(req).ip }
-  }
+  const read = (fields: object): contract.Written => ({ ip: Object(Object(fields).req).ip, ...fields })
   const platform = { docs: "README.md", env: {}, read, setup: () => "" }
   return { name: "", platform, isSigned: false, prove: ownProof(settings, world.clock) }
 }
 
-// ───────────────────────────── Answers: what they are told ─────────────────────────────
+// ───────────────────────────── Taking: one call, from what its platform wrote to its answer ─────────────────────────────
 
 const failed = "The code could not be sent."
 /** The stable codes of every refusal: status, title (RFC 9457), and a sentence for the person who logs in. */
@@ -1121,79 +860,48 @@ export function refuse(log: contract.Log, code: ProblemCode, detail: string, det
   return new Response(problem, { status, headers: { "content-type": "application/problem+json", ...headers } })
 }
 
+const isJson = { headers: { "content-type": "application/json" } }
 /** What a platform is told: in its own words, or as everyone else. */
-function answer(
-  delivery: contract.Delivery,
-  id: string,
-  about: Fields,
-  { platform }: contract.Caller,
-  log: contract.Log,
-): Response {
-  if ("receipt" in delivery) {
-    const outcome = {
-      code: "accepted",
-      status: 200,
-      id: delivery.id,
-      sentence: "The code was sent.",
-      isPerhapsSent: false,
-    } as const
-    return (
-      platform.answer?.(outcome) ??
-      new Response(JSON.stringify(delivery), { headers: { "content-type": "application/json" } })
-    )
-  }
-  const { problem: code, detail, attempts = [] } = delivery
-  const retryAfter = delivery.retryAfter && Math.ceil(delivery.retryAfter / 1_000)
-  const headers = retryAfter ? { "retry-after": String(retryAfter) } : {}
-  const plain = refuse(log, code, detail, { about, headers, ...(delivery.attempts && { attempts }) })
-  const [status, , sentence] = problems[code]
-  const isSent = attempts.some(isPerhapsSent)
-  return platform.answer?.({ code, status, id, sentence, isPerhapsSent: isSent, retryAfter }) ?? plain
+function answer(delivery: contract.Delivery, about: Fields, caller: contract.Caller, log: contract.Log): Response {
+  const own = caller.answer?.(delivery, String(about.request))
+  if ("receipt" in delivery) return own ?? new Response(JSON.stringify(delivery), isJson)
+  const { problem, detail, attempts, retryAfter } = delivery
+  const headers = retryAfter ? { "retry-after": String(Math.ceil(retryAfter / 1_000)) } : {}
+  const plain = refuse(log, problem, detail, { about, headers, ...(attempts && { attempts }) })
+  return own ?? plain
 }
 
-// ───────────────────────────── Messages: what a platform wrote, checked ─────────────────────────────
-
 const isSendable = (text: string) => text !== "" && (text.length <= 1_600 || [...text].length <= 1_600)
-const asText = v.transform((text: string) =>
-  text
-    .replaceAll("\r\n", "\n")
-    .replace(/[^\P{Cc}\n]/gu, "")
-    .toWellFormed(),
-)
+const asText = v.transform((text: string) => text.replace(/[^\P{Cc}\n]/gu, "").toWellFormed())
 const body = v.pipe(v.string(), asText, v.check(isSendable, "must be 1 to 1,600 characters"))
 const asChannel = v.transform((name: "sms" | "text" | "voice"): "sms" | "voice" => (name === "voice" ? "voice" : "sms"))
 const asTag = v.transform((tag: string) => tag.replaceAll("_", "-"))
-const localeTag = v.pipe(v.string(), v.regex(/^[\w-]{2,35}$/), asTag)
 /** What is understood of a message as its platform writes it. */
 const written = v.object({
   recipient: v.string(),
   body: v.nullish(body),
   sender: v.nullish(v.string(), ""),
   code: v.nullish(v.pipe(v.string(), v.trim(), v.regex(/^\P{Cc}{0,40}$/u, "must be at most 40 characters")), ""),
-  locale: v.fallback(v.optional(localeTag), undefined),
+  locale: v.fallback(v.optional(v.pipe(like(/^[\w-]{2,35}$/), asTag)), undefined),
   channel: v.nullish(v.pipe(v.picklist(["sms", "text", "voice"]), asChannel), "sms"),
   ip: v.optional(v.unknown()),
   key: v.fallback(v.optional(v.pipe(v.string(), v.maxLength(200))), undefined),
 })
 /** What a template engine leaves where it had no value. */
 const unfilled = /@@\s{0,9}[\w.]{1,40}\s{0,9}@@|\{\{[^{}]{1,80}\}\}|\{%[^{}%]{1,80}%\}/
+
 /** Makes a message of what a platform wrote, or says which field is wrong. */
-export async function check(
-  foreign: contract.Written,
-  arrival: contract.Arrival,
-  gateway: Gateway,
-): Promise<Inbound | string> {
-  const { world, settings, routes, log, warned } = gateway
+export async function check(foreign: contract.Written, arrival: contract.Arrival, gateway: Gateway) {
   const { id, caller, about, ends } = arrival
+  const { settings, routes, log, warned, helpers } = gateway
   const parsed = v.safeParse(written, foreign)
   if (!parsed.success) return wrongFields(parsed.issues)
   const { code: sent, locale, channel, ip, key } = parsed.output
   const number = readNumber(parsed.output.recipient, settings.DEFAULT_COUNTRY, await loadNumbers())
   if (typeof number === "string") return `recipient ${number}`
   const { recipient, country, masked } = number
-  const body =
-    parsed.output.body ?? (sent ? (await loadPart(world, "texts")).textOf(sent, channel, locale, settings) : undefined)
-  if (body === undefined) return "body is missing"
+  const body = parsed.output.body ?? (sent && helpers.textOf(sent, channel, locale))
+  if (!body) return "body is missing"
   const [left] = unfilled.exec(body) ?? []
   if (left) return `body holds ${left.replace(/[^\p{L}@{}%_. ]/gu, "•")}, which the platform's template left unfilled`
   const judged = v.safeParse(sender, parsed.output.sender)
@@ -1205,31 +913,24 @@ export async function check(
     if (!warned.has(caller)) log("warn", "warning", { ...about, reason: `${wrong}; the configured sender is used` })
     warned.add(caller)
   }
-  const code = sent || findCode(body, settings.CODE_PATTERN)
+  const code = sent || helpers.findCode(body, settings.CODE_PATTERN)
   const message: Message = { recipient, body, sender: judged.success ? judged.output : "", code, locale, channel }
-  const window = settings.DUPLICATE_WINDOW
-  const marks = window > 0 ? [{ key: `sent:${channel}:${recipient}\n${body}`, period: window }] : []
+  const period = settings.DUPLICATE_WINDOW
+  const marks = period > 0 ? [{ key: `sent:${channel}:${recipient}\n${body}`, period }] : []
   if (key) marks.push({ key: `key:${caller}:${key}`, period: 600_000 })
-  return { id, about: { ...about, recipient: masked }, message, country, masked, ip: readAddress(ip), marks, ends }
+  const told = { ...about, recipient: masked }
+  return { id, about: told, message, country, masked, ip: readAddress(ip), marks, ends } satisfies Inbound
 }
-
-// ───────────────────────────── Taking: one call, from its platform to its answer ─────────────────────────────
 
 /** The body of a call as text; or the refusal of what is coded, too large, late, broken off or no UTF-8. */
 async function readBody(request: Request, left: number, clocks: contract.Clocks) {
   const refusal = (code: ProblemCode, detail: string) => ({ code, detail })
-  const coding = request.headers
-    .get("content-encoding")
-    ?.replace(/[^\w-]/g, "")
-    .slice(0, 20)
-  if (coding && coding !== "identity")
-    return refusal("unsupported_encoding", `the body is coded as ${coding}: send it plain`)
+  const coding = (request.headers.get("content-encoding") ?? "identity").replace(/[^\w-]/g, "")
+  if (coding !== "identity")
+    return refusal("unsupported_encoding", `the body is coded as ${coding.slice(0, 20)}: send it plain`)
   const read = async () => ({ bytes: await readBytes(request) })
-  const body = await within(
-    left,
-    clocks,
-    read().catch(() => refusal("invalid_message", "the body broke off")),
-  )
+  const broken = () => refusal("invalid_message", "the body broke off")
+  const body = await within(left, clocks, read().catch(broken))
   if (!body) return refusal("invalid_message", "the body did not arrive within the deadline")
   if ("code" in body) return body
   const { bytes } = body
@@ -1248,16 +949,9 @@ function readFields({ headers, text }: contract.Call): object | undefined {
   return isForm && !isForeign && json === undefined ? Object.fromEntries(new URLSearchParams(text)) : undefined
 }
 
-/** What a call is followed by: its W3C trace and the platform's own id of it. */
-function traceOf(headers: Headers): Fields {
-  const trace = /^[\da-f]{2}-([\da-f]{32})-/.exec(headers.get("traceparent") ?? "")?.[1]
-  const callerId = /^[\w.:-]{1,100}$/.exec(headers.get("webhook-id") ?? headers.get("x-request-id") ?? "")?.[0]
-  return { ...(trace && { trace }), ...(callerId && { caller_id: callerId }) }
-}
-
 /** Takes one call from its platform to its answer. */
 async function take(request: Request, caller: contract.Caller, gateway: Gateway): Promise<Response> {
-  const { world, settings, clocks, log, routes } = gateway
+  const { world, settings, clocks, log, routes, helpers } = gateway
   const { name, platform, isSigned } = caller
   const { headers } = request
   const id = crypto.randomUUID()
@@ -1271,53 +965,43 @@ async function take(request: Request, caller: contract.Caller, gateway: Gateway)
   if ("reason" in early) return unproven(early.reason)
   const body = await readBody(request, ends - clocks.monotonic(), clocks)
   if ("code" in body) return refuse(log, body.code, body.detail, { about })
-  const proven = isSigned ? await caller.prove({ headers, text: body.text }) : early
+  const proven: contract.Proven = isSigned ? await caller.prove({ headers, text: body.text }) : early
   if ("reason" in proven) return unproven(proven.reason)
   const refuseTo = (problem: ProblemCode, detail: string, more = {}) =>
-    answer({ problem, detail }, id, { ...about, ...more }, caller, log)
+    answer({ problem, detail }, { ...about, ...more }, caller, log)
   const fields = readFields({ headers, text: body.text })
-  if (!fields)
-    return refuseTo("invalid_message", "the body must be a JSON object or a form in UTF-8: {recipient, body, sender}")
-  const foreign = attempt<contract.Written | null | undefined>(
-    () => platform.read(fields, world.clock()) ?? null,
-    undefined,
-  )
-  if (foreign === null) return new Response(null, { status: 204 })
+  const needed = "the body must be a JSON object or a form in UTF-8: {recipient, body, sender}"
+  if (!fields) return refuseTo("invalid_message", needed)
+  const foreign = attempt(() => platform.read(fields, world.clock()) ?? "nothing", undefined)
+  if (foreign === "nothing") return new Response(null, { status: 204 })
   const inbound = foreign && (await check(foreign, { id, caller: name, about, ends }, gateway))
   if (typeof inbound !== "object") return refuseTo("invalid_message", inbound ?? `it is not what ${name} sends`)
   const { channel = "sms", recipient } = inbound.message
   if (!closest(routes[channel], recipient, inbound.country))
     return refuseTo("unsupported_channel", "no provider is named for it: see VOICE_PROVIDER", inbound.about)
-  log("info", "received", { ...inbound.about, ...(channel === "voice" && { channel }), ...traceOf(headers) })
-  if ("signed" in proven && proven.signed !== undefined) {
-    const hash = builtin("node:crypto").createHash("sha256").update(`${name}\n${proven.signed}`).digest("base64url")
-    inbound.marks.push({ key: `call:${hash}`, period: 600_000 })
-  }
-  return answer(await once(inbound, gateway), id, inbound.about, caller, log)
+  log("info", "received", { ...inbound.about, ...(channel === "voice" && { channel }), ...helpers.traceOf(headers) })
+  if (proven.mark) inbound.marks.push({ key: `call:${name}:${proven.mark}`, period: 600_000 })
+  return answer(await once(inbound, gateway), inbound.about, caller, log)
 }
 
 // ───────────────────────────── Gateway: everything that settings name, put together ─────────────────────────────
 
-/** Every provider that a route names, by its name. */
-async function loadProviders(named: ReturnType<typeof readRoutes>, world: World, complaints: Complaint[]) {
+/** Every provider that a route names, by its name, and the routes of each channel. */
+async function loadProviders(world: World, complaints: Complaint[]) {
+  const named = readRoutes(world.env, complaints)
   const providers = new Map<string, Ready>()
   for (const name of new Set([...named.sms, ...named.voice].flatMap(({ value }) => value))) {
     const ready = await loadProvider(name, world, complaints)
     if (ready) providers.set(name, ready)
   }
-  const routesOf = (channel: "sms" | "voice") =>
-    named[channel].map(({ target, value }) => {
-      const found = value.flatMap((name) => providers.get(name) ?? [])
-      const isOther = ({ name, provider }: Ready) =>
-        !/^(console|inbox)$/.test(name) && (provider.channel ?? "sms") !== channel
-      for (const { name } of found.filter(isOther)) {
-        const place = channel === "sms" ? "speaks: VOICE_PROVIDER" : "sends texts: SMS_PROVIDER"
-        complaints.push([`${channel.toUpperCase()}_PROVIDER names ${name}, which ${place} is its place`])
-      }
-      return { target, value: found }
-    })
-  return { providers, routes: { sms: routesOf("sms"), voice: routesOf("voice") } }
+  const routeOf = ({ target, value }: Targeted<string[]>) => {
+    return { target, value: value.flatMap((name) => providers.get(name) ?? []) }
+  }
+  return { providers, routes: { sms: named.sms.map(routeOf), voice: named.voice.map(routeOf) } }
 }
+
+const newSecret = () => builtin("node:crypto").randomBytes(32).toString("base64url")
+const byTimer: contract.Clocks["after"] = (milliseconds, run) => clearTimeout.bind(null, setTimeout(run, milliseconds))
 
 /** What serving and sending share. Throws a `StartError` that tells all that is wrong. */
 export async function prepare(given: World, isServing: boolean, print = given.print): Promise<contract.Prepared> {
@@ -1325,8 +1009,8 @@ export async function prepare(given: World, isServing: boolean, print = given.pr
   const { env } = world
   const complaints: Complaint[] = []
   const settings = readSettings(env, complaints)
-  const { providers, routes } = await loadProviders(readRoutes(env, complaints), world, complaints)
-  const { PLATFORMS = [], PAGES = [], STORE } = (isServing && settings) || { STORE: settings?.STORE }
+  const { providers, routes } = await loadProviders(world, complaints)
+  const { PLATFORMS = [], PAGES = [] } = (isServing && settings) || {}
   const seam = PLATFORMS.length > 0 ? await loadPart(world, "platforms") : undefined
   const callers = (await seam?.loadPlatforms(PLATFORMS, world, [...providers.keys()], complaints)) ?? []
   const shown = PAGES.length > 0 ? await loadPart(world, "pages") : undefined
@@ -1335,35 +1019,35 @@ export async function prepare(given: World, isServing: boolean, print = given.pr
     const text = "nobody could call: GATEWAY_SECRET, GATEWAY_TOKEN or PLATFORMS must be set"
     complaints.push([text, `GATEWAY_SECRET=${newSecret()}`])
   }
-  const warnings =
-    (await (await loadCheck(world))?.misnamed({ world, settings, providers, callers, pages }, complaints)) ?? []
+  const isFenced = env.GATEWAY_ALLOW_IPS || env.GATEWAY_AUTH === "none"
+  if (settings && isFenced) (await loadPart(world, "addresses")).judge(settings, complaints)
+  const isBounded = settings?.ALLOW_DESTINATIONS || settings?.DENY_DESTINATIONS
+  const isAllowed = isBounded ? (await loadPart(world, "destinations")).destinationsOf(settings) : () => true
+  const helpers = (await loadPart(world, "helpers").catch(() => undefined))?.helpersOf(env, complaints) ?? noHelpers
+  const loaded = { world, settings, helpers, providers, routes, callers, pages }
+  const warnings = (await (await loadCheck(world))?.judge(loaded, complaints)) ?? []
   if (!settings || complaints.length > 0) throw new StartError(complaints)
-  const followers: Follower[] = []
+  const followers: contract.Follower[] = []
   const pretty = settings.LOG_FORMAT === "pretty" && (await loadPart(world, "pretty").catch(() => undefined))
-  const log = logger({ ...world, print }, pretty ? pretty.prettyLine() : undefined, followers)
-  const clocks = clocksOf(world)
+  const log = logger({ ...world, print }, followers, pretty ? pretty.prettyLine() : undefined)
+  const clocks = { monotonic: world.monotonic ?? world.clock, after: world.after ?? byTimer }
   const memory = memoryStore(clocks.monotonic)
+  const { STORE } = settings
   const store = STORE ? await (await loadPart(world, "store")).openStore(settings, world, clocks, memory, log) : memory
   const limits = Object.keys(counted).flatMap((name) => {
     const limit = settings[name as "LIMIT_TOTAL"]
     return limit ? { name, ...limit } : []
   })
   const kept = { underWay: new Map(), warned: new Set<string>() }
-  const gateway: Gateway = { world, settings, clocks, log, store, limits, routes, ...kept }
+  const gateway: Gateway = { world, settings, clocks, log, store, limits, routes, isAllowed, helpers, ...kept }
   return { gateway, providers, callers, pages, warnings, followers }
 }
 
-const newSecret = () => builtin("node:crypto").randomBytes(32).toString("base64url")
-
 type App = Hono<{ Bindings: contract.Bindings }>
+type Context = HonoContext<{ Bindings: contract.Bindings }>
 
-/**
- * Builds the gateway from its world; nothing is started, and nothing read but `world`.
- * @throws StartError when a setting or a file is missing or wrong.
- */
-export async function gateway(world: World): Promise<App> {
-  return await routed(await prepare(world, true))
-}
+/** Builds the gateway from its world; nothing is started, and nothing read but `world`. Throws a StartError. */
+export const gateway = async (world: World): Promise<App> => await routed(await prepare(world, true))
 
 /** The routes: who may call where, pages, and what is there for everyone. */
 async function routed(prepared: contract.Prepared): Promise<App> {
@@ -1372,54 +1056,44 @@ async function routed(prepared: contract.Prepared): Promise<App> {
   const { GATEWAY_ALLOW_IPS: allowList, GATEWAY_TRUST_PROXY: proxies } = settings
   const app: App = new Hono()
   // A platform that is set to GET would take a 200 for a message sent.
-  const asks = (c: HonoContext) => c.req.url.includes("?") || c.req.header("authorization")
+  const asks = (c: Context) => c.req.url.includes("?") || c.req.header("authorization")
   const greeting = "smstask: POST an SMS to this address as JSON, {recipient, body, sender}.\n"
   app.get("/", (c) => (asks(c) ? c.notFound() : c.text(greeting)))
   app.get("/health", (c) => (world.stopping?.aborted ? c.text("stopping\n", 503) : c.text("ok\n")))
-  const methods = new Map([
-    ["/", ["GET", "HEAD"]],
-    ["/health", ["GET", "HEAD"]],
-  ])
+  const methods: Record<string, string> = { "/": "GET, HEAD", "/health": "GET, HEAD" }
   /** The peer's address, or as many entries from the right of X-Forwarded-For as proxies stand in front. */
-  const address = (c: HonoContext<{ Bindings: contract.Bindings }>) =>
+  const address = (c: Context) =>
     readAddress(proxies === 0 ? c.env.address?.() : c.req.header("x-forwarded-for")?.split(",").at(-proxies))
-  const { ipRestriction } = allowList ? await import("hono/ip-restriction") : {}
   const elsewhere = () => refuse(log, "forbidden_address", "it is not in GATEWAY_ALLOW_IPS")
-  const among = allowList && ipRestriction?.(address, { allowList }, elsewhere)
-  /** An address that nobody knows is in no list. */
-  const restrict: MiddlewareHandler | undefined =
-    among &&
-    (async (c, next) => {
-      return address(c) || allowList?.includes("*") ? await among(c, next) : elsewhere()
-    })
+  const fence = allowList && (await loadPart(world, "addresses")).fence(allowList, address, elsewhere)
   for (const caller of isOpen(world.env) ? [ownCaller(gateway), ...callers] : callers) {
     const path = `/${caller.name}`
     const { greet } = caller
-    if (restrict) app.on(["GET", "POST"], [path], restrict)
+    if (fence) app.on(["GET", "POST"], [path], fence)
     app.post(path, (c) => take(c.req.raw, caller, gateway))
-    if (greet)
-      app.get(path, (c) => greet(c.req.raw.headers) ?? refuse(log, "authentication_failed", "the token is wrong"))
-    methods.set(path, [...(methods.get(path) ?? (greet ? ["GET"] : [])), "POST"])
+    if (greet) app.get(path, (c) => greet(c.req.raw.headers, log))
+    methods[path] = `${methods[path] ?? (greet ? "GET" : "")}, POST`.replace(/^, /, "")
   }
-  const isServed = ({ name, provider }: Ready) =>
-    provider.routes ?? (provider.report && world.env[`${variablePrefix(name)}_REPORT_KEY`])
-  const hasPages = pages.length > 0 || [...providers.values()].some(isServed)
-  if (hasPages) (await loadPart(world, "pages")).mountPages(app, prepared)
-  for (const reason of (await loadCheck(world))?.doubts(prepared) ?? []) log("warn", "warning", { reason })
+  const serves = ({ name, provider: { routes, report } }: Ready) =>
+    routes ?? (report && world.env[`${variablePrefix(name)}_REPORT_KEY`])
+  if (pages.length > 0 || [...providers.values()].some(serves))
+    (await loadPart(world, "pages")).mountPages(app, prepared)
+  const judge = await loadCheck(world)
+  for (const reason of judge?.doubts(prepared) ?? []) log("warn", "warning", { reason })
   app.notFound((c) => {
-    const allow = methods.get(c.req.path)?.join(", ")
+    const allow = methods[c.req.path]
     if (!allow) return refuse(log, "not_found", "messages are taken by POST /", { level: "info" })
     return refuse(log, "method_not_allowed", `allowed are ${allow}`, { headers: { allow } })
   })
   app.onError((error) => {
     if ("getResponse" in error && typeof error.getResponse === "function") return error.getResponse()
-    log("error", "failure", { reason: error.name, place: placeOf(error) })
+    log("error", "failure", { reason: error.name, place: judge?.placeOf(error) })
     return refuse(log, "internal_error", "the log says where")
   })
   return app
 }
 
-// ───────────────────────────── Runtimes: server, client, standard output ─────────────────────────────
+// ───────────────────────────── Start: the runtime's server, and what a person types ─────────────────────────────
 
 const { Bun, Deno } = globalThis as unknown as contract.Runtimes
 
@@ -1434,38 +1108,35 @@ async function listen(hostname: string, port: number, handle: contract.Handler):
     const server = Bun.serve({ hostname, port, fetch, idleTimeout: 0, reusePort: false, development: false })
     return { port: server.port, close: () => server.stop() }
   }
-  if (Deno) {
-    const fetch = (request: Request, peer: contract.Peer) => handle(request, () => peer.remoteAddr.hostname)
-    const open = (port: number) => Deno.serve({ hostname, port, onListen() {} }, fetch)
-    let server = open(port)
-    const taken = server.addr.port
-    const openAgain = () => {
-      server = attempt(() => open(taken), server)
-      keepOpen()
-    }
-    // With no descriptor left it stops listening, though what it took goes on.
-    const keepOpen = () => server.finished.catch(() => setTimeout(openAgain, 100))
+  if (!Deno) return await listenOnNode(hostname, port, handle)
+  const fetch = (request: Request, peer: contract.Peer) => handle(request, () => peer.remoteAddr.hostname)
+  const open = (port: number) => Deno.serve({ hostname, port, onListen() {} }, fetch)
+  let server = open(port)
+  const taken = server.addr.port
+  // With no descriptor left it stops listening, though what it took goes on.
+  const keepOpen = () => server.finished.catch(() => setTimeout(openAgain, 100))
+  const openAgain = () => {
+    server = attempt(() => open(taken), server)
     keepOpen()
-    return { port: taken, close: () => server.shutdown() }
   }
+  keepOpen()
+  return { port: taken, close: () => server.shutdown() }
+}
+
+const listenOnNode: typeof listen = async (hostname, port, handle) => {
   const { serve } = await import("@hono/node-server")
-  const fetch = (request: Request, peer: { incoming: { socket: Socket } }) =>
-    handle(request, () => peer.incoming.socket.remoteAddress)
-  const server = serve({ hostname, port, fetch: fetch }) as HttpServer
+  const fetch = (request: Request, peer: contract.NodePeer) => handle(request, () => peer.incoming.socket.remoteAddress)
+  const server = serve({ hostname, port, fetch }) as contract.NodeServer
   server.keepAliveTimeout = 75_000
   await builtin("node:events").once(server, "listening")
   const close = async () => {
-    const sweep = setInterval(() => server.closeIdleConnections(), 100)
+    setInterval(() => server.closeIdleConnections(), 100).unref()
     await new Promise((resolve) => server.close(resolve))
-    clearInterval(sweep)
   }
-  return { port: (server.address() as AddressInfo).port, close }
+  return { port: (server.address() as { port: number }).port, close }
 }
 
-/**
- * The client for calls to providers: node:http on Node, else fetch. Deno repeats a POST by itself on a connection that died,
- * in fetch and in its node:http, so that there none is used twice.
- */
+/** The client for calls. Deno repeats a POST on a connection that died, in fetch and in node:http: it uses none twice. */
 async function clientOf(): Promise<World["fetch"]> {
   const part = Bun || Deno ? undefined : await loadFile("parts/client").catch(() => undefined)
   if (part) return (part as contract.Parts["client"]).clientOfNode()
@@ -1474,143 +1145,47 @@ async function clientOf(): Promise<World["fetch"]> {
     fetch(request, { ...init, ...(client ? { client } : { keepalive: !isFresh }) })
 }
 
-/**
- * Writes lines to standard output, one write at a time, and no login waits for it. Above 1 MiB unwritten, lines are dropped,
- * and their number is told when there is room again.
- */
-function printer(): World["print"] {
-  const { write, writeSync } = builtin("node:fs")
-  const writeSome = builtin("node:util").promisify(write)
-  const { setTimeout: sleep } = builtin("node:timers/promises")
-  let lines: string[] = []
-  let [size, dropped, isBusy, since] = [0, 0, false, Number.NaN]
-  // Deno's node:fs writes to a pipe without giving anyone else a turn.
-  const some = async (bytes: Buffer) =>
-    Deno ? await Deno.stdout.write(bytes) : (await writeSome(1, bytes)).bytesWritten
-  const put = async (bytes: Buffer) => {
-    since = performance.now()
-    for (let at = 0; at < bytes.length; )
-      at += await some(bytes.subarray(at)).catch(({ code }) => (code === "EAGAIN" ? sleep(20, 0) : bytes.length))
-    since = Number.NaN
-    next()
-  }
-  const next = () => {
-    if (dropped > 0) lines.push(JSON.stringify({ time: new Date(), level: "warn", event: "dropped", lines: dropped }))
-    const text = lines.map((line) => `${line}\n`).join("")
-    lines = []
-    size = dropped = 0
-    isBusy = text !== ""
-    if (isBusy) put(Buffer.from(text))
-  }
-  process.on("exit", () => {
-    // Node waits for a write that is stuck, for ever.
-    if (performance.now() - since > 1_000) process.kill(process.pid, "SIGKILL")
-    attempt(() => lines.length > 0 && writeSync(1, `${lines.join("\n")}\n`), 0)
-  })
-  return (line) => {
-    if (size > 1_048_576) {
-      dropped += 1
-      return
-    }
-    size += line.length
-    lines.push(line)
-    if (!isBusy) setImmediate(next)
-    isBusy = true
-  }
-}
-
-// ───────────────────────────── Start: what a person types ─────────────────────────────
-
-/** Serves until SIGTERM, SIGINT or SIGHUP, then lets the requests in flight finish; a second signal ends at once. */
+/** Serves until the process is told to end. */
 export async function serve(given: World) {
   const stopping = new AbortController()
   const env = clean(given.env)
+  const own = await loadPart(given, "process").catch(() => undefined)
   const isFirstRun = !isOpen(env) && !env.PLATFORMS && !isProduction(env)
-  const remember = isFirstRun ? await loadPart(given, "first-run").catch(() => undefined) : undefined
-  const secret = remember?.rememberedSecret(newSecret()) ?? newSecret()
-  const own = isFirstRun ? { GATEWAY_SECRET: secret, HOST: "127.0.0.1" } : {}
-  const world = { ...given, env: { ...env, ...own }, stopping: stopping.signal }
+  const token = isFirstRun ? (own?.rememberedToken(newSecret()) ?? newSecret()) : ""
+  const first = isFirstRun ? { GATEWAY_TOKEN: token, HOST: "127.0.0.1" } : {}
+  const world = { ...given, env: { ...env, ...first }, stopping: stopping.signal }
   const prepared = await prepare(world, true)
   const app = await routed(prepared)
   const { settings, log } = prepared.gateway
   const { HOST, PORT } = settings
   // What every message needs is loaded while nobody is served yet; what fails now is tried again by the first message.
   const loading = Promise.all([loadNumbers(), settings.keys.length > 0 && loadJose()]).catch(() => {})
-  const isHost = (request: Request) =>
-    /^(([\w.-]+|\[[\da-f:.]+\])(:\d{1,5})?)?$/i.test(request.headers.get("host") ?? "")
+  const isHost = (name: string) => /^(([\w.-]+|\[[\da-f:.]+\])(:\d{1,5})?)?$/i.test(name)
   const handle: contract.Handler = (request, address) =>
-    isHost(request) ? app.fetch(request, { address }) : refuse(log, "invalid_message", "the header Host names no host")
-  const { port, close } = await listen(HOST, PORT, handle).catch((cause) => {
-    const isTaken = /EADDRINUSE|AddrInUse|in use/i.test(`${cause.code} ${cause.name} ${cause.message}`)
-    const why = isTaken ? "another program listens there: end it, or set another PORT" : (cause.code ?? cause.message)
-    throw new Error(`PORT ${PORT} of ${HOST} cannot be listened on: ${why}`, { cause })
-  })
+    isHost(request.headers.get("host") ?? "")
+      ? app.fetch(request, { address })
+      : refuse(log, "invalid_message", "the header Host names no host")
+  const { port, close } = await listen(HOST, PORT, handle).catch(own?.cannotListen(HOST, PORT))
   await loading
   const address = `http://${HOST.includes(":") ? `[${HOST}]` : HOST}:${port}/`
   log("info", "listening", { address })
-  const told = await loadPart(world, "summary").catch(() => undefined)
-  told?.tell(prepared, address, isFirstRun)
-  if (isFirstRun) console.error(`\n${await firstCurl(settings, port)}\n`)
-  const onSignal = (signal: string) => {
-    if (stopping.signal.aborted) process.exit(signal === "SIGINT" ? 130 : 143)
-    stopping.abort()
-    log("info", "stopping", { signal })
-    builtin("node:timers")
-      .setTimeout(() => process.exit(0), settings.DEADLINE + 1_000)
-      .unref()
-    close().then(() => log("info", "stopped"))
-  }
-  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"]) process.on(signal, onSignal)
-  const fail = (error: Error) => log("error", "failure", { reason: Object(error).name, place: placeOf(Object(error)) })
-  process.on("unhandledRejection", fail)
-  process.on("uncaughtException", (error) => {
-    fail(error)
-    process.exit(1)
-  })
-}
-
-/** A token such as Auth0 signs for each call, valid for `life` milliseconds. */
-export async function signToken(settings: Settings, now: number, life: number): Promise<string> {
-  const { SignJWT } = await import("jose/jwt/sign")
-  const jwt = new SignJWT().setProtectedHeader({ alg: "HS256", typ: "JWT" }).setAudience(settings.GATEWAY_AUDIENCE)
-  if (settings.GATEWAY_SUBJECT !== "any") jwt.setSubject(settings.GATEWAY_SUBJECT)
-  if (settings.GATEWAY_ISSUER) jwt.setIssuer(settings.GATEWAY_ISSUER)
-  jwt.setIssuedAt(new Date(now)).setExpirationTime(new Date(now + life))
-  return await jwt.sign(settings.keys[0] ?? new Uint8Array())
-}
-
-/** What to paste to see a first message. */
-async function firstCurl(settings: Settings, port: number): Promise<string> {
-  const bearer = await signToken(settings, Date.now(), 3_600_000)
+  if (own) own.started(prepared, { address, isFirstRun, stopping, close })
+  else process.once("SIGTERM", close)
+  if (!isFirstRun) return
   const body = JSON.stringify({ recipient: "+12223334444", body: "Your code is 326162", sender: "" })
-  const curl = `curl -i http://127.0.0.1:${port}/ -H 'Authorization: Bearer ${bearer}' -d '${body}'`
-  return `No GATEWAY_SECRET is set: this run has one of its own and listens on 127.0.0.1 only. Try it:\n\n${curl}`
-}
-
-/** Runs one command of the command line: `providers/commands/<name>.ts`. Throws what is to be told on standard error. */
-async function main([command = "serve", ...rest]: string[], world: World) {
-  if (command === "serve" && rest.length === 0) return await serve(world)
-  const asksHelp = [command, ...rest].some((word) => /^(-h|--help)$/.test(word))
-  const name = asksHelp ? "help" : command.replace(/^--version$/, "version")
-  const found = v.is(fileName, name) ? await loadFile(`commands/${name}`).catch(() => undefined) : undefined
-  if (!found) throw new Error(`there is no command ${[command, ...rest].join(" ")}: see main.ts --help`)
-  await (found.default as contract.Command).run(rest, world)
+  const text = "No GATEWAY_SECRET is set: this run has a token of its own and listens on 127.0.0.1 only. Try it:"
+  console.error(`\n${text}\n\ncurl -i ${address} -H 'Authorization: Bearer ${token}' -d '${body}'\n`)
 }
 
 /** The world of a process, and its command. */
 async function start() {
+  const own = (await loadFile("parts/process").catch(() => undefined)) as contract.Parts["process"] | undefined
   // A terminal is a character device; process.stdout.isTTY loads Node's streams, too.
   const isTerminal = attempt(() => builtin("node:fs").fstatSync(1).isCharacterDevice(), false)
-  const part = await loadFile("parts/env").catch(() => undefined)
-  const file = (part as contract.Parts["env"] | undefined)?.readEnvFile() ?? {}
-  const world: World = {
-    env: { LOG_FORMAT: isTerminal ? "pretty" : "json", ...clean(file), ...clean(process.env) },
-    fetch: await clientOf(),
-    clock: Date.now,
-    monotonic: () => performance.now(),
-    print: printer(),
-  }
-  await main(process.argv.slice(2), world)
+  const env = { LOG_FORMAT: isTerminal ? "pretty" : "json", ...clean(own?.readEnvFile() ?? {}), ...clean(process.env) }
+  const clocks = { clock: Date.now, monotonic: () => performance.now() }
+  const world = { ...clocks, env, fetch: await clientOf(), print: own?.printer() ?? console.log }
+  await (own?.command(process.argv.slice(2), world) ?? serve(world))
 }
 
 const isEntry = () => attempt(() => builtin("node:fs").realpathSync(process.argv[1] ?? ""), "") === import.meta.filename

@@ -237,6 +237,8 @@ export interface Site extends Pick<World, "clock" | "stopping"> {
 export type Level = "info" | "warn" | "error"
 export type Fields = Record<string, string | number | undefined>
 export type LogEvent = { time: string; level: Level; event: string } & Fields
+/** Who is told every event. */
+export type Follower = (event: LogEvent) => void
 /** One event as a line for people. */
 export type Pretty = (event: LogEvent, now: number) => string
 /** Writes one line of the log and hands the event to whoever follows. */
@@ -373,8 +375,8 @@ export interface Refused extends Required<Refusal> {
   outcome: "refused" | "timeout" | "unreachable"
   isOutage: boolean
 }
-/** What came of a proof: why it is none, or for a signed call what was signed. */
-export type Proven = { reason: string } | { signed?: string | undefined }
+/** What came of a proof: why it is none, or for a signed call what tells it from others. */
+export type Proven = { reason: string } | { mark?: string | undefined }
 
 /** One caller of the gateway: how it proves itself, and how its words are read and answered. */
 export interface Caller {
@@ -384,8 +386,9 @@ export interface Caller {
   /** Whether the proof covers the body, which is then read before. */
   isSigned: boolean
   prove(call: Call): Proven | Promise<Proven>
-  /** Undefined for who does not prove itself. */
-  greet?: ((headers: Headers) => Response | undefined) | undefined
+  greet?: ((headers: Headers, log: Log) => Response) | undefined
+  /** In the platform's own words, where it has some; `id` is that of the request. */
+  answer?(delivery: Delivery, id: string): Response | undefined
 }
 
 /** Everything that a message needs on its way. */
@@ -397,9 +400,27 @@ export interface Gateway {
   store: Store
   limits: Limit[]
   routes: Record<"sms" | "voice", Targeted<Ready[]>[]>
+  /** Whether it may go where it goes. */
+  isAllowed(inbound: Inbound): boolean
+  helpers: Helpers
   underWay: Map<string, Promise<Delivery>>
   /** Platforms whose sender was warned about. */
   warned: Set<string>
+}
+
+/** What few messages ask for: `parts/helpers.ts`. */
+export interface Helpers extends Pick<Context, "fill" | "language" | "speech" | "isGsm7"> {
+  /** The text of a code that comes alone, in the closest language that CODE_TEXT or CODE_SPEECH has. */
+  textOf(code: string, channel: "sms" | "voice", locale: string | undefined): string
+  /** The one code in a text, as `pattern` finds it; undefined where there is none or several. */
+  findCode(body: string, pattern?: RegExp): string | undefined
+  /** What a call is followed by in the log: its trace and the caller's id. */
+  traceOf(headers: Headers): Fields
+  loginOf(
+    state: Ready["state"],
+    send: (request: Request) => Promise<Answer | Refused>,
+    clock: World["clock"],
+  ): Pick<Context, "fetch" | "session">
 }
 
 export type Details = { about?: Fields; attempts?: Attempt[]; headers?: Record<string, string>; level?: Level }
@@ -417,6 +438,8 @@ export type Server = {
 }
 export type Peers = { requestIP(request: Request): { address: string } | null }
 export type Peer = { remoteAddr: { hostname: string } }
+export type NodePeer = { incoming: { socket: { remoteAddress?: string | undefined } } }
+export type NodeServer = import("node:http").Server
 export type Runtimes = {
   Bun?: { serve(options: object): Server }
   Deno?: {
@@ -439,19 +462,19 @@ export interface Prepared {
   /** What works and is doubtful all the same. */
   warnings: string[]
   /** Who is told every event of the log. */
-  followers: ((event: LogEvent) => void)[]
+  followers: Follower[]
 }
 
 /** Parts of the gateway that only some settings need: `providers/parts/<name>.ts`. */
 export interface Parts {
+  addresses: typeof import("./parts/addresses.ts")
   check: typeof import("./parts/check.ts")
   client: typeof import("./parts/client.ts")
-  env: typeof import("./parts/env.ts")
-  "first-run": typeof import("./parts/first-run.ts")
+  destinations: typeof import("./parts/destinations.ts")
+  helpers: typeof import("./parts/helpers.ts")
   pages: typeof import("./parts/pages.ts")
   platforms: typeof import("./parts/platforms.ts")
+  process: typeof import("./parts/process.ts")
   store: typeof import("./parts/store.ts")
   pretty: typeof import("./parts/pretty.ts")
-  summary: typeof import("./parts/summary.ts")
-  texts: typeof import("./parts/texts.ts")
 }

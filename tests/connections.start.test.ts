@@ -177,7 +177,7 @@ async function two(first: Parameters<typeof sockets>[0], second: Parameters<type
 const take = (socket: Socket) => socket.write(sized(accepted))
 
 test(
-  "where a rival is left, a connection that breaks is the rival's turn; the last of them is asked twice",
+  "where a rival is left, a connection that breaks is the rival's turn; with none left each of them is asked once more",
   slow,
   async () => {
     const { one, other, env } = await two(
@@ -191,9 +191,9 @@ test(
       assert.equal(told.status, 502)
       assert.deepEqual(
         told.attempts.map(({ provider }) => provider),
-        ["http", "other", "other"],
+        ["http", "other", "http", "other"],
       )
-      assert.deepEqual([one.calls(), other.calls()], [2, 3])
+      assert.deepEqual([one.calls(), other.calls()], [3, 3])
       await stop()
     })
   },

@@ -2,16 +2,8 @@ import assert from "node:assert/strict"
 import { readdirSync, readFileSync } from "node:fs"
 import { describe, test } from "node:test"
 import * as v from "valibot"
-import {
-  type Answer,
-  gateway,
-  isGsm7,
-  loadNumbers,
-  type Message,
-  type Provider,
-  type Receipt,
-  readNumber,
-} from "../main.ts"
+import { type Answer, gateway, loadNumbers, type Message, type Provider, type Receipt, readNumber } from "../main.ts"
+import { isGsm7 } from "../providers/parts/helpers.ts"
 import { sample as anySample, type Fixture } from "./fixture.ts"
 import { secret, sign } from "./world.ts"
 

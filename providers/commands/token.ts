@@ -1,7 +1,17 @@
 import { parseArgs } from "node:util"
+import { SignJWT } from "jose/jwt/sign"
 import * as v from "valibot"
-import { type Command, duration, signToken } from "../../main.ts"
+import { type Command, duration, type Settings } from "../../main.ts"
 import { settingsOf } from "../parts/settings.ts"
+
+/** A token such as Auth0 signs for each call, valid for `life` milliseconds. */
+async function signToken(settings: Settings, now: number, life: number): Promise<string> {
+  const jwt = new SignJWT().setProtectedHeader({ alg: "HS256", typ: "JWT" }).setAudience(settings.GATEWAY_AUDIENCE)
+  if (settings.GATEWAY_SUBJECT !== "any") jwt.setSubject(settings.GATEWAY_SUBJECT)
+  if (settings.GATEWAY_ISSUER) jwt.setIssuer(settings.GATEWAY_ISSUER)
+  jwt.setIssuedAt(new Date(now)).setExpirationTime(new Date(now + life))
+  return await jwt.sign(settings.keys[0] ?? new Uint8Array())
+}
 
 /** Prints a token that calls the gateway, as Auth0 signs one for each call. */
 export default {

@@ -3,25 +3,31 @@
  * the nearest known name.
  * @module
  */
+import * as v from "valibot"
 import {
   ask,
   type Complaint,
+  country,
+  describe,
   type Environment,
   families,
+  faultNames,
+  type Gateway,
   isProduction,
   type Kinds,
   loadNumbers,
   type Message,
   type Prepared,
-  placeOf,
   type Ready,
   type Settings,
+  type Variable,
   variablePrefix,
   variables,
-  type World,
+  wrongFields,
 } from "../../main.ts"
 import { namesInFile } from "./env.ts"
 import { fileNames } from "./files.ts"
+import { textFamilies } from "./helpers.ts"
 
 /** The closest of `known` by Levenshtein's distance, where a slip of the hand explains the difference. */
 export function nearest(written: string, known: Iterable<string>): string | undefined {
@@ -45,20 +51,71 @@ const didYouMean = (name: string | undefined) => (name ? `; did you mean ${name}
 const protective = /^(SMS|VOICE|GATEWAY|LIMITS?|ALLOW|DENY|GUARD|PLATFORMS?|PAGES?|RESEND|DUPLICATE)(_|$)/
 const settingLike = /^(CODE|STORE|DEADLINE|ATTEMPT|DEFAULT_C)|^LOG_(?!LEVEL)/
 
+// What a file of each folder must export.
+const isDescribed = (schema: unknown): boolean =>
+  v.is(v.object({ kind: v.literal("schema") }), schema) && describe(schema as Variable) !== undefined
+const env = v.record(v.string(), v.custom<Variable>(isDescribed, "needs v.description(…)"))
+const faults = v.optional(v.record(v.picklist(faultNames), v.array(v.union([v.string(), v.number()]))))
+const countries = v.optional(v.array(country))
+const url = v.optional(v.union([v.string(), v.function()]))
+const channel = v.optional(v.literal("voice"))
+/** What the files of each folder must export as default. */
+const shapes = {
+  "": v.object({
+    docs: v.string(),
+    countries,
+    channel,
+    url,
+    env,
+    request: v.function(),
+    receipt: v.function(),
+    faults,
+  }),
+  "platforms/": v.object({ env, read: v.function(), setup: v.function() }),
+  "pages/": v.object({ env, routes: v.function() }),
+  "stores/": v.object({ open: v.function() }),
+}
+
+/** What is wrong with a file's default export; undefined where nothing is. */
+export function wrongShape(kind: keyof Kinds, file: unknown): string | undefined {
+  const { issues, success } = v.safeParse(shapes[kind], file)
+  return success ? undefined : wrongFields(issues)
+}
+
+/** Where a file is broken: Bun keeps that in `position` or in `errors`, the others in the message or the stack. */
+export function placeOf(error: Error): string {
+  const [first = error] = Reflect.get(error, "errors") ?? []
+  const { file, line, column } = Object(first.position)
+  if (line) return `${String(file).split("/").at(-1)}:${line}:${column}`
+  return /[\w.-]+\.[jt]s:\d+(:\d+)?/.exec(`${error.message}\n${error.stack}`)?.[0] ?? ""
+}
+
+/** https anywhere; http only on loopback, at private addresses and names without a dot. */
+function isSafeUrl(written: string): boolean {
+  const url = URL.parse(written)
+  if (!url || url.username || url.password || url.hash) return false
+  const host = url.hostname.replace(/^\[|\]$/g, "")
+  const privateAddress = /^(127\.|10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|169\.254\.|::1$|f[cd]|fe[89ab])/
+  const isPrivate = v.IP_REGEX.test(host) ? privateAddress.test(host) : /^[^.]+$|\.localhost$/.test(host)
+  return url.protocol === "https:" || (url.protocol === "http:" && isPrivate)
+}
+
 /** What the environment names, as far as it could be loaded. */
-type Named = Pick<Prepared, "providers" | "callers" | "pages"> & { world: World; settings: Settings | undefined }
+type Named = Pick<Prepared, "providers" | "callers" | "pages"> &
+  Pick<Gateway, "world" | "helpers" | "routes"> & { settings: Settings | undefined }
 
 /**
  * Complains about what looks like a setting that protects and is none, about countries that nobody knows, and values that no
  * provider could use; gives what is doubtful only.
  */
-export async function misnamed({ world, settings, ...inUse }: Named, complaints: Complaint[]): Promise<string[]> {
-  const { callers, pages } = inUse
+export async function judge({ world, settings, ...inUse }: Named, complaints: Complaint[]): Promise<string[]> {
+  const { callers, pages, routes, helpers } = inUse
   const providers = [...inUse.providers.values()]
   const { env } = world
   await unknownCountries(env, complaints)
   for (const ready of settings ? providers : [])
-    complaints.push(...(await wrongValues(ready, settings as Settings, world)))
+    complaints.push(...(await wrongValues(ready, { settings: settings as Settings, world, helpers })))
+  misplaced(routes, complaints)
   const used = [
     ...providers.map(({ name, provider }) => ({ name, env: provider.env })),
     ...callers.map(({ name, platform }) => ({ name, env: platform.env })),
@@ -68,10 +125,12 @@ export async function misnamed({ world, settings, ...inUse }: Named, complaints:
     const rests = ["URL", "SENDER", "TOKEN", "SECRET", "REPORT_KEY"].map((rest) => `${variablePrefix(name)}_${rest}`)
     return [...Object.keys(env), ...rests]
   })
-  const known = new Set([...Object.keys(variables), ...Object.keys(families), ...own])
+  const known = new Set([...Object.keys(variables), ...Object.keys(families), ...Object.keys(textFamilies), ...own])
   for (const page of fileNames("pages/")) known.add(`${variablePrefix(page)}_TOKEN`)
   const files = [...fileNames(""), ...fileNames("platforms/")]
-  const beginnings = [...Object.keys(families), ...files.map(variablePrefix)].map((name) => `${name}_`)
+  const beginnings = [...Object.keys(families), ...Object.keys(textFamilies), ...files.map(variablePrefix)].map(
+    (name) => `${name}_`,
+  )
   const warnings: string[] = []
   for (const name of Object.keys(env)) {
     // Kubernetes sets such variables for a service that is called "gateway" or "store".
@@ -84,6 +143,18 @@ export async function misnamed({ world, settings, ...inUse }: Named, complaints:
     else if (namesInFile.includes(name)) warnings.push(`${name} in .env is read by nothing`)
   }
   return warnings
+}
+
+/** Complains of providers that stand in a route of the other channel. */
+function misplaced(routes: Gateway["routes"], complaints: Complaint[]) {
+  for (const channel of ["sms", "voice"] as const) {
+    const place = channel === "sms" ? "speaks: VOICE_PROVIDER" : "sends texts: SMS_PROVIDER"
+    const variable = `${channel.toUpperCase()}_PROVIDER`
+    for (const { name, provider } of routes[channel].flatMap(({ value }) => value)) {
+      if (!/^(console|inbox)$/.test(name) && (provider.channel ?? "sms") !== channel)
+        complaints.push([`${variable} names ${name}, which ${place} is its place`])
+    }
+  }
 }
 
 /** Countries that settings name and nobody knows, each with the one that may be meant. */
@@ -122,14 +193,21 @@ export function doubts({ gateway: { settings, world }, providers, warnings }: Pr
 const sample: Message = { recipient: "+12223334444", body: "Your code is 326162", sender: "", code: "326162" }
 
 /** Values of a provider that would fail at the first message: what no header can carry, and placeholders that are none. */
-async function wrongValues(ready: Ready, settings: Settings, world: World): Promise<Complaint[]> {
+async function wrongValues(
+  ready: Ready,
+  shared: Pick<Gateway, "world" | "settings" | "helpers">,
+): Promise<Complaint[]> {
   const { name, provider } = ready
+  const { world } = shared
   const { env } = world
   const NAME = variablePrefix(name)
   const complaints: Complaint[] = []
   const unknown = /\{(?!(?:code|body|locale|sender|recipient)\})\w+\}/.exec(env[`${NAME}_VARIABLES`] ?? "")?.[0]
   const known = "{code}, {body}, {locale}, {sender}, {recipient}"
   if (unknown) complaints.push([`${NAME}_VARIABLES holds ${unknown}: there are ${known}`])
+  const url = env[`${NAME}_URL`]
+  if (url && !isSafeUrl(url))
+    complaints.push([`${NAME}_URL is wrong: expected is an https URL, or http at a private address`, `${NAME}_URL=`])
   const key = env[`${NAME}_REPORT_KEY`]
   if (key !== undefined && !/^[\w-]{16,}$/.test(key))
     complaints.push([
@@ -141,7 +219,7 @@ async function wrongValues(ready: Ready, settings: Settings, world: World): Prom
   // Whether they can be sent is told by a call that is built and goes nowhere.
   const nowhere = { ...world, print: () => {}, fetch: () => Promise.reject(new Error("ENOTFOUND")) }
   const { signal } = new AbortController()
-  const result = await ask(ready, sample, { world: nowhere, settings }, signal, false)
+  const result = await ask(ready, sample, { ...shared, world: nowhere }, signal, false)
   if ("code" in result && result.code === "exception")
     complaints.push([`${odd.join(" or ")} holds a character that cannot be sent: copy it again`, `${odd[0]}=`])
   return complaints

@@ -1,5 +1,5 @@
 /**
- * The secret of a run that has none set: kept for an hour in a file for this user alone, so that the printed curl outlives a
+ * The token of a run that has neither secret nor token: kept for an hour in a file for this user alone, so that the printed curl outlives a
  * restart of `--watch`.
  * @module
  */
@@ -7,11 +7,11 @@ import { lstatSync, readFileSync, unlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { attempt } from "../../main.ts"
 
-/** The secret kept by the last run, else `secret`, which is kept now; where nothing can be kept, `secret`. */
-export function rememberedSecret(secret: string): string {
+/** The token kept by the last run, else `token`, which is kept now; where nothing can be kept, `token`. */
+export function rememberedToken(token: string): string {
   // Deno asks for a permission of its own.
   const uid = attempt(() => process.getuid?.(), undefined)
-  if (uid === undefined) return secret
+  if (uid === undefined) return token
   const path = `${attempt(tmpdir, ".")}/smstask-first-run-${uid ?? ""}`
   const { mtimeMs = 0, mode = 0, uid: owner = -1 } = attempt(() => lstatSync(path), undefined) ?? {}
   const isOurs = mode === 0o100600 && owner === uid && mtimeMs > Date.now() - 3_600_000
@@ -19,7 +19,7 @@ export function rememberedSecret(secret: string): string {
   if (/^[\w-]{43}$/.test(kept)) return kept
   return attempt(() => {
     if (mode) unlinkSync(path)
-    writeFileSync(path, secret, { mode: 0o600, flag: "wx" })
-    return secret
-  }, secret)
+    writeFileSync(path, token, { mode: 0o600, flag: "wx" })
+    return token
+  }, token)
 }

@@ -3,19 +3,25 @@
  * says yes; this does, in constant time, and refuses where anything is missing.
  * @module
  */
-import { createHmac } from "node:crypto"
+import { createHash, createHmac } from "node:crypto"
 import * as v from "valibot"
 import {
   attempt,
   type Call,
   type Caller,
   type Complaint,
+  type Delivery,
   importFile,
+  isPerhapsSent,
   isSame,
+  type Log,
+  type Outcome,
   type Platform,
   type Proof,
   type Proven,
   parse,
+  problems,
+  refuse,
   token,
   tokenOf,
   type Values,
@@ -36,7 +42,8 @@ function compareSignature({ key, signed, given, time }: Extract<Proof, { key: un
     const digest = createHmac("sha256", key).update(text).digest()
     const base64 = digest.toString("base64")
     const forms = [digest.toString("hex"), base64, base64.replace(/=+$/, ""), digest.toString("base64url")]
-    if (given.some((one) => forms.some((form) => isSame(one, form)))) return { signed: text }
+    if (given.some((one) => forms.some((form) => isSame(one, form))))
+      return { mark: createHash("sha256").update(text).digest("base64url") }
   }
   return { reason: "the signature does not match the secret" }
 }
@@ -79,6 +86,16 @@ function prover(platform: Platform, { signed, tokens, values }: Secrets, clock: 
   }
 }
 
+/** What a platform may know of a delivery. */
+function outcomeOf(delivery: Delivery, id: string): Outcome {
+  if ("receipt" in delivery)
+    return { code: "accepted", status: 200, id: delivery.id, sentence: "The code was sent.", isPerhapsSent: false }
+  const { problem: code, attempts = [], retryAfter: wait } = delivery
+  const [status, , sentence] = problems[code]
+  const retryAfter = wait && Math.ceil(wait / 1_000)
+  return { code, status, id, sentence, isPerhapsSent: attempts.some(isPerhapsSent), retryAfter }
+}
+
 async function loadPlatform(name: string, world: World, complaints: Complaint[]): Promise<Caller | undefined> {
   const platform = await importFile("platforms/", name, world)
   if (typeof platform === "string") return void complaints.push([platform])
@@ -109,11 +126,13 @@ async function loadPlatform(name: string, world: World, complaints: Complaint[])
   const prove = prover(platform, { signed, tokens, values }, world.clock)
   const greet =
     platform.greet &&
-    ((headers: Headers) => {
+    ((headers: Headers, log: Log) => {
       const call = { headers, text: "" }
-      return "reason" in prove(call) ? undefined : platform.greet?.(call, values)
+      const greeting = "reason" in prove(call) ? undefined : platform.greet?.(call, values)
+      return greeting ?? refuse(log, "authentication_failed", "the token is wrong")
     })
-  return { name, platform, isSigned, prove, greet }
+  const answer = (delivery: Delivery, id: string) => platform.answer?.(outcomeOf(delivery, id))
+  return { name, platform, isSigned, prove, greet, answer }
 }
 
 /** The platforms that PLATFORMS names; what is missing or wrong goes to `complaints`. */

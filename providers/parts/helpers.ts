@@ -1,0 +1,113 @@
+/**
+ * What few messages ask for: the code in a text, the text of a code that comes alone, languages, what a voice says, templates,
+ * and a log-in that is kept.
+ * @module
+ */
+import * as v from "valibot"
+import {
+  type Complaint,
+  type Environment,
+  type Fields,
+  family,
+  folded,
+  type Helpers,
+  type Markup,
+  type Message,
+} from "../../main.ts"
+
+/**
+ * The one-time code in a text: what the pattern finds, or a WebOTP line says, or the only run of 4 to 10 digits that stands
+ * alone. None where several could be it: a second run, one with letters inside (`AB1234`), one that goes on behind a
+ * separator (`123-456`), or an HTML entity.
+ */
+export function findCode(body: string, pattern?: RegExp): string | undefined {
+  // Android's SMS Retriever wants a hash of its own at the end.
+  const text = folded(body.replace(/\p{No}/gu, "x")).replace(/^(<#>.*)\s[\w+/]{11}\s*$/s, "$1")
+  if (pattern) return pattern.exec(text)?.findLast(Boolean)
+  const webOtp = /^@\S+ #([^\s%]+)/m.exec(text)?.[1]
+  if (webOtp || /&#?\w{1,8};/.test(text)) return webOtp
+  // Letters of scripts without cases (Kana, Thai) stand beside digits with no blank between.
+  const words = text.match(/\d+(?:[ .\-–—/_]\d+)+|[\p{LC}\p{N}]{2,}(?:[-_][\p{LC}\p{N}]+)*/gu) ?? []
+  const codes = new Set(words.filter((word) => /^\d{4,10}$/.test(word)))
+  const isUnit = (word: string) => /^\d{1,3}(s|m|h|secs?|mins?|minutes|hours|hrs?|st|nd|rd|th|am|pm)$/i.test(word)
+  const isLong = (word: string) => /\d.*\d/.test(word) && word.replace(/[-_]/g, "").length > 3
+  const isOther = (word: string) => isLong(word) && !isUnit(word) && !codes.has(word)
+  return codes.size === 1 && !words.some(isOther) ? [...codes][0] : undefined
+}
+
+/** The closest of `known` language tags (RFC 4647, lookup), or `otherwise`. */
+export function language(tag: string | undefined, known: readonly string[], otherwise: string): string {
+  const plain = (tag: string) => tag.toLowerCase().replaceAll("_", "-")
+  for (let range = plain(tag ?? ""); range; range = range.replace(/(^|-)[^-]*$/, "")) {
+    const exact = known.find((name) => plain(name) === range)
+    const found = exact ?? known.find((name) => plain(name).startsWith(`${range}-`))
+    if (found) return found
+  }
+  return otherwise
+}
+
+/** The text twice, its code digit by digit. One that says the code twice is not repeated. */
+function speech({ body, code }: Message, markup: Markup = {}): string {
+  const { pause = ", ", isXml } = markup
+  const again = "again" in markup ? markup.again : " "
+  const escaped = (text: string) => (isXml ? text.replace(/[<>&"']/g, (sign) => `&#${sign.charCodeAt(0)};`) : text)
+  const parts = code ? body.split(code) : [body]
+  const text = parts.map(escaped).join([...(code ?? "")].map(escaped).join(pause))
+  return again === undefined || parts.length > 2 ? text : `${text}${again}${text}`
+}
+
+/** A template's variables; undefined where it holds `{code}` and the message has none. */
+function fill<T>(template: T, message: Message): T | undefined {
+  const values: Record<string, string | undefined> = { ...message }
+  let lacksCode = false
+  const filled = JSON.stringify(template, (_, value) => {
+    if (typeof value !== "string") return value
+    lacksCode ||= value.includes("{code}") && !message.code
+    return value.replace(/\{(code|body|locale|sender|recipient)\}/g, (_, name: string) => values[name] ?? "")
+  })
+  return lacksCode ? undefined : JSON.parse(filled)
+}
+
+const asUnescaped = v.transform((text: string) => text.replaceAll("\\n", "\n"))
+const codeText = v.pipe(v.string(), v.includes("{code}"), asUnescaped, v.description("a text that holds {code}"))
+/** Settings that stand for all languages, or behind a `_` for some. */
+export const textFamilies = { CODE_TEXT: codeText, CODE_SPEECH: codeText }
+const languageBehind: readonly [RegExp, string] = [/^[A-Z]{2,3}(_[A-Z\d]+)*$/, "a language, as PT_BR"]
+
+export const isGsm7 = (text: string) =>
+  /^[@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !"#¤%&'()*+,./0-9:;<=>?¡A-ZÄÖÑÜ§¿a-zäöñüà^{}\\[~\]|€\f-]*$/.test(text)
+
+/** What a call is followed by: its W3C trace and the platform's own id of it. */
+function traceOf(headers: Headers): Fields {
+  const trace = /^[\da-f]{2}-([\da-f]{32})-/.exec(headers.get("traceparent") ?? "")?.[1]
+  const callerId = /^[\w.:-]{1,100}$/.exec(headers.get("webhook-id") ?? headers.get("x-request-id") ?? "")?.[0]
+  return { ...(trace && { trace }), ...(callerId && { caller_id: callerId }) }
+}
+
+/** What a provider that logs in first is given: `send` makes its calls, and `state` keeps what the log-in brought. */
+const loginOf: Helpers["loginOf"] = (state, send, clock) => ({
+  async fetch(url, init) {
+    const answer = await send(new Request(url, init))
+    if (!("outcome" in answer)) return new Response(answer.text || null, answer)
+    throw Object.assign(new Error("the call brought no answer"), { refused: answer })
+  },
+  async session(login) {
+    const answer = state.session && state.session.expires > clock() ? state.session : await login()
+    if ("token" in answer) state.session = answer
+    return "token" in answer ? answer.token : answer
+  },
+})
+
+/** The helpers with the texts of the environment; what is wrong with these goes to `complaints`. */
+export function helpersOf(env: Environment, complaints: Complaint[]): Helpers {
+  const read = (name: keyof typeof textFamilies) => family(env, name, codeText, complaints, languageBehind)
+  const texts = { sms: read("CODE_TEXT"), voice: read("CODE_SPEECH") }
+  const usual = { sms: "Your code is {code}", voice: "Your code is {code}. Again, your code is {code}." }
+  const textOf: Helpers["textOf"] = (code, channel, locale) => {
+    const tags = texts[channel].flatMap(({ target }) => target || [])
+    const tag = language(locale, tags, "")
+    const text = texts[channel].find(({ target }) => target === tag)?.value ?? usual[channel]
+    return text.replaceAll("{code}", code)
+  }
+  return { textOf, findCode, loginOf, traceOf, fill, language, speech, isGsm7 }
+}
