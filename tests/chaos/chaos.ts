@@ -1,226 +1,154 @@
 /**
  * A steady rate of messages through a gateway of its own process and two providers of this one, while connections are cut,
- * closed when idle or fall silent, answers drip, standard output is stuck, Redis is killed, started again and stopped in
- * between, and the gateway itself is told to end and started anew. At every moment one provider can take a message. Prints
- * the figures of each runtime, and exits with 1 where a message was lost or not answered, or a call was not told.
+ * closed when idle or fall silent, answers drip, standard output is stuck, the disk under it is full, silent connections take
+ * every descriptor, Redis is killed, started again and stopped in between, the wall clock is stepped by an hour, and the
+ * gateway itself is told to end and started anew. Prints the figures of each runtime, and exits with 1 where this was broken:
+ *
+ * - Every message is answered, within 15 s, and no call whose text a provider has is left without an answer. Where a
+ *   connection broke before that, the caller comes again, as a platform does.
+ * - It is answered 200, since at every moment one provider can take it. The one exception: where no descriptor is left, none
+ *   can be asked, so that what is under way then, or comes within a second after, may be refused.
+ * - Its answer names every call that the providers had. So does the log, line by line, where it tells how many lines it
+ *   dropped, and but for what it wrote while the disk was full.
+ * - The gateway ends with 0 each time, and logs no error.
+ * - Each trouble did come about.
  *
  *     npm run chaos                     ten minutes on each runtime
  *     npm run chaos -- 60 bun deno      sixty seconds on these
  */
-import { type ChildProcess, spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
-import { readFileSync } from "node:fs"
-import { request } from "node:http"
-import { createServer, type Socket } from "node:net"
-import { fileURLToPath } from "node:url"
+import { mkdtempSync, rmSync } from "node:fs"
+import { type IncomingMessage, request } from "node:http"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { freePort, redisOn, runtimeNames, supervisor, wait, wallClock } from "./processes.ts"
+import { pairs, provider } from "./providers.ts"
 
 const rate = 25
+const longest = 15_000
 const token = "a-token-for-the-chaos-of-more-than-32-characters"
-const main = fileURLToPath(new URL("../../main.ts", import.meta.url))
-const runtimes: Record<string, string[]> = {
-  node: ["node"],
-  bun: ["bun", "--no-install"],
-  deno: ["deno", "run", "--cached-only", "--no-prompt", "--allow-net", "--allow-env", "--allow-read=.env,providers"],
-}
-const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
-// ───────────────────────────── Providers ─────────────────────────────
-
-type Mood = "well" | "cutting" | "silent" | "closing" | "dripping"
-const json = '{"id":"m-1","message_uuid":["m-1"]}'
-const answer = `HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: ${json.length}\r\n\r\n${json}`
-
-/** How a provider takes a call; gives whether it is accepted. */
-const moods: Record<Mood, (socket: Socket, call: number) => boolean> = {
-  well(socket) {
-    return socket.write(answer) || true
-  },
-  /** Before the answer, or in its middle. */
-  cutting(socket, call) {
-    if (call % 2 === 0) socket.write(answer.slice(0, 90))
-    setImmediate(() => socket.destroy())
-    return false
-  },
-  /** The connection stays, and is dead from now on. */
-  silent(socket) {
-    socket.removeAllListeners("data").pause()
-    return false
-  },
-  /** With the answer, or some milliseconds later, when the next call is perhaps under way. */
-  closing(socket, call) {
-    socket.write(answer)
-    setTimeout(() => socket.end(), call % 8)
-    return true
-  },
-  dripping(socket) {
-    const parts = answer.match(/.{1,12}/gs) ?? []
-    const drip = setInterval(() => {
-      const part = parts.shift()
-      if (part && !socket.destroyed) socket.write(part)
-      else clearInterval(drip)
-    }, 25)
-    return true
-  },
-}
-
-/** A provider that counts, text by text, what it was asked and what it accepted. */
-async function provider() {
-  const asked = new Map<string, number>()
-  const took = new Map<string, number>()
-  const state = { mood: "well" as Mood, calls: 0 }
-  const count = (map: Map<string, number>, text: string) => map.set(text, (map.get(text) ?? 0) + 1)
-  const open = new Set<Socket>()
-  const server = createServer((socket) => {
-    open.add(socket)
-    let read = ""
-    socket.on("data", (bytes) => {
-      read += bytes
-      const end = read.indexOf("\r\n\r\n") + 4
-      const length = Number(/^content-length: (\d+)/im.exec(read)?.[1])
-      if (end < 4 || read.length < end + length) return
-      const { text } = JSON.parse(read.slice(end, end + length))
-      read = read.slice(end + length)
-      state.calls += 1
-      count(asked, text)
-      if (moods[state.mood](socket, state.calls)) count(took, text)
-    })
-    socket.on("close", () => open.delete(socket)).on("error", () => {})
-  }).listen(0, "127.0.0.1")
-  await once(server, "listening")
-  const { port } = server.address() as { port: number }
-  const close = () => {
-    server.close()
-    for (const socket of open) socket.destroy()
-  }
-  return { url: `http://127.0.0.1:${port}`, asked, took, state, close }
-}
-
-/**
- * What the two are like, one pair after the other. Beside one that takes nothing stands one that breaks nothing: a connection
- * that closes under a call is the other's turn, who then must be able to take it.
- */
-const pairs: [Mood, Mood][] = [
-  ["cutting", "well"],
-  ["closing", "closing"],
-  ["silent", "dripping"],
-  ["well", "cutting"],
-  ["dripping", "dripping"],
-  ["dripping", "silent"],
-  ["closing", "well"],
-  ["cutting", "dripping"],
-  ["dripping", "cutting"],
-  ["silent", "well"],
-  ["well", "closing"],
-  ["well", "silent"],
-]
-
-// ───────────────────────────── Redis and the supervisor ─────────────────────────────
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1")
-  await once(server, "listening")
-  const { port } = server.address() as { port: number }
-  server.close()
-  await once(server, "close")
-  return port
-}
-
-function redisOn(port: number) {
-  const args = ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-  const start = () => spawn("redis-server", args, { stdio: "ignore" })
-  let child = start()
-  let kills = 0
-  return {
-    kills: () => kills,
-    async killFor(ms: number) {
-      child.kill("SIGKILL")
-      kills += 1
-      await wait(ms)
-      child = start()
-    },
-    async stopFor(ms: number) {
-      child.kill("SIGSTOP")
-      await wait(ms)
-      child.kill("SIGCONT")
-    },
-    end: () => child.kill("SIGKILL"),
-  }
-}
-
-/** Keeps one gateway running on a port, and counts in its log what it tells of calls. */
-function supervisor(file: string, args: string[], env: NodeJS.ProcessEnv) {
-  const figures = { starts: 0, codes: [] as (number | string | null)[], told: 0, dropped: 0, errors: 0, away: 0 }
-  let isOver = false
-  let child: ChildProcess
-  let ended: Promise<unknown> = Promise.resolve()
-  const read = (line: string) => {
-    const { event, level, lines } = JSON.parse(line)
-    if (/^(accepted|refused|unreachable|timeout)$/.test(event)) figures.told += 1
-    if (event === "dropped") figures.dropped += lines
-    if (event === "store_away") figures.away += 1
-    if (level === "error" && event !== "rejected") figures.errors += 1
-  }
-  const start = () => {
-    figures.starts += 1
-    const own = spawn(file, [...args, main], { env, stdio: ["ignore", "pipe", "inherit"] })
-    child = own
-    let rest = ""
-    own.stdout.setEncoding("utf8").on("data", (text: string) => {
-      const lines = (rest + text).split("\n")
-      rest = lines.pop() ?? ""
-      for (const line of lines) read(line)
-    })
-    ended = once(own, "close").then(([code, signal]) => {
-      figures.codes.push(code ?? signal)
-      if (!isOver) start()
-    })
-  }
-  start()
-  const memory = () =>
-    Math.round(Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, "utf8"))?.[1]) / 1024)
-  const end = async () => {
-    isOver = true
-    child.kill("SIGTERM")
-    await ended
-  }
-  const stuckFor = async (ms: number) => {
-    const { stdout } = child
-    stdout?.pause()
-    await wait(ms)
-    stdout?.resume()
-  }
-  return { figures, restart: () => child.kill("SIGTERM"), stuckFor, memory, end }
-}
+type Provider = Awaited<ReturnType<typeof provider>>
+type Gateway = ReturnType<typeof supervisor>
 
 // ───────────────────────────── Messages ─────────────────────────────
 
-type Told = { status: number; attempts: number }
+/** `attempts` tells of each call the provider, the outcome and its code. */
+type Answer = { status: number; id: string; attempts: string[] }
+/** A message with what became of it, and the providers' moods as it came; times are of the monotonic clock. */
+type Sent = { text: string; moods: string; begun: number; ended: number; tries: number; answer: Answer | undefined }
+
 /** Posts over a connection of its own. */
-function post(port: number, text: string, recipient: string): Promise<Told> {
+async function post(port: number, text: string, recipient: string): Promise<Answer> {
   const body = JSON.stringify({ recipient, body: text, sender: "" })
   const headers = { authorization: `Bearer ${token}`, "content-length": Buffer.byteLength(body), connection: "close" }
-  return new Promise((resolve, reject) => {
-    const call = request({ port, host: "127.0.0.1", method: "POST", headers, agent: false, timeout: 30_000 })
-    call.on("timeout", () => call.destroy(new Error("no answer in 30 s"))).on("error", reject)
-    call.on("response", (response) => {
-      let text = ""
-      response.setEncoding("utf8").on("data", (part: string) => {
-        text += part
-      })
-      response.on("error", reject).on("end", () => {
-        const { attempts = [] } = JSON.parse(text)
-        resolve({ status: response.statusCode ?? 0, attempts: attempts.length })
-      })
-    })
-    call.end(body)
-  })
+  const call = request({ port, host: "127.0.0.1", method: "POST", headers, agent: false, timeout: 30_000 })
+  call.on("timeout", () => call.destroy(new Error("no answer in 30 s"))).on("error", () => {})
+  call.end(body)
+  const [response]: IncomingMessage[] = await once(call, "response")
+  let read = ""
+  for await (const part of response ?? []) read += part
+  const { id, attempts = [] } = JSON.parse(read)
+  const told = attempts.map((attempt: Record<string, unknown>) =>
+    [attempt.provider, attempt.outcome, attempt.code, `${attempt.ms} ms`].filter(Boolean).join(" "),
+  )
+  return { status: response?.statusCode ?? 0, id, attempts: told }
 }
 
-async function chaos(name: string, seconds: number): Promise<boolean> {
-  const [first, second] = [await provider(), await provider()]
-  const [port, redisPort] = [await freePort(), await freePort()]
-  const redis = redisOn(redisPort)
-  const env = {
+/** How often the providers had a text. */
+const askedOf = (text: string, both: Provider[]) => both.reduce((sum, { asked }) => sum + (asked.get(text) ?? 0), 0)
+
+/** Sends one message, again where nobody took the call. */
+async function send(number: number, port: number, both: Provider[]): Promise<Sent> {
+  const [text, recipient] = [`chaos ${number}`, `+1222${2_000_000 + number}`]
+  const begun = performance.now()
+  let answer: Answer | undefined
+  let [tries, moods] = [0, ""]
+  while (!answer && tries < 300 && askedOf(text, both) === 0) {
+    if (tries > 0) await wait(100)
+    tries += 1
+    moods = both.map(({ state }) => state.mood).join(", ")
+    answer = await post(port, text, recipient).catch(() => undefined)
+  }
+  return { text, moods, begun, ended: performance.now(), tries, answer }
+}
+
+// ───────────────────────────── Troubles ─────────────────────────────
+
+type Span = { begun: number; ended: number }
+const touches = (one: Span, spans: Span[], before: number, after: number) =>
+  spans.some(({ begun, ended }) => one.begun < ended + after && one.ended > begun - before)
+
+/** How long a run lasts, and when in it what is done: every minute, or once in a shorter run. */
+function timetable(seconds: number) {
+  const started = performance.now()
+  const ends = started + seconds * 1_000
+  const period = Math.min(60, seconds) * 1_000
+  const isOver = () => performance.now() >= ends
+  /** Waits, though no longer than the run lasts. */
+  const pause = (ms: number) => wait(Math.max(0, Math.min(ms, ends - performance.now())))
+  const every = async (moment: number, what: () => Promise<unknown> | unknown) => {
+    for (let at = started + moment * period; at < ends; at += period) {
+      await pause(at - performance.now())
+      await what()
+    }
+  }
+  return { period, isOver, pause, every }
+}
+type Timetable = ReturnType<typeof timetable>
+
+async function changeMoods([first, second]: [Provider, Provider], { isOver, pause }: Timetable) {
+  for (let turn = 0; !isOver(); turn += 1) {
+    const [one = "well", other = "well"] = pairs[turn % pairs.length] ?? []
+    Object.assign(first.state, { mood: one })
+    Object.assign(second.state, { mood: other })
+    await pause(3_000)
+    // Who was asked in one pair is done with before the next: else both would be unwell for it.
+    Object.assign(first.state, { mood: "well" })
+    Object.assign(second.state, { mood: "well" })
+    await pause(2_500)
+  }
+}
+
+/** Everything but the providers' moods. Gives how often each was made, and when the disk was full and no descriptor left. */
+async function trouble(
+  gateway: Gateway,
+  port: number,
+  redis: ReturnType<typeof redisOn>,
+  clock: ReturnType<typeof wallClock>,
+  { period, every }: Timetable,
+) {
+  const made = { stuck: 0, diskFull: 0, crowded: 0, redisKilled: 0, redisStopped: 0, clockStepped: 0, restarted: 0 }
+  const [full, crowded]: [Span[], Span[]] = [[], []]
+  const make = async (name: keyof typeof made, what: () => unknown, spans: Span[] = []) => {
+    const begun = performance.now()
+    if ((await what()) !== false) made[name] += 1
+    spans.push({ begun, ended: performance.now() })
+  }
+  const memories: number[] = []
+  // To end may take it 11 s, DEADLINE and a second: so much later comes what the next one must be there for.
+  await Promise.all([
+    every(0.08, () => make("clockStepped", () => clock.set(1))),
+    every(0.15, () => make("stuck", () => gateway.stuckFor(period / 8))),
+    every(0.2, () => make("redisKilled", () => redis.killFor(3_000))),
+    every(0.3, () => make("restarted", gateway.restart)),
+    every(0.4, () => make("clockStepped", () => clock.set(0))),
+    every(0.45, () => make("redisStopped", () => redis.stopFor(1_500))),
+    every(0.5, () => make("diskFull", () => gateway.fullFor(period / 8), full)),
+    every(0.55, () => make("clockStepped", () => clock.set(-1))),
+    every(0.6, () => make("redisKilled", () => redis.killFor(1_000))),
+    every(0.65, () => memories.push(gateway.memory())),
+    every(0.7, () => make("restarted", gateway.restart)),
+    every(0.9, () => make("crowded", () => gateway.crowdedFor(3_000, port), crowded)),
+    every(0.96, () => make("clockStepped", () => clock.set(0))),
+  ])
+  return { made, full, crowded, memories }
+}
+
+// ───────────────────────────── A run, and what is said of it ─────────────────────────────
+
+function settings(port: number, redisPort: number, [first, second]: [Provider, Provider]) {
+  return {
     PATH: process.env.PATH,
     HOME: process.env.HOME,
     PORT: String(port),
@@ -238,114 +166,104 @@ async function chaos(name: string, seconds: number): Promise<boolean> {
     ATTEMPT_TIMEOUT: "2s",
     DEADLINE: "10s",
     LIMIT_PREFIX: "off",
-  } as unknown as NodeJS.ProcessEnv
-  const [command = "", ...args] = runtimes[name] ?? []
-  // The runtime's own file, not the npm package's script around it, so that memory and signals are the runtime's.
-  const print = name === "deno" ? ["eval", "console.log(Deno.execPath())"] : ["-p", "process.execPath"]
-  const file = spawnSync(command, print, { encoding: "utf8" }).stdout.trim()
-  const gateway = supervisor(file, args, env)
+  }
+}
 
-  const started = Date.now()
-  const isOver = () => Date.now() - started > seconds * 1_000
-  /** Waits, though no longer than the run lasts. */
-  const pause = (ms: number) => wait(Math.max(0, Math.min(ms, started + seconds * 1_000 - Date.now())))
+type Troubles = Awaited<ReturnType<typeof trouble>>
 
+/** What one message was promised and did not get. */
+function wrongWith({ text, begun, ended, answer }: Sent, asked: number, logged: number, mayBeRefused: boolean) {
+  const wrong: string[] = []
+  const { status, attempts = [] } = answer ?? {}
+  if (status !== 200 && !(answer && mayBeRefused))
+    wrong.push(`answered ${status}, asked ${asked}: ${attempts.join(", ")}`)
+  if (ended - begun > longest) wrong.push(`${Math.round(ended - begun)} ms`)
+  if (answer && asked > attempts.length) wrong.push(`${asked} calls, ${attempts.length} told`)
+  if (logged > attempts.length) wrong.push(`${attempts.length} calls, ${logged} logged`)
+  return wrong.map((what) => `${text}: ${what}`)
+}
+
+/** Everything that was promised above and not kept. */
+function faultsOf(messages: Sent[], both: Provider[], { log, told, ends }: Gateway, { made, full, crowded }: Troubles) {
+  const faults: string[] = []
+  let unlogged = 0
+  for (const message of messages) {
+    const { answer, text, moods } = message
+    const logged = told.get(answer?.id ?? "") ?? 0
+    const wrong = wrongWith(message, askedOf(text, both), logged, touches(message, crowded, 0, 1_000))
+    faults.push(...wrong.map((what) => `${moods}: ${what}`))
+    if (answer && !touches(message, full, 500, 500)) unlogged += answer.attempts.length - logged
+  }
+  if (unlogged > log.dropped) faults.push(`${unlogged} calls are not logged, ${log.dropped} lines told as dropped`)
+  // Where the disk became full there is half a line.
+  if (log.torn > made.diskFull) faults.push(`${log.torn} lines are broken`)
+  if (log.errors > 0) faults.push(`${log.errors} errors are logged`)
+  for (const { code, ms } of ends) if (code !== 0) faults.push(`it ended with ${code} after ${ms} ms`)
+  for (const [name, times] of Object.entries(made)) if (times === 0) faults.push(`${name} did not come about`)
+  // The last step is perhaps too late for a line.
+  if (log.clockForward + log.clockBack < made.clockStepped - 1) faults.push("it did not see the clock step")
+  return faults
+}
+
+function figuresOf(messages: Sent[], both: Provider[], { log, ends }: Gateway, { made, crowded, memories }: Troubles) {
   const answered: Record<string, number> = {}
-  const lost: string[] = []
-  const untold: string[] = []
-  const times: number[] = []
-  let [sent, attempts, retries, cutOff] = [0, 0, 0, 0]
-  const asked = (text: string) => (first.asked.get(text) ?? 0) + (second.asked.get(text) ?? 0)
-  const send = async () => {
-    sent += 1
-    const [text, recipient] = [`chaos ${sent}`, `+1222${2_000_000 + sent}`]
-    const begun = performance.now()
-    let told: Told | undefined
-    // While it starts anew nobody listens: a platform asks again.
-    for (let tries = 0; !told && tries < 300; tries += 1) {
-      told = await post(port, text, recipient).catch(() => undefined)
-      if (told) break
-      retries += 1
-      if (asked(text) > 0) cutOff += 1
-      if (asked(text) > 0) break
-      await wait(100)
-    }
-    answered[told?.status ?? "none"] = (answered[told?.status ?? "none"] ?? 0) + 1
-    if (told?.status !== 200) lost.push(`${text}: ${told?.status}`)
-    attempts += told?.attempts ?? 0
-    if (told && asked(text) > told.attempts) untold.push(`${text}: ${asked(text)} calls, ${told.attempts} told`)
-    times.push(performance.now() - begun)
+  const whileCrowded = { sent: 0, refused: 0 }
+  const calls = { asked: both.reduce((sum, { state }) => sum + state.calls, 0), told: 0, logged: log.calls }
+  let [triesMore, acceptedTwice] = [0, 0]
+  for (const message of messages) {
+    const { text, tries, answer } = message
+    const status = answer?.status ?? "none"
+    answered[status] = (answered[status] ?? 0) + 1
+    const isCrowded = touches(message, crowded, 0, 1_000)
+    if (isCrowded) whileCrowded.sent += 1
+    if (isCrowded && status !== 200) whileCrowded.refused += 1
+    calls.told += answer?.attempts.length ?? 0
+    triesMore += tries - 1
+    if (both.reduce((sum, { took }) => sum + (took.get(text) ?? 0), 0) > 1) acceptedTwice += 1
   }
-  const underWay = new Set<Promise<void>>()
+  const times = messages.map(({ begun, ended }) => ended - begun).sort((a, b) => a - b)
+  const at = (share: number) => Math.round(times[Math.floor(share * (times.length - 1))] ?? 0)
+  const answerMs = { half: at(0.5), "99 %": at(0.99), most: at(1) }
+  const endMs = ends.map(({ ms }) => ms).join(" ")
+  const counts = { sent: messages.length, answered, whileCrowded, triesMore, acceptedTwice }
+  return { ...counts, answerMs, calls, log, made, endMs, memoryMiB: memories.join(" ") }
+}
+
+async function chaos(runtime: string, seconds: number): Promise<boolean> {
+  const both: [Provider, Provider] = [await provider(), await provider()]
+  const [port, redisPort] = [await freePort(), await freePort()]
+  const folder = mkdtempSync(join(tmpdir(), "smstask-chaos-"))
+  const clock = wallClock(folder)
+  const redis = redisOn(redisPort)
+  const gateway = supervisor(runtime, { ...settings(port, redisPort, both), ...clock.env } as never, folder)
+
+  const times = timetable(seconds)
+  const underWay: Promise<Sent>[] = []
   const steady = async () => {
-    for (let next = started; !isOver(); next += 1_000 / rate) {
-      const sending: Promise<void> = send().finally(() => underWay.delete(sending))
-      underWay.add(sending)
-      await wait(Math.max(0, next + 1_000 / rate - Date.now()))
+    for (let next = performance.now(); !times.isOver(); await times.pause(next - performance.now())) {
+      underWay.push(send(underWay.length + 1, port, both))
+      next += 1_000 / rate
     }
   }
-  const change = async () => {
-    for (let turn = 0; !isOver(); turn += 1) {
-      const [one = "well", other = "well"] = pairs[turn % pairs.length] ?? []
-      Object.assign(first.state, { mood: one })
-      Object.assign(second.state, { mood: other })
-      await pause(3_000)
-      // Who was asked in one pair is done with before the next: else both would be unwell for it.
-      Object.assign(first.state, { mood: "well" })
-      Object.assign(second.state, { mood: "well" })
-      await pause(2_500)
-    }
-  }
-  const period = Math.min(60, seconds) * 1_000
-  const every = async (moment: number, what: () => Promise<unknown> | unknown) => {
-    for (let at = started + moment * period; at < started + seconds * 1_000; at += period) {
-      await wait(Math.max(0, at - Date.now()))
-      if (!isOver()) await what()
-    }
-  }
-  const memories: number[] = []
-  await Promise.all([
+  const [troubles] = await Promise.all([
+    trouble(gateway, port, redis, clock, times),
     steady(),
-    change(),
-    every(0.15, () => gateway.stuckFor(period / 8)),
-    every(0.2, () => redis.killFor(3_000)),
-    every(0.45, () => redis.stopFor(1_500)),
-    every(0.35, () => gateway.restart()),
-    every(0.6, () => redis.killFor(1_000)),
-    every(0.75, () => gateway.restart()),
-    every(0.7, () => memories.push(gateway.memory())),
+    changeMoods(both, times),
   ])
-  await Promise.all(underWay)
+  const messages = await Promise.all(underWay)
   await gateway.end()
   redis.end()
-  first.close()
-  second.close()
+  for (const { close } of both) close()
+  rmSync(folder, { recursive: true })
 
-  const { figures } = gateway
-  const calls = first.state.calls + second.state.calls
-  const isAllTold = figures.told === attempts || (figures.dropped > 0 && figures.told + figures.dropped >= attempts)
-  const twice = [...new Set([...first.took.keys(), ...second.took.keys()])].filter(
-    (text) => (first.took.get(text) ?? 0) + (second.took.get(text) ?? 0) > 1,
-  ).length
-  const sorted = times.sort((a, b) => a - b)
-  const at = (share: number) => Math.round(sorted[Math.floor(share * (sorted.length - 1))] ?? 0)
-  const isEnded = figures.codes.every((code) => code === 0)
-  const isGood =
-    lost.length === 0 && untold.length === 0 && cutOff === 0 && isAllTold && isEnded && figures.errors === 0 && sent > 0
-  const ms = { half: at(0.5), "99 %": at(0.99), most: at(1) }
-  const log = { told: figures.told, dropped: figures.dropped, storeAway: figures.away, errors: figures.errors }
-  const restarts = { gateway: figures.starts - 1, codes: figures.codes, redis: redis.kills() }
-  console.log(
-    JSON.stringify({
-      ...{ runtime: name, seconds, sent, answered, attempts, calls, acceptedTwice: twice, retries, cutOff, ms, log },
-      ...{ restarts, memories, lost: lost.slice(0, 10), untold: untold.slice(0, 10), isGood },
-    }),
-  )
-  return isGood
+  const figures = figuresOf(messages, both, gateway, troubles)
+  const faults = faultsOf(messages, both, gateway, troubles)
+  console.log(JSON.stringify({ runtime, seconds, ...figures, faults: faults.length, first: faults.slice(0, 20) }))
+  return faults.length === 0
 }
 
 const [seconds = 600] = process.argv.slice(2).map(Number).filter(Boolean)
-const chosen = process.argv.slice(2).filter((word) => word in runtimes)
+const chosen = process.argv.slice(2).filter((word) => runtimeNames.includes(word))
 let isGood = true
-for (const name of chosen.length > 0 ? chosen : Object.keys(runtimes)) isGood = (await chaos(name, seconds)) && isGood
+for (const name of chosen.length > 0 ? chosen : runtimeNames) isGood = (await chaos(name, seconds)) && isGood
 process.exit(isGood ? 0 : 1)
