@@ -26,31 +26,43 @@ export { rememberedToken } from "./first-run.ts"
 
 const { Deno } = globalThis as unknown as Runtimes
 
+const newline = 10
+
 /**
- * Writes lines to standard output, one write at a time, and no login waits for it. Above 1 MiB unwritten, lines are dropped,
- * and their number is told when there is room again.
+ * Writes lines to standard output, one write at a time, and no login waits for it. Above 1 MiB unwritten, and where a write
+ * fails (a full disk), lines are dropped, and their number is told with the next one that is written.
  */
 export function printer(): World["print"] {
   const writeSome = promisify(write)
   let lines: string[] = []
-  let [size, dropped, isBusy, since] = [0, 0, false, Number.NaN]
+  let [size, dropped, isBusy, isTorn, since] = [0, 0, false, false, Number.NaN]
   // Deno's node:fs writes to a pipe without giving anyone else a turn.
   const some = async (bytes: Buffer) =>
     Deno ? await Deno.stdout.write(bytes) : (await writeSome(1, bytes)).bytesWritten
-  const put = async (bytes: Buffer) => {
+  const put = async (bytes: Buffer, told: number) => {
     since = performance.now()
-    for (let at = 0; at < bytes.length; )
-      at += await some(bytes.subarray(at)).catch(({ code }) => (code === "EAGAIN" ? sleep(20, 0) : bytes.length))
+    let at = 0
+    while (at < bytes.length) {
+      const count = await some(bytes.subarray(at)).catch(({ code }) => (code === "EAGAIN" ? sleep(20, 0) : undefined))
+      if (count === undefined) break
+      at += count
+    }
     since = Number.NaN
+    const lost = bytes.subarray(at).filter((byte) => byte === newline).length
+    dropped += at === 0 ? told + lost - Math.sign(told) : lost
+    if (at > 0) isTorn = bytes[at - 1] !== newline
     next()
   }
   const next = () => {
-    if (dropped > 0) lines.push(JSON.stringify({ time: new Date(), level: "warn", event: "dropped", lines: dropped }))
+    const told = lines.length > 0 ? dropped : 0
+    const time = new Date()
+    if (told > 0) lines.unshift(JSON.stringify({ time, level: "warn", event: "dropped", lines: told }))
     const text = lines.map((line) => `${line}\n`).join("")
     lines = []
-    size = dropped = 0
+    size = 0
+    dropped -= told
     isBusy = text !== ""
-    if (isBusy) put(Buffer.from(text))
+    if (isBusy) put(Buffer.from(isTorn ? `\n${text}` : text), told)
   }
   process.on("exit", () => {
     // Node waits for a write that is stuck, for ever.
