@@ -1151,7 +1151,7 @@ export async function serve(given: World) {
   const env = clean(given.env)
   const own = await loadPart(given, "process").catch(() => undefined)
   const isFirstRun = !isOpen(env) && !env.PLATFORMS && !isProduction(env)
-  const token = isFirstRun ? (own?.rememberedToken(newSecret()) ?? newSecret()) : ""
+  const token = isFirstRun ? ((await own?.rememberedToken(newSecret())) ?? newSecret()) : ""
   const first = isFirstRun ? { GATEWAY_TOKEN: token, HOST: "127.0.0.1" } : {}
   const world = { ...given, env: { ...env, ...first }, stopping: stopping.signal }
   const prepared = await prepare(world, true)
@@ -1169,7 +1169,7 @@ export async function serve(given: World) {
   await loading
   const address = `http://${HOST.includes(":") ? `[${HOST}]` : HOST}:${port}/`
   log("info", "listening", { address })
-  if (own) own.started(prepared, { address, isFirstRun, stopping, close })
+  if (own) await own.started(prepared, { address, isFirstRun, stopping, close })
   else process.once("SIGTERM", close)
   if (!isFirstRun) return
   const body = JSON.stringify({ recipient: "+12223334444", body: "Your code is 326162", sender: "" })

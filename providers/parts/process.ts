@@ -19,10 +19,11 @@ import {
   type World,
 } from "../../main.ts"
 import { placeOf } from "./check.ts"
-import { tell } from "./summary.ts"
 
 export { readEnvFile } from "./env.ts"
-export { rememberedToken } from "./first-run.ts"
+
+/** The token of a first run, the same for an hour. */
+export const rememberedToken = async (token: string) => (await import("./first-run.ts")).rememberedToken(token)
 
 const { Deno } = globalThis as unknown as Runtimes
 
@@ -92,9 +93,8 @@ interface Started {
  * Tells what is in force. On SIGTERM, SIGINT or SIGHUP lets the requests in flight finish; a second signal ends at once. What
  * nobody caught ends the process, and is told by its name and place alone.
  */
-export function started(prepared: Prepared, { address, isFirstRun, stopping, close }: Started) {
+export async function started(prepared: Prepared, { address, isFirstRun, stopping, close }: Started) {
   const { log, settings } = prepared.gateway
-  tell(prepared, address, isFirstRun)
   const onSignal = (signal: string) => {
     if (stopping.signal.aborted) process.exit(signal === "SIGINT" ? 130 : 143)
     stopping.abort()
@@ -109,6 +109,7 @@ export function started(prepared: Prepared, { address, isFirstRun, stopping, clo
     fail(error)
     process.exit(1)
   })
+  if (settings.LOG_FORMAT === "pretty") (await import("./summary.ts")).tell(prepared, address, isFirstRun)
 }
 
 /** Throws what is to be told where the port cannot be listened on. */

@@ -41,8 +41,7 @@ export function summary({ gateway, callers, pages, providers }: Prepared, addres
   return words.filter(([, what]) => what)
 }
 
-/** Tells it, where the log is for people. */
+/** Tells it on standard error. */
 export function tell(prepared: Prepared, address: string, isFirstRun: boolean) {
-  if (prepared.gateway.settings.LOG_FORMAT !== "pretty") return
   for (const [word, what] of summary(prepared, address, isFirstRun)) console.error(`  ${word.padEnd(10)} ${what}`)
 }
