@@ -1,19 +1,21 @@
--- Posts messages for wrk, each under a token of its own out of the file that the first argument names. The second is the
--- number of the first message, the third that of the recipients. Writes one line of JSON at the end.
-local tokens, n, recipients = {}, 0, 1
+-- Posts calls for wrk. The first argument names the file that calls.ts writes: the body in the first line, and the headers
+-- of each call in one of its own. The second is the number of the first call. Writes one line of JSON at the end.
+local template, headers, n = nil, {}, 0
 
 function init(arguments)
-  for line in io.lines(arguments[1]) do tokens[#tokens + 1] = line end
+  for line in io.lines(arguments[1]) do
+    if template then headers[#headers + 1] = line else template = line end
+  end
   n = tonumber(arguments[2])
-  recipients = tonumber(arguments[3])
 end
 
 function request()
+  local number = string.format("%.0f", 2000000000 + (n * 7368787) % 7999999993)
+  local body = template:gsub("@number", number):gsub("@code", string.format("%06d", n % 1000000))
+  local head = headers[n % #headers + 1]:gsub("|", "\r\n")
   n = n + 1
-  local number = 2000000000 + (n * 7368787) % recipients
-  local body = string.format('{"recipient":"+1%.0f","body":"Your code is %06d","sender":"+15005550006"}', number, n % 1000000)
-  return "POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nAuthorization: Bearer "
-    .. tokens[n % #tokens + 1] .. "\r\nContent-Length: " .. #body .. "\r\n\r\n" .. body
+  return "POST " .. wrk.path .. " HTTP/1.1\r\nHost: 127.0.0.1\r\n" .. head .. "\r\nContent-Length: " .. #body .. "\r\n\r\n"
+    .. body
 end
 
 function done(summary, latency)
