@@ -2,8 +2,8 @@
  * What smstask costs, against what people run today and against the floor: in one run, on this machine, interleaved. Prints
  * tables of medians, and for each target whether it is reached. Linux only: it reads /proc, and the load comes from wrk.
  *
- *     npm run bench                                a message, with its targets
- *     npm run bench -- load [rounds]               the same in as many rounds
+ *     npm run bench                                a message and the start, with their targets: under ten minutes
+ *     npm run bench -- load|start [rounds]         one of the two
  *     npm run bench -- against MAIN.TS [rounds]    this main.ts beside another one
  */
 import { spawnSync } from "node:child_process"
@@ -11,6 +11,7 @@ import { availableParallelism, cpus, loadavg } from "node:os"
 import { against } from "./against.ts"
 import { type Aim, tellAims } from "./figures.ts"
 import { rates } from "./rates.ts"
+import { starts } from "./starts.ts"
 
 const [part = "all", ...rest] = process.argv.slice(2)
 
@@ -21,8 +22,10 @@ function roundsOr(otherwise: number, written = rest[0]): number {
 }
 
 const parts: Record<string, () => Promise<Aim[]>> = {
-  all: () => rates(3),
+  // On a machine that comes to no rest, fewer rounds: both together take less than ten minutes.
+  all: async () => [...(await rates(3, 6 * 60_000)), ...(await starts(10, 9.3 * 60_000))],
   load: () => rates(roundsOr(3)),
+  start: () => starts(roundsOr(10)),
   against: () => against(rest[0] ?? "", roundsOr(5, rest[1])),
 }
 
