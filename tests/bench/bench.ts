@@ -4,12 +4,14 @@
  *
  *     npm run bench                                a message and the start, with their targets: under ten minutes
  *     npm run bench -- load|start [rounds]         one of the two
+ *     npm run bench -- others [rounds]             beside the samples that Supabase and Auth0 document
  *     npm run bench -- against MAIN.TS [rounds]    this main.ts beside another one
  */
 import { spawnSync } from "node:child_process"
 import { availableParallelism, cpus, loadavg } from "node:os"
 import { against } from "./against.ts"
 import { type Aim, tellAims } from "./figures.ts"
+import { others } from "./others.ts"
 import { rates } from "./rates.ts"
 import { starts } from "./starts.ts"
 
@@ -26,6 +28,7 @@ const parts: Record<string, () => Promise<Aim[]>> = {
   all: async () => [...(await rates(3, 6 * 60_000)), ...(await starts(10, 9.3 * 60_000))],
   load: () => rates(roundsOr(3)),
   start: () => starts(roundsOr(10)),
+  others: () => others(roundsOr(3)),
   against: () => against(rest[0] ?? "", roundsOr(5, rest[1])),
 }
 
