@@ -5,6 +5,7 @@
  *     npm run bench                                a message and the start, with their targets: under ten minutes
  *     npm run bench -- load|start [rounds]         one of the two
  *     npm run bench -- others [rounds]             beside the samples that Supabase and Auth0 document
+ *     npm run bench -- scale [Bun|Deno|Node]       one to four instances on one store, and the store's share
  *     npm run bench -- against MAIN.TS [rounds]    this main.ts beside another one
  */
 import { spawnSync } from "node:child_process"
@@ -13,6 +14,8 @@ import { against } from "./against.ts"
 import { type Aim, tellAims } from "./figures.ts"
 import { others } from "./others.ts"
 import { rates } from "./rates.ts"
+import { scale } from "./scale.ts"
+import { names, type Runtime } from "./servers.ts"
 import { starts } from "./starts.ts"
 
 const [part = "all", ...rest] = process.argv.slice(2)
@@ -29,6 +32,7 @@ const parts: Record<string, () => Promise<Aim[]>> = {
   load: () => rates(roundsOr(3)),
   start: () => starts(roundsOr(10)),
   others: () => others(roundsOr(3)),
+  scale: () => scale(names.find((name) => name === rest[0]) ?? ("Bun" satisfies Runtime)),
   against: () => against(rest[0] ?? "", roundsOr(5, rest[1])),
 }
 
