@@ -6,12 +6,14 @@
  *     npm run bench -- load|start [rounds]         one of the two
  *     npm run bench -- others [rounds]             beside the samples that Supabase and Auth0 document
  *     npm run bench -- scale [Bun|Deno|Node]       one to four instances on one store, and the store's share
+ *     npm run bench -- memory                      what the guard keeps of a number
  *     npm run bench -- against MAIN.TS [rounds]    this main.ts beside another one
  */
 import { spawnSync } from "node:child_process"
 import { availableParallelism, cpus, loadavg } from "node:os"
 import { against } from "./against.ts"
 import { type Aim, tellAims } from "./figures.ts"
+import { memory } from "./memory.ts"
 import { others } from "./others.ts"
 import { rates } from "./rates.ts"
 import { scale } from "./scale.ts"
@@ -33,6 +35,7 @@ const parts: Record<string, () => Promise<Aim[]>> = {
   start: () => starts(roundsOr(10)),
   others: () => others(roundsOr(3)),
   scale: () => scale(names.find((name) => name === rest[0]) ?? ("Bun" satisfies Runtime)),
+  memory,
   against: () => against(rest[0] ?? "", roundsOr(5, rest[1])),
 }
 
