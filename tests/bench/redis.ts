@@ -19,7 +19,8 @@ export async function openStore(program: string) {
   const read = async (section: string, pattern: RegExp) => (await client.info(section)).matchAll(pattern)
   return {
     url,
-    empty: () => client.flushAll(),
+    /** Valkey would free the memory later. */
+    empty: () => client.flushAll("SYNC"),
     forgetCounts: () => client.configResetStat(),
     /** How often each command was called, those within a script counted too. */
     async counts() {
