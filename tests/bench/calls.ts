@@ -1,4 +1,4 @@
-/** The calls that are sent: how a platform writes a message and proves it. load.lua fills in number and code by the same rule. */
+/** The calls that are sent: how a platform writes a message and proves it. load.lua fills in number and code alike. */
 import { createHmac } from "node:crypto"
 import { writeFileSync } from "node:fs"
 

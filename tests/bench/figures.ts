@@ -9,7 +9,7 @@ export function median(values: number[]): number {
 }
 export const shuffled = <T>(all: T[]) => all.toSorted(() => Math.random() - 0.5)
 
-/** How far the values lie apart, as a part of their median, without the outer quarter on each side; one alone tells nothing. */
+/** How far the values lie apart, as a part of their median, without the outer quarter on each side; one tells nothing. */
 function spreadOf(values: number[]): number {
   if (values.length < 2) return Number.POSITIVE_INFINITY
   const cut = Math.floor(values.length / 4)

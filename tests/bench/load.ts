@@ -43,8 +43,8 @@ export async function load(target: Target, connections: number, seconds: number)
 }
 
 /**
- * Sends for a second at a time until two in a row have the same rate, but for 5 %, and for `patience` seconds at most. Gives the rate of
- * the first second, when nothing was compiled yet, and whether it became steady.
+ * Sends for a second at a time until two in a row have the same rate, but for 5 %, and for `patience` seconds at most.
+ * Gives the rate of the first second, when nothing was compiled yet, and whether it became steady.
  */
 export async function warm(target: Target, patience = 12, connections = 64) {
   const rates: number[] = []
