@@ -1,6 +1,6 @@
 /**
- * What smstask costs, against what people run today and against the floor: in one run, on this machine, interleaved. Prints
- * tables of medians, and for each target whether it is reached. Linux only: it reads /proc, and the load comes from wrk.
+ * What smstask costs, against what people run today and against the floor: in one run, on this machine, interleaved.
+ * Prints tables of medians, and for each target whether it is reached. Linux only: it reads /proc, and wrk is the load.
  *
  *     npm run bench                                a message and the start, with their targets: under ten minutes
  *     npm run bench -- load|start [rounds]         one of the two

@@ -9,7 +9,7 @@ export function median(values: number[]): number {
 }
 export const shuffled = <T>(all: T[]) => all.toSorted(() => Math.random() - 0.5)
 
-/** How far the values lie apart, as a part of their median, without the outer quarter on each side; one tells nothing. */
+/** How far the values lie apart, in parts of their median, without the outer quarters; one alone tells nothing. */
 function spreadOf(values: number[]): number {
   if (values.length < 2) return Number.POSITIVE_INFINITY
   const cut = Math.floor(values.length / 4)
@@ -42,8 +42,8 @@ export function table(title: string, head: string[], rows: (string | number)[][]
 }
 
 /**
- * A ratio that should be at least or at most so much; `noise` is how far the floor, or one of the two, was apart from itself
- * over the rounds.
+ * A ratio that should be at least or at most so much; `noise` is how far the floor, or one of the two, was apart
+ * from itself over the rounds.
  */
 export interface Aim {
   what: string

@@ -1,4 +1,4 @@
-/** The least that a user would write with Hono for the same story: verify the token, read the number, call the provider. */
+/** The least that one would write with Hono for the same story: prove the token, read the number, call the provider. */
 import { Hono } from "hono"
 import { jwt } from "hono/jwt"
 import parsePhoneNumber from "libphonenumber-js/min"

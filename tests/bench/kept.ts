@@ -1,6 +1,6 @@
 /**
- * What the guard keeps of a number, on the runtime that runs this: messages go into the gateway without a server, its clock
- * stands still, and the heap is read after garbage was collected. Writes one line of JSON. See memory.ts.
+ * What the guard keeps of a number, on the runtime that runs this: messages go into the gateway without a server, its
+ * clock stands still, and the heap is read after garbage was collected. Writes one line of JSON. See memory.ts.
  */
 import { gateway } from "../../main.ts"
 import { numberOf, token } from "./calls.ts"

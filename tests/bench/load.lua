@@ -1,5 +1,5 @@
--- Posts calls for wrk. The first argument names the file that calls.ts writes: the body in the first line, and the headers
--- of each call in one of its own. The second is the number of the first call. Writes one line of JSON at the end.
+-- Posts calls for wrk. The first argument names the file that calls.ts writes: the body in the first line, the headers of
+-- each call in one of its own. The second is the number of the first call. Writes one line of JSON at the end.
 local template, headers, n = nil, {}, 0
 
 function init(arguments)
@@ -14,8 +14,8 @@ function request()
   local body = template:gsub("@number", number):gsub("@code", string.format("%06d", n % 1000000))
   local head = headers[n % #headers + 1]:gsub("|", "\r\n")
   n = n + 1
-  return "POST " .. wrk.path .. " HTTP/1.1\r\nHost: 127.0.0.1\r\n" .. head .. "\r\nContent-Length: " .. #body .. "\r\n\r\n"
-    .. body
+  local first = "POST " .. wrk.path .. " HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+  return first .. head .. "\r\nContent-Length: " .. #body .. "\r\n\r\n" .. body
 end
 
 function done(summary, latency)

@@ -1,4 +1,4 @@
-/** The provider of this machine, for Bun: it accepts as Clickatell and Twilio do, after `DELAY` milliseconds or `never`. */
+/** The provider of this machine, for Bun: it accepts as Clickatell and Twilio do, after `DELAY` ms or `never`. */
 const { PORT, DELAY = "0" } = process.env
 const headers = { "content-type": "application/json" }
 const clickatell = JSON.stringify({ messages: [{ apiMessageId: "77f8a2b0", accepted: true, to: "1", error: null }] })

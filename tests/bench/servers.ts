@@ -1,4 +1,4 @@
-/** Starts servers on each runtime, waits for their first answer, and reads what they use. Linux only: it reads /proc. */
+/** Starts servers on each runtime, waits for their first answer, and reads what they use, from /proc. */
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
@@ -60,7 +60,7 @@ export async function freePort(): Promise<number> {
 
 export const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
-/** Sends one request on a socket, which costs this process less than a fetch; gives when it was connected, and the answer. */
+/** Sends one request on a socket, which costs less than a fetch; gives when it was connected, and the answer. */
 function ask(port: number, request: string): Promise<{ connected: number; answer: string }> {
   return new Promise((resolve) => {
     let connected = Number.NaN

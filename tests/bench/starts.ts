@@ -1,4 +1,4 @@
-/** The time from the start of a process to its first 200 for a message: token, number and the provider's call included. */
+/** From the start of a process to its first 200 for a message: token, number and the provider's call included. */
 import { calls, requestOf } from "./calls.ts"
 import { bare, crowded, oneFile } from "./copies.ts"
 import { type Aim, samples, shuffled, table } from "./figures.ts"
@@ -29,7 +29,7 @@ function candidates(url: string, named: Record<string, Environment>): Candidate[
 }
 
 /**
- * Starts each server once a round, in another order each time; the first round fills the runtimes' caches and is forgotten.
+ * Starts each server once a round, in another order each time; the first fills the runtimes' caches and is forgotten.
  * No round but the first ones begins after `until`.
  */
 export async function starts(rounds: number, until = Number.POSITIVE_INFINITY): Promise<Aim[]> {
