@@ -76,7 +76,7 @@ export const calls = {
       const signed = `webhook-signature: v1,${signature.digest("base64")}`
       return [`webhook-id: ${id}`, `webhook-timestamp: ${seconds}`, signed]
     },
-    count: 300_000,
+    count: 400_000,
     isOnce: true,
   },
 } satisfies Record<string, Call>

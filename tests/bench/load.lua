@@ -1,5 +1,5 @@
--- Posts calls for wrk. The first argument names the file that calls.ts writes: the body in the first line, the headers of
--- each call in one of its own. The second is the number of the first call. Writes one line of JSON at the end.
+-- Posts calls for wrk. The first argument names the file that calls.ts writes: the body in the first line, the headers
+-- of each call in one of its own. The second is the number of the first call. Writes one line of JSON at the end.
 local template, headers, n = nil, {}, 0
 
 function init(arguments)

@@ -1,6 +1,6 @@
 /**
- * What a message costs: smstask on each runtime beside the floor of that runtime, beside Express, and beside itself with
- * one thing named. All servers live through the whole run, so that each is warmed once; every round measures all of them.
+ * What a message costs: smstask on each runtime beside the floor of that runtime, beside Express, and beside itself
+ * with one thing named. All servers live through the run, so that each is warmed once; every round measures all.
  */
 import { bare } from "./copies.ts"
 import { type Aim, samples, shuffled } from "./figures.ts"
@@ -31,7 +31,7 @@ interface Candidate {
   patience: number
 }
 
-/** What is known of a server before the rounds: memory, the rate of its first second, and whether that became steady. */
+/** What is known of a server before the rounds: memory, the rate of its first second, whether that became steady. */
 export type Warmed = Candidate & { server: Server; target: Target; before: number; first: number; isSteady: boolean }
 export type Found = ReturnType<typeof samples<Figures>>
 

@@ -1,6 +1,6 @@
 /**
  * What people run today on Supabase: an Edge Function of the shape that its documentation shows for the Send SMS hook
- * with Twilio (standardwebhooks verifies, fetch sends, nothing ends a call that hangs). Twilio's address is a variable here.
+ * with Twilio (standardwebhooks verifies, fetch sends, nothing ends a call that hangs). Twilio's address is a variable.
  */
 import { Webhook } from "standardwebhooks"
 
