@@ -321,7 +321,7 @@ function logger({ clock, print }: World, followers: contract.Follower[], pretty?
 
 /** A text as both sides of a comparison see it: escapes of URLs and HTML undone once, one writing, single blanks. */
 function plain(text: string): string {
-  if (/^[\w.:-]*$/.test(text)) return text
+  if (/^[!-$'-~]*(?: [!-$'-~]+)*$/.test(text)) return text
   const bytesOf = (escapes: string) => Buffer.from(escapes.replaceAll("%", ""), "hex").toString()
   const signOf = (_: string, point: string) => String.fromCodePoint(Number(`0${point}`) || 32)
   const unescaped = text.replace(/(?:%[\da-f]{2})+/gi, bytesOf).replace(/&#(x[\da-f]{1,5}|\d{1,6});/gi, signOf)
@@ -335,7 +335,7 @@ export function formsOf(secrets: readonly string[]): string[] {
     const base64 = Buffer.from(secret).toString("base64").replace(/=+$/, "")
     return [secret, encodeURIComponent(encodeURIComponent(secret)), base64, JSON.stringify(secret).slice(1, -1)]
   })
-  return [...new Set(forms.map(plain))]
+  return [...new Set(forms.map((form) => plain(form).toLowerCase()))]
 }
 
 /**
@@ -350,11 +350,11 @@ export function redact(foreign: unknown, hidden: readonly string[], message: Mes
   const words = isProse ? body.split(/[^\p{L}\p{N}-]+/u).filter(isWord) : []
   const codes = [code, ...(body.match(/\d{4,10}/g) ?? [])]
   const [lower, own] = [safe.toLowerCase(), [body, ...codes, ...words].map(plain)]
-  const isIn = (form: string) => form && form.length <= safe.length && lower.includes(form.toLowerCase())
-  const found = [...hidden, ...own].filter(isIn)
+  const isIn = (form: string) => form && form.length <= safe.length && lower.includes(form)
+  const found = [...hidden, ...own.map((form) => form.toLowerCase())].filter(isIn)
   for (const form of found.sort((a, b) => b.length - a.length)) {
     // A short one is told from a part of another word only where it stands alone.
-    const isWhole = form.length < 4 || (codes.includes(form) && !isProse)
+    const isWhole = form.length < 4 || (!isProse && codes.includes(form))
     const [before, after] = isWhole ? ["(?<![\\p{L}\\p{N}])", "(?![\\p{L}\\p{N}])"] : ["", ""]
     safe = safe.replace(new RegExp(`${before}${RegExp.escape(form)}${after}`, "giu"), "•")
   }
@@ -482,7 +482,7 @@ const parseJson = (text: string): unknown => attempt(() => JSON.parse(text), und
 export function within<T>(limit: number, { after }: contract.Clocks, work: Promise<T>): Promise<T | undefined> {
   return new Promise((resolve, reject) => {
     const cancel = after(limit, () => resolve(undefined))
-    work.then(resolve, reject).finally(cancel)
+    work.then(resolve, reject).then(cancel)
   })
 }
 
@@ -522,7 +522,7 @@ export async function ask(ready: Ready, message: Message, shared: Shared, signal
   const hidden = [...ready.hidden]
   const send = async (request: Request) => {
     const credentials = request.headers.get("authorization")?.split(" ") ?? []
-    hidden.push(...credentials.filter((part) => part.length > 7))
+    hidden.push(...formsOf(credentials.filter((part) => part.length > 7)))
     return await call(request, world, { signal, isFresh })
   }
   const reportKey = provider.report && settings.GATEWAY_URL && world.env[`${variablePrefix(name)}_REPORT_KEY`]
@@ -546,7 +546,7 @@ export async function ask(ready: Ready, message: Message, shared: Shared, signal
     return judged(receipt as contract.Refusal, answer?.status ?? 0, provider.faults)
   }
   const result = await asked(true).catch((error) => error.refused ?? refused("refused", "exception", String(error)))
-  if (state.session) hidden.push(plain(state.session.token))
+  if (state.session) hidden.push(...formsOf([state.session.token]))
   if ("id" in result) return { receipt: redact(result.id, hidden, message, false) }
   const code = redact(result.code, hidden, message, false)
   return { ...result, code, reason: redact(result.reason, hidden, message, true) }
@@ -647,52 +647,53 @@ async function tried(turn: Turn, message: Message, { about, country }: Inbound, 
 
 // ───────────────────────────── Guard: what is sent once, and what is not sent at all ─────────────────────────────
 
-/** What this process remembers by itself. The windows of a limit begin together; of each kind `most` entries are kept. */
+/** What this process remembers by itself: of each kind `most` entries, in two halves of which the older one goes. */
 function memoryStore(monotonic: () => number, most = 100_000): contract.Store {
   type Key = contract.Key
-  const windows = new Map<string, { ends: number; used: Map<Key, number> }>()
-  const kept = new Map<number, Map<Key, { value: unknown; ends: number }>>()
-  const put = <T>(map: Map<Key, T>, key: Key, value: T) => {
-    if (map.size >= most && !map.has(key)) map.delete(map.keys().next().value ?? "")
-    map.set(key, value)
+  type Halves<T> = { young: Map<Key, T>; old: Map<Key, T>; ends: number }
+  const counts = new Map<string, Halves<number>>()
+  const kept = new Map<number, Halves<{ value: unknown; ends: number }>>()
+  const put = <T>(halves: Halves<T>, key: Key, value: T) => {
+    if (halves.young.size >= most / 2) Object.assign(halves, { young: new Map(), old: halves.young })
+    halves.young.set(key, value)
   }
-  const windowOf = ({ name, period }: contract.Limit) => {
-    const now = monotonic()
-    const before = windows.get(name)
-    if (before && now < before.ends) return before
-    const window = { ends: now + period, used: new Map<Key, number>() }
-    windows.set(name, window)
-    return window
+  // The windows of a limit begin together.
+  const countsOf = ({ name, period }: contract.Limit): Halves<number> => {
+    const before = counts.get(name)
+    if (before && monotonic() < before.ends) return before
+    const halves = { young: new Map(), old: new Map(), ends: monotonic() + period }
+    counts.set(name, halves)
+    return halves
   }
+  const countOf = ({ young, old }: Halves<number>, key: Key) => young.get(key) ?? old.get(key) ?? 0
   return {
     take(key, limit) {
-      const { ends, used } = windowOf(limit)
-      const before = used.get(key) ?? 0
-      if (before >= limit.count) return Math.max(1, ends - monotonic())
-      put(used, key, before + 1)
+      const halves = countsOf(limit)
+      const before = countOf(halves, key)
+      if (before >= limit.count) return Math.max(1, halves.ends - monotonic())
+      put(halves, key, before + 1)
       return 0
     },
     giveBack(key, limit) {
-      const { used } = windowOf(limit)
-      const before = used.get(key) ?? 0
-      if (before > 1) used.set(key, before - 1)
-      else used.delete(key)
+      const halves = countsOf(limit)
+      const left = countOf(halves, key) - 1
+      if (left > 0) put(halves, key, left)
+      else for (const half of [halves.young, halves.old]) half.delete(key)
     },
     get(key) {
-      for (const entries of kept.values()) {
-        const { value, ends = 0 } = entries.get(key) ?? {}
-        if (ends > monotonic()) return value
+      for (const { young, old } of kept.values()) {
+        const entry = young.get(key) ?? old.get(key)
+        if (entry) return entry.ends > monotonic() ? entry.value : undefined
       }
       return undefined
     },
     set(key, value, period) {
-      const now = monotonic()
-      const entries = kept.get(period) ?? new Map<Key, { value: unknown; ends: number }>()
-      kept.set(period, entries)
-      // They stand in the order in which they end: the first ones are the ones to drop.
-      for (const [old, { ends }] of entries) if (ends > now || !entries.delete(old)) break
-      entries.delete(key)
-      put(entries, key, { value, ends: now + period })
+      const ends = monotonic() + period
+      const { young = new Map(), old = new Map(), ends: turns = 0 } = kept.get(period) ?? {}
+      const isOver = ends - period >= turns
+      const halves = isOver ? { young: new Map(), old: young, ends } : { young, old, ends: turns }
+      kept.set(period, halves)
+      put(halves, key, { value, ends })
     },
   }
 }
