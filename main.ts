@@ -239,7 +239,7 @@ export function describe(schema: Variable): string | undefined {
 }
 
 export function complaint(name: string, value: string | undefined, schema: Variable): Complaint {
-  return [`${name} is ${value === undefined ? "missing:" : "wrong: expected is"} ${describe(schema)}`, `${name}=`]
+  return [`${name} is ${value === undefined ? "missing:" : "wrong: expected"} ${describe(schema)}`, `${name}=`]
 }
 
 /** Parses `variables` out of the environment; what is missing or wrong goes to `complaints`, each with its description. */
@@ -406,7 +406,7 @@ export async function importFile<K extends Kind>(kind: K, name: string, world: W
   const judge = await loadCheck(world)
   if (module instanceof Error) return judge?.whyNot(kind, name, module) ?? `${place} fails: ${module.message}`
   const wrong = judge?.wrongShape(kind, module.default) ?? (module.default ? "" : "default is missing")
-  return wrong ? `${place} exports no such file as contract.ts says: ${wrong}` : (module.default as Kinds[K])
+  return wrong ? `${place} does not export what contract.ts asks for: ${wrong}` : (module.default as Kinds[K])
 }
 
 /** `cm-com` has the variables `CM_COM_…`. */
@@ -443,19 +443,19 @@ function refused(outcome: Refused["outcome"], code: string | number, reason = ""
 export const isPerhapsSent = ({ outcome, code }: contract.Attempt) => outcome === "timeout" || code === "reset"
 
 const failures: [code: string, pattern: RegExp, reason: string][] = [
-  ["dns", /ENOTFOUND|EAI_AGAIN|getaddrinfo|dns|resolve|FailedToOpenSocket/i, "its name is not known"],
+  ["dns", /ENOTFOUND|EAI_AGAIN|getaddrinfo|dns|resolve|FailedToOpenSocket/i, "the name HOST is not known"],
   ["refused", /EMFILE|ENFILE|too many open files|os error 24/i, "no file descriptor is left"],
-  ["refused", /refused/i, "nothing listens there"],
-  ["tls", /cert|tls|ssl|handshake|wrong version|packet length|corrupt message/i, "its certificate or TLS is not good"],
-  ["timeout", /time(d |-)?out/i, "no connection in time"],
+  ["refused", /refused/i, "nothing listens at HOST"],
+  ["tls", /cert|tls|ssl|handshake|wrong version|packet length|corrupt message/i, "HOST has no good certificate or TLS"],
+  ["timeout", /time(d |-)?out/i, "no connection to HOST in time"],
   ["reset", /(?:)/, "it may have been sent"],
 ]
-/** Of a failed call only the class is kept: runtimes put hosts and URLs into their texts. */
-function callFailed(cause: unknown): Refused {
+/** Of a failed call only the class is kept: runtimes put whole URLs into their texts. */
+function callFailed(cause: unknown, host: string): Refused {
   let text = ""
   for (let error = cause; error instanceof Error; error = error.cause) text += `${error} ${Object(error).code} `
   const [code = "reset", , reason] = failures.find(([, pattern]) => pattern.test(text)) ?? []
-  return refused("unreachable", code, reason)
+  return refused("unreachable", code, reason?.replace("HOST", host))
 }
 
 /** The bytes of a body, or undefined where there are more than 64 KiB; where its length is declared, none are counted. */
@@ -498,7 +498,7 @@ async function call(request: Request, world: World, init: RequestInit & { isFres
     const text = utf8.decode(bytes)
     return { status, headers, text: text.slice(0, 16_384), json: parseJson(text) } satisfies contract.Answer
   } catch (error) {
-    return callFailed(error)
+    return callFailed(error, new URL(request.url).host)
   }
 }
 
@@ -549,7 +549,7 @@ export async function ask(ready: Ready, message: Message, shared: Shared, signal
   if (state.session) hidden.push(...formsOf([state.session.token]))
   if ("id" in result) return { receipt: redact(result.id, hidden, message, false) }
   const code = redact(result.code, hidden, message, false)
-  return { ...result, code, reason: redact(result.reason, hidden, message, true) }
+  return { ...result, code, reason: redact(result.reason, hidden, message, result.outcome === "refused") }
 }
 
 // ───────────────────────────── Delivery: along a route, until a provider accepts ─────────────────────────────
@@ -1065,7 +1065,7 @@ async function routed(prepared: contract.Prepared): Promise<App> {
   /** The peer's address, or as many entries from the right of X-Forwarded-For as proxies stand in front. */
   const address = (c: Context) =>
     readAddress(proxies === 0 ? c.env.address?.() : c.req.header("x-forwarded-for")?.split(",").at(-proxies))
-  const elsewhere = () => refuse(log, "forbidden_address", "it is not in GATEWAY_ALLOW_IPS")
+  const elsewhere = () => refuse(log, "forbidden_address", "the address is not in GATEWAY_ALLOW_IPS")
   const fence = allowList && (await loadPart(world, "addresses")).fence(allowList, address, elsewhere)
   for (const caller of isOpen(world.env) ? [ownCaller(gateway), ...callers] : callers) {
     const path = `/${caller.name}`
@@ -1089,7 +1089,7 @@ async function routed(prepared: contract.Prepared): Promise<App> {
   app.onError((error) => {
     if ("getResponse" in error && typeof error.getResponse === "function") return error.getResponse()
     log("error", "failure", { reason: error.name, place: judge?.placeOf(error) })
-    return refuse(log, "internal_error", "the log says where")
+    return refuse(log, "internal_error", "a fault of the gateway: the log says where")
   })
   return app
 }

@@ -273,7 +273,7 @@ test("a signed call that was accepted gets the first answer for ten minutes, who
 test("a platform whose secret is short or missing, or whose name is a provider's, does not start", async () => {
   await assert.rejects(
     signedGateway({ MINE_SECRET: "short-canary" }),
-    /MINE_SECRET is too short: expected are at least 16 bytes/,
+    /MINE_SECRET is too short: expected at least 16 bytes/,
   )
   await assert.rejects(signedGateway({ MINE_SECRET: "" }), /MINE_SECRET is missing/)
   const { load, answer, env } = providers({ mine: () => take() })
@@ -322,7 +322,7 @@ test("with PLATFORMS alone POST / is closed, and nobody is let in", async () => 
 
 for (const [env, told] of [
   [{ PLATFORMS: "auth0" }, /AUTH0_TOKEN is missing: PLATFORMS names auth0/],
-  [{ PLATFORMS: "auth0", AUTH0_TOKEN: "short-canary" }, /AUTH0_TOKEN is wrong: expected are at least 32/],
+  [{ PLATFORMS: "auth0", AUTH0_TOKEN: "short-canary" }, /AUTH0_TOKEN is wrong: expected at least 32/],
   [{ PLATFORMS: "auth0", AUTH0_TOKEN: " " }, /AUTH0_TOKEN is missing/],
   [{ PLATFORMS: "auht0", AUTH0_TOKEN: own }, /there is no providers\/platforms\/auht0\.ts.*did you mean auth0\?/],
   [{ PLATFORMS: "auth0,auth0", AUTH0_TOKEN: own }, /PLATFORMS is wrong/],

@@ -112,5 +112,5 @@ test("CODE_PATTERN finds the code by its group, or by its match", async () => {
   assert.equal(await codeOf(body, { CODE_PATTERN: "code: (\\S+)" }), "AB-12")
   assert.equal(await codeOf(body, { CODE_PATTERN: "\\b[A-Z]{2}-\\d+" }), "AB-12")
   assert.equal(await codeOf(body, { CODE_PATTERN: "PIN (\\d+)" }), undefined)
-  await assert.rejects(start({ CODE_PATTERN: "(" }), /CODE_PATTERN is wrong: expected is a regular expression/)
+  await assert.rejects(start({ CODE_PATTERN: "(" }), /CODE_PATTERN is wrong: expected a regular expression/)
 })

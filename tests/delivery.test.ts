@@ -7,6 +7,18 @@ import { accepted, message, problem, providers, route, standing, start, status, 
 const networkError = (code: string, message = "fetch failed") =>
   new TypeError(message, { cause: Object.assign(new Error(code), { code }) })
 
+test("who was not reached is told by host and port, but for a secret in them", async () => {
+  const notReached = () => Promise.reject(networkError("ECONNREFUSED"))
+  const reasonWith = async (env: Record<string, string>) => {
+    const { post, line } = await start(env, notReached)
+    await post()
+    return line("unreachable").reason
+  }
+  assert.equal(await reasonWith({ HTTP_URL: "http://127.0.0.1:41029/send" }), "nothing listens at 127.0.0.1:41029")
+  const env = { HTTP_URL: "https://acme-key-0.example/send", HTTP_HEADERS: '{"authorization":"Bearer acme-key-0"}' }
+  assert.equal(await reasonWith(env), "nothing listens at •.example")
+})
+
 const failures: [name: string, error: Error, code: string][] = [
   ["a name that is not known", networkError("ENOTFOUND"), "dns"],
   ["a name server that does not answer", networkError("EAI_AGAIN"), "dns"],

@@ -481,7 +481,7 @@ const wrong: [title: string, env: Record<string, string>, told: RegExp][] = [
   ["in production", { NODE_ENV: "production" }, /SMS_PROVIDER=inbox .* does not start in production/],
   ["on a deployment platform", { DENO_DEPLOY: "1" }, /does not start in production/],
   ["beside another provider", { SMS_PROVIDER: "inbox,http" }, /stand alone/],
-  ["with a short token", { INBOX_TOKEN: "short" }, /INBOX_TOKEN is wrong: expected is a token of at least 32/],
+  ["with a short token", { INBOX_TOKEN: "short" }, /INBOX_TOKEN is wrong: expected a token of at least 32/],
   ["with spaces in its token", { INBOX_TOKEN: "a token ".repeat(8) }, /INBOX_TOKEN is wrong/],
 ]
 for (const [title, more, told] of wrong) {

@@ -217,16 +217,16 @@ const broken: [name: string, source: string, told: RegExp][] = [
   ["throws on import", 'throw new Error("boom")', /providers\/broken\.ts cannot be loaded: boom/],
   ["has a syntax error", "export default {{", /providers\/broken\.ts cannot be loaded: /],
   ["imports what is not there", 'import "./nothing.ts"', /providers\/broken\.ts cannot be loaded: /],
-  ["exports nothing", "export {}", /providers\/broken\.ts exports no such file as contract\.ts says: it is missing/],
+  ["exports nothing", "export {}", /providers\/broken\.ts does not export what contract\.ts asks for: it is missing/],
   [
     "exports junk",
     "export default 42",
-    /providers\/broken\.ts exports no such file as contract\.ts says: it must be Object/,
+    /providers\/broken\.ts does not export what contract\.ts asks for: it must be Object/,
   ],
   [
     "lacks a function",
     'export default { docs: "x", env: {}, request() {} }',
-    /providers\/broken\.ts exports no such file as contract\.ts says: receipt is missing/,
+    /providers\/broken\.ts does not export what contract\.ts asks for: receipt is missing/,
   ],
   [
     "has a variable that is no schema",

@@ -207,11 +207,11 @@ async function wrongValues(
   if (unknown) complaints.push([`${NAME}_VARIABLES holds ${unknown}: there are ${known}`])
   const url = env[`${NAME}_URL`]
   if (url && !isSafeUrl(url))
-    complaints.push([`${NAME}_URL is wrong: expected is an https URL, or http at a private address`, `${NAME}_URL=`])
+    complaints.push([`${NAME}_URL is wrong: expected an https URL, or http at a private address`, `${NAME}_URL=`])
   const key = env[`${NAME}_REPORT_KEY`]
   if (key !== undefined && !/^[\w-]{16,}$/.test(key))
     complaints.push([
-      `${NAME}_REPORT_KEY is wrong: expected are at least 16 letters, digits, - or _`,
+      `${NAME}_REPORT_KEY is wrong: expected at least 16 letters, digits, - or _`,
       `${NAME}_REPORT_KEY=`,
     ])
   const odd = Object.keys(provider.env).filter((key) => /[^\t -~]/.test(env[key] ?? ""))

@@ -109,14 +109,13 @@ async function loadPlatform(name: string, world: World, complaints: Complaint[])
   const expected = v.getDescription(platform.env[needed.split(" ")[0] ?? ""] ?? token) ?? "the secret of its calls"
   if (secrets.length + tokens.length === 0)
     complaints.push([
-      `${needed} is missing: PLATFORMS names ${name}, whose calls must be proven; expected is ${expected}`,
+      `${needed} is missing: PLATFORMS names ${name}, whose calls must be proven: expected ${expected}`,
       line,
     ])
   for (const secret of secrets)
-    if (Buffer.byteLength(secret) < 16)
-      complaints.push([`${SECRET} is too short: expected are at least 16 bytes`, line])
+    if (Buffer.byteLength(secret) < 16) complaints.push([`${SECRET} is too short: expected at least 16 bytes`, line])
   for (const one of tokens)
-    if (!v.is(token, one)) complaints.push([`${TOKEN} is wrong: expected are at least 32 characters, no spaces`, line])
+    if (!v.is(token, one)) complaints.push([`${TOKEN} is wrong: expected at least 32 characters, no spaces`, line])
   const read = (secret?: string) =>
     parse({ ...world.env, [SECRET]: secret, [TOKEN]: tokens[0] }, platform.env, complaints)
   if (secrets.length + tokens.length === 0) return undefined
