@@ -110,13 +110,13 @@ const sender = v.pipe(v.string(), uncontrolled, asSender, fitting)
 
 const basic = (user: string, password: string) => `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`
 const noCode: contract.Refusal = { code: "no_code", reason: "the message holds no code, or several", fault: "message" }
-/** What few messages ask for, in parts/helpers.ts. Where main.ts is alone, only those fail that need it. */
+/** What few messages ask for, in parts/helpers.ts. Where main.ts is alone, only those fail that cannot do without. */
 const missing = () => {
   throw new Error("it needs providers/parts/helpers.ts beside main.ts")
 }
-const none = { fill: missing, language: missing, speech: missing, isGsm7: missing, fetch: missing, session: missing }
-const unasked = { textOf: missing, findCode: () => undefined, traceOf: () => ({}), loginOf: () => none }
-const noHelpers: contract.Helpers = { ...none, ...unasked }
+const none = { fill: missing, language: missing, speech: missing, fetch: missing, session: missing }
+const unasked = { isGsm7: () => false, findCode: () => undefined, traceOf: () => ({}), loginOf: () => none }
+const noHelpers: contract.Helpers = { ...none, ...unasked, textOf: (code) => `Your code is ${code}` }
 
 // ───────────────────────────── Settings: environment variables, parsed once ─────────────────────────────
 

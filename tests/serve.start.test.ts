@@ -149,7 +149,7 @@ test("as Deno Deploy runs it, it warns, sends, and is done within the 5 s that f
   close()
 })
 
-test("with nothing set it makes a secret, listens on 127.0.0.1 alone and prints a call that works", slow, async () => {
+test("with nothing set it makes a token, listens on 127.0.0.1 alone and prints a call that works", slow, async () => {
   for (const isAlone of [false, true]) {
     const files = isAlone ? {} : { "providers/x.ts": "export default 1" }
     const start = async (folder: string) => {
