@@ -46,7 +46,9 @@ const licenses = Object.keys(dependencies).map((name) => {
   const files = readdirSync(`${root}${folder}`).filter((file) => /^licen[cs]e/i.test(file))
   return [`${name} ${version}, ${license}`, ...files.map((file) => read(`${folder}/${file}`))].join("\n\n")
 })
+// The second line tells Bun that there is nothing left to transpile, which takes it longer than all else at its start.
 const js = `#!/usr/bin/env node
+// @bun
 // smstask ${version}, MIT: main.ts with its packages and all files of providers/.
 globalThis.smstaskFiles = ${JSON.stringify(files)};`
 const footer = { js: `/*\n${licenses.join("\n\n")}\n*/` }
