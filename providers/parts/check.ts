@@ -29,19 +29,28 @@ import { namesInFile } from "./env.ts"
 import { fileNames } from "./files.ts"
 import { textFamilies } from "./helpers.ts"
 
-/** The closest of `known` by Levenshtein's distance, where a slip of the hand explains the difference. */
+/** Levenshtein's distance of two words, or `most` where it is not less. */
+function distance(one: string, other: string, most: number): number {
+  if (Math.abs(one.length - other.length) >= most) return most
+  let row = Array.from({ length: other.length + 1 }, (_, index) => index)
+  for (let index = 0; index < one.length; index += 1) {
+    const next = [index + 1]
+    for (let at = 0; at < other.length; at += 1) {
+      const replaced = (row[at] ?? 0) + Number(one[index] !== other[at])
+      next.push(Math.min(replaced, (row[at + 1] ?? 0) + 1, (next[at] ?? 0) + 1))
+    }
+    if (Math.min(...next) >= most) return most
+    row = next
+  }
+  return Math.min(most, row.at(-1) ?? most)
+}
+
+/** The closest of `known`, where a slip of the hand explains the difference. */
 export function nearest(written: string, known: Iterable<string>): string | undefined {
   let [best, least] = [undefined as string | undefined, Math.max(2, written.length / 4) + 0.5]
   for (const name of known) {
-    let row = Array.from({ length: name.length + 1 }, (_, index) => index)
-    for (const [index, letter] of [...written].entries()) {
-      const next = [index + 1]
-      for (const [at, other] of [...name].entries())
-        next.push(Math.min((row[at] ?? 0) + Number(letter !== other), (row[at + 1] ?? 0) + 1, (next[at] ?? 0) + 1))
-      row = next
-    }
-    const distance = row.at(-1) ?? 0
-    if (distance < least) [best, least] = [name, distance]
+    const apart = distance(written, name, least)
+    if (apart < least) [best, least] = [name, apart]
   }
   return best
 }
