@@ -110,10 +110,11 @@ const sender = v.pipe(v.string(), uncontrolled, asSender, fitting)
 
 const basic = (user: string, password: string) => `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`
 const noCode: contract.Refusal = { code: "no_code", reason: "the message holds no code, or several", fault: "message" }
-/** What few messages ask for, in parts/helpers.ts. Where main.ts is alone, only those fail that cannot do without. */
-const missing = () => {
-  throw new Error("it needs providers/parts/helpers.ts beside main.ts")
+const lacking = (part: string) => () => {
+  throw new Error(`a setting or a file needs providers/parts/${part}.ts beside main.ts, and it is not there`)
 }
+/** What few messages ask for, in parts/helpers.ts. Where main.ts is alone, only those fail that cannot do without. */
+const missing = lacking("helpers")
 const none = { fill: missing, language: missing, speech: missing, fetch: missing, session: missing }
 const unasked = { isGsm7: () => false, findCode: () => undefined, traceOf: () => ({}), loginOf: () => none }
 const noHelpers: contract.Helpers = { ...none, ...unasked, textOf: (code) => `Your code is ${code}` }
@@ -175,8 +176,8 @@ const webAddress = v.pipe(like(/^https?:\/\/[^/?#@\s]+\/?$/), v.url(), v.maxLeng
 export const variables = {
   DEFAULT_COUNTRY: set(v.optional(country), "the country of numbers without +, in two letters (ISO 3166), as US"),
   CODE_PATTERN: set(v.optional(pattern), "a regular expression; its group, or else its match, is the code in a text"),
-  PLATFORMS: set(fileNames, "names of platforms, separated by commas"),
-  PAGES: set(fileNames, "names of pages, separated by commas"),
+  PLATFORMS: set(fileNames, "names of platforms in lower case, separated by commas"),
+  PAGES: set(fileNames, "names of pages in lower case, separated by commas"),
   GATEWAY_SECRET: set(text, "the secret that signs the callers' tokens (HS256)"),
   GATEWAY_SECRET_PREVIOUS: set(text, "the secret before that, while it is being changed"),
   GATEWAY_SECRET_BASE64: set(flag, "true where the secrets are base64 or base64url, else false"),
@@ -214,6 +215,7 @@ const hosts = ["DENO_DEPLOY", "DENO_DEPLOYMENT_ID", "DYNO", "FLY_APP_NAME", "K_S
 export const isProduction = (env: Environment) => env.NODE_ENV === "production" || hosts.some((name) => env[name])
 /** Whether anyone at all could prove who they are at `POST /`. */
 const isOpen = (env: Environment) => Boolean(env.GATEWAY_SECRET || env.GATEWAY_TOKEN || env.GATEWAY_AUTH === "none")
+export const isFirstRun = (env: Environment) => !isOpen(env) && !env.PLATFORMS && !isProduction(env)
 
 /** Values without the white space and the one pair of quotes around them (Docker's --env-file keeps both), no empty ones. */
 export function clean(env: Environment): Record<string, string> {
@@ -390,7 +392,7 @@ export async function loadFile(path: string): Promise<{ default?: unknown }> {
 
 /** A part of the gateway that only some settings need. */
 async function loadPart<K extends keyof contract.Parts>(world: World, name: K): Promise<contract.Parts[K]> {
-  return (await (world.load ?? loadFile)(`parts/${name}`)) as contract.Parts[K]
+  return (await (world.load ?? loadFile)(`parts/${name}`).catch(lacking(name))) as contract.Parts[K]
 }
 /** Where only main.ts is there, it starts with less to say. */
 const loadCheck = (world: World) => loadPart(world, "check").catch(() => undefined)
@@ -444,6 +446,7 @@ export const isPerhapsSent = ({ outcome, code }: contract.Attempt) => outcome ==
 
 const failures: [code: string, pattern: RegExp, reason: string][] = [
   ["dns", /ENOTFOUND|EAI_AGAIN|getaddrinfo|dns|resolve|FailedToOpenSocket/i, "the name HOST is not known"],
+  ["refused", /NotCapable|Requires net access/i, "Deno has no permission for HOST: --allow-net"],
   ["refused", /EMFILE|ENFILE|too many open files|os error 24/i, "no file descriptor is left"],
   ["refused", /refused/i, "nothing listens at HOST"],
   ["tls", /cert|tls|ssl|handshake|wrong version|packet length|corrupt message/i, "HOST has no good certificate or TLS"],
@@ -542,6 +545,7 @@ export async function ask(ready: Ready, message: Message, shared: Shared, signal
     if (isRenewed) state.session = undefined
     if (isRenewed) return await asked(false)
     const receipt = answer ? provider.receipt(answer, values) : (request as contract.Receipt)
+    if (typeof receipt !== "object") throw new Error(`${answer ? "receipt" : "request"} gave nothing back`)
     if ("id" in receipt && typeof receipt.id === "string") return receipt
     return judged(receipt as contract.Refusal, answer?.status ?? 0, provider.faults)
   }
@@ -690,8 +694,7 @@ function memoryStore(monotonic: () => number, most = 100_000): contract.Store {
     set(key, value, period) {
       const ends = monotonic() + period
       const { young = new Map(), old = new Map(), ends: turns = 0 } = kept.get(period) ?? {}
-      const isOver = ends - period >= turns
-      const halves = isOver ? { young: new Map(), old: young, ends } : { young, old, ends: turns }
+      const halves = ends - period >= turns ? { young: new Map(), old: young, ends } : { young, old, ends: turns }
       kept.set(period, halves)
       put(halves, key, { value, ends })
     },
@@ -945,9 +948,10 @@ function readFields({ headers, text }: contract.Call): object | undefined {
   const json = parseJson(text)
   if (typeof json === "object" && json !== null) return json
   const isForm = /^application\/x-www-form-urlencoded\b/i.test(headers.get("content-type") ?? "")
-  // What no UTF-8 escape gives is a form in another coding.
-  const isForeign = isForm && attempt(() => decodeURIComponent(text.replaceAll("+", " ")), undefined) === undefined
-  return isForm && !isForeign && json === undefined ? Object.fromEntries(new URLSearchParams(text)) : undefined
+  // What no UTF-8 escape gives is in another coding; what begins like JSON has a slip; a plus before a digit is no blank.
+  const isUtf8 = attempt(() => decodeURIComponent(text.replaceAll("+", " ")), undefined) !== undefined
+  if (!isForm || !isUtf8 || json !== undefined || /^\s*[[{"']/.test(text)) return undefined
+  return Object.fromEntries(new URLSearchParams(text.replace(/=\+(?=\d)/g, "=%2B")))
 }
 
 /** Takes one call from its platform to its answer. */
@@ -971,8 +975,7 @@ async function take(request: Request, caller: contract.Caller, gateway: Gateway)
   const refuseTo = (problem: ProblemCode, detail: string, more = {}) =>
     answer({ problem, detail }, { ...about, ...more }, caller, log)
   const fields = readFields({ headers, text: body.text })
-  const needed = "the body must be a JSON object or a form in UTF-8: {recipient, body, sender}"
-  if (!fields) return refuseTo("invalid_message", needed)
+  if (!fields) return refuseTo("invalid_message", "the body must be a JSON object or a UTF-8 form: {recipient, body}")
   const foreign = attempt(() => platform.read(fields, world.clock()) ?? "nothing", undefined)
   if (foreign === "nothing") return new Response(null, { status: 204 })
   const inbound = foreign && (await check(foreign, { id, caller: name, about, ends }, gateway))
@@ -1032,9 +1035,8 @@ export async function prepare(given: World, isServing: boolean, print = given.pr
   const pretty = settings.LOG_FORMAT === "pretty" && (await loadPart(world, "pretty").catch(() => undefined))
   const log = logger({ ...world, print }, followers, pretty ? pretty.prettyLine() : undefined)
   const clocks = { monotonic: world.monotonic ?? world.clock, after: world.after ?? byTimer }
-  const memory = memoryStore(clocks.monotonic)
-  const { STORE } = settings
-  const store = STORE ? await (await loadPart(world, "store")).openStore(settings, world, clocks, memory, log) : memory
+  const own = memoryStore(clocks.monotonic)
+  const store = settings.STORE ? await (await loadPart(world, "store")).open(settings, world, clocks, own, log) : own
   const limits = Object.keys(counted).flatMap((name) => {
     const limit = settings[name as "LIMIT_TOTAL"]
     return limit ? { name, ...limit } : []
@@ -1065,8 +1067,7 @@ async function routed(prepared: contract.Prepared): Promise<App> {
   /** The peer's address, or as many entries from the right of X-Forwarded-For as proxies stand in front. */
   const address = (c: Context) =>
     readAddress(proxies === 0 ? c.env.address?.() : c.req.header("x-forwarded-for")?.split(",").at(-proxies))
-  const elsewhere = () => refuse(log, "forbidden_address", "the address is not in GATEWAY_ALLOW_IPS")
-  const fence = allowList && (await loadPart(world, "addresses")).fence(allowList, address, elsewhere)
+  const fence = allowList && (await loadPart(world, "addresses")).fence(allowList, address, log)
   for (const caller of isOpen(world.env) ? [ownCaller(gateway), ...callers] : callers) {
     const path = `/${caller.name}`
     const { greet } = caller
@@ -1151,9 +1152,8 @@ export async function serve(given: World) {
   const stopping = new AbortController()
   const env = clean(given.env)
   const own = await loadPart(given, "process").catch(() => undefined)
-  const isFirstRun = !isOpen(env) && !env.PLATFORMS && !isProduction(env)
-  const token = isFirstRun ? ((await own?.rememberedToken(newSecret())) ?? newSecret()) : ""
-  const first = isFirstRun ? { GATEWAY_TOKEN: token, HOST: "127.0.0.1" } : {}
+  const token = isFirstRun(env) ? ((await own?.rememberedToken(newSecret())) ?? newSecret()) : ""
+  const first = token ? { GATEWAY_TOKEN: token, HOST: "127.0.0.1" } : {}
   const world = { ...given, env: { ...env, ...first }, stopping: stopping.signal }
   const prepared = await prepare(world, true)
   const app = await routed(prepared)
@@ -1170,12 +1170,12 @@ export async function serve(given: World) {
   await loading
   const address = `http://${HOST.includes(":") ? `[${HOST}]` : HOST}:${port}/`
   log("info", "listening", { address })
-  if (own) await own.started(prepared, { address, isFirstRun, stopping, close })
+  if (own) await own.started(prepared, { address, isFirstRun: token !== "", stopping, close })
   else process.once("SIGTERM", close)
-  if (!isFirstRun) return
+  if (!token) return
   const body = JSON.stringify({ recipient: "+12223334444", body: "Your code is 326162", sender: "" })
   const text = "No GATEWAY_SECRET is set: this run has a token of its own and listens on 127.0.0.1 only. Try it:"
-  console.error(`\n${text}\n\ncurl -i ${address} -H 'Authorization: Bearer ${token}' -d '${body}'\n`)
+  ;(own?.say ?? console.error)(`\n${text}\n\ncurl -i ${address} -H 'Authorization: Bearer ${token}' -d '${body}'\n`)
 }
 
 /** The world of a process, and its command. */
@@ -1186,7 +1186,7 @@ async function start() {
   const env = { LOG_FORMAT: isTerminal ? "pretty" : "json", ...clean(own?.readEnvFile() ?? {}), ...clean(process.env) }
   const clocks = { clock: Date.now, monotonic: () => performance.now() }
   const world = { ...clocks, env, fetch: await clientOf(), print: own?.printer() ?? console.log }
-  await (own?.command(process.argv.slice(2), world) ?? serve(world))
+  await (own?.command(process.argv.slice(2), world) ?? (process.argv.length > 2 ? lacking("process")() : serve(world)))
 }
 
 const isEntry = () => attempt(() => builtin("node:fs").realpathSync(process.argv[1] ?? ""), "") === import.meta.filename

@@ -44,7 +44,7 @@ async function sockets(handle: (socket: Socket, nth: number, call: number) => vo
   }).listen(0, "127.0.0.1")
   await once(server, "listening")
   closing.push(() => {
-    server.close()
+    server.close().unref()
     for (const socket of open) socket.destroy()
   })
   const { port } = server.address() as { port: number }

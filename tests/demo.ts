@@ -3,7 +3,7 @@
  * that work as pasted into another terminal.
  *
  *     npm run demo                  the connection's gateway, as in tenants from before March 2025
- *     npm run demo -- --action      the README's Action, as in every other
+ *     npm run demo -- --action      the Action of providers/platforms/README.md, as in every other
  */
 import { spawn, spawnSync } from "node:child_process"
 import { randomBytes } from "node:crypto"
@@ -70,7 +70,7 @@ const page = `open ${gatewayUrl}inbox, or: curl -sS "${gatewayUrl}inbox/messages
 
 console.log(`
 A whole login, step by step: paste each into another terminal. The messages go by ${
-  action ? "the README's Action" : "the connection's gateway"
+  action ? "the Action of providers/platforms/README.md" : "the connection's gateway"
 }.
 
 1. Create the connection (what "main.ts platforms auth0" prints):

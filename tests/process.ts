@@ -34,7 +34,13 @@ const command = (folder: string): string[] => {
 const children = new Set<ChildProcess>()
 const servers = new Set<Server>()
 after(() => {
-  for (const child of children) child.kill("SIGKILL")
+  for (const child of children) {
+    child.kill("SIGKILL")
+    // Who comes after it may hold its pipes.
+    child.stdout?.destroy()
+    child.stderr?.destroy()
+    child.unref()
+  }
   for (const server of servers) server.close().closeAllConnections()
 })
 

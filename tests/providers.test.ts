@@ -68,10 +68,10 @@ function* damaged(json: unknown, path: string[] = []): Generator<[path: string, 
 
 test("every provider has a fixture, and every fixture a provider", () => {
   if (only) assert.ok(names.length > 0, `there is no providers/${only}.ts`)
-  assert.deepEqual(
-    fixtures,
-    names.filter((name) => !withoutCalls.includes(name)),
-  )
+  const called = names.filter((name) => !withoutCalls.includes(name))
+  const lacking = called.filter((name) => !fixtures.includes(name))
+  assert.deepEqual(lacking, [], `tests/fixtures/${lacking[0]}.ts is missing: copy one and change it`)
+  assert.deepEqual(fixtures, called)
 })
 
 test("no file builds Basic by itself, since btoa knows Latin-1 alone, and no expression has two open ends", () => {

@@ -1,4 +1,4 @@
-import { type Command, prepare } from "../../main.ts"
+import { type Command, clean, isFirstRun, prepare } from "../../main.ts"
 import { doubts } from "../parts/check.ts"
 import { summary } from "../parts/summary.ts"
 
@@ -6,11 +6,16 @@ import { summary } from "../parts/summary.ts"
 export default {
   async run(args, world) {
     if (args.length > 0) throw new Error("check takes nothing behind it: it reads the same settings as serving does")
-    const prepared = await prepare({ ...world, print: () => {} }, true)
+    const env = clean(world.env)
+    // What a first run would make for itself.
+    const isFirst = isFirstRun(env)
+    const own = isFirst ? { GATEWAY_TOKEN: "a token that is made at start, for one run", HOST: "127.0.0.1" } : {}
+    const prepared = await prepare({ ...world, env: { ...env, ...own }, print: () => {} }, true)
     const { HOST, PORT } = prepared.gateway.settings
-    for (const [word, what] of summary(prepared, `http://${HOST}:${PORT}/`, false))
+    for (const [word, what] of summary(prepared, `http://${HOST}:${PORT}/`, isFirst))
       world.print(`${word.padEnd(10)} ${what}`)
-    const doubtful = doubts(prepared)
+    const nobody = "only this machine could call: set GATEWAY_SECRET, GATEWAY_TOKEN or PLATFORMS"
+    const doubtful = [...(isFirst ? [nobody] : []), ...doubts(prepared)]
     for (const doubt of doubtful) world.print(`doubtful   ${doubt}`)
     world.print(doubtful.length > 0 ? "It would start." : "It would start, and nothing is doubtful.")
     process.exit(0)

@@ -22,6 +22,7 @@ function show(name: string, provider: Provider, { env, print }: World) {
 /** The names of what is listed: all, or the one that was asked for. */
 export function asked(kind: "" | "platforms/", names: string[]): string[] {
   const known = fileNames(kind)
+  if (known.length < 2) throw new Error("Deno has no permission to read providers/: --allow-read=<its path>")
   for (const name of names) {
     if (known.includes(name)) continue
     const near = nearest(name, known)

@@ -1,10 +1,20 @@
 import { parseArgs } from "node:util"
 import { type Command, check, once, prepare, redact } from "../../main.ts"
 
+function read(args: string[]) {
+  try {
+    return parseArgs({ args, options: { sender: { type: "string" } }, allowPositionals: true })
+  } catch {
+    throw new Error(
+      'send knows the option --sender alone; a text that begins with - stands behind --: send -- +1222… "-5 %"',
+    )
+  }
+}
+
 /** Sends by the configured route, and shows what each provider answered: status and 500 characters, nothing secret in them. */
 export default {
   async run(args, world) {
-    const { values, positionals } = parseArgs({ args, options: { sender: { type: "string" } }, allowPositionals: true })
+    const { values, positionals } = read(args)
     const [recipient, ...words] = positionals
     const body = words.join(" ")
     if (!recipient || !body)
@@ -34,6 +44,8 @@ export default {
       )
     world.print(JSON.stringify(delivery, null, 2))
     if (providers.has("console")) console.error("SMS_PROVIDER is console: the text was printed, and nothing was sent.")
-    if ("problem" in delivery) process.exitCode = 1
+    if (providers.has("inbox"))
+      console.error("SMS_PROVIDER is inbox: the page of a gateway that serves shows texts, and nothing was sent.")
+    process.exitCode = "problem" in delivery ? 1 : 0
   },
 } satisfies Command

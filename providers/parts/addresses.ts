@@ -5,7 +5,7 @@
 import type { Context, MiddlewareHandler } from "hono"
 import { ipRestriction } from "hono/ip-restriction"
 import * as v from "valibot"
-import { type Complaint, complaint, type Settings, variables } from "../../main.ts"
+import { type Complaint, complaint, type Log, refuse, type Settings, variables } from "../../main.ts"
 
 function isRule(rule: string): boolean {
   const [address = "", bits = "0", ...rest] = rule.split("/")
@@ -30,11 +30,8 @@ export function judge({ GATEWAY_AUTH, GATEWAY_ALLOW_IPS: rules = [] }: Settings,
 }
 
 /** Lets through who calls from an allowed address. An address that nobody knows is in no list. */
-export function fence<C extends Context>(
-  allowList: string[],
-  address: (c: C) => string,
-  elsewhere: () => Response,
-): MiddlewareHandler {
+export function fence<C extends Context>(allowList: string[], address: (c: C) => string, log: Log): MiddlewareHandler {
+  const elsewhere = () => refuse(log, "forbidden_address", "the address is not in GATEWAY_ALLOW_IPS")
   const among = ipRestriction((c) => address(c as C), { allowList }, elsewhere)
   return async (c, next) => (address(c as C) || allowList.includes("*") ? await among(c, next) : elsewhere())
 }

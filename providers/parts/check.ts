@@ -25,7 +25,7 @@ import {
   variables,
   wrongFields,
 } from "../../main.ts"
-import { namesInFile } from "./env.ts"
+import { doubtsOfFile, namesInFile } from "./env.ts"
 import { fileNames } from "./files.ts"
 import { textFamilies } from "./helpers.ts"
 
@@ -87,6 +87,7 @@ const shapes = {
 
 /** What is wrong with a file's default export; undefined where nothing is. */
 export function wrongShape(kind: keyof Kinds, file: unknown): string | undefined {
+  if (file === undefined) return "it is missing: end the file with export default { … }"
   const { issues, success } = v.safeParse(shapes[kind], file)
   return success ? undefined : wrongFields(issues)
 }
@@ -137,13 +138,19 @@ export async function judge({ world, settings, ...inUse }: Named, complaints: Co
   const known = new Set([...Object.keys(variables), ...Object.keys(families), ...Object.keys(textFamilies), ...own])
   for (const page of fileNames("pages/")) known.add(`${variablePrefix(page)}_TOKEN`)
   const files = [...fileNames(""), ...fileNames("platforms/")]
+  const prefixes = inUse.providers
+    .keys()
+    .map((name) => `${variablePrefix(name)}_`)
+    .toArray()
   const beginnings = [...Object.keys(families), ...Object.keys(textFamilies), ...files.map(variablePrefix)].map(
     (name) => `${name}_`,
   )
-  const warnings: string[] = []
+  const warnings = [...doubtsOfFile]
   for (const name of Object.keys(env)) {
     // Kubernetes sets such variables for a service that is called "gateway" or "store".
     const isOthers = /_(SERVICE|PORT)(_|$)/.test(name)
+    const isUnread = prefixes.some((start) => name.startsWith(start)) && !/_(SENDER_\w+|PROXY)$/.test(name)
+    if (isUnread && !known.has(name)) warnings.push(`${name} is read by nothing${didYouMean(nearest(name, own))}`)
     if (known.has(name) || isOthers || beginnings.some((start) => name.startsWith(start))) continue
     const near = nearest(name, known)
     const text = `${name} is no setting${didYouMean(near)}`
@@ -190,6 +197,10 @@ export function doubts({ gateway: { settings, world }, providers, warnings }: Pr
   if (isProduction(env) && !settings.ALLOW_DESTINATIONS)
     told.push("without ALLOW_DESTINATIONS anyone can make you pay for messages to any country")
   if (isProduction(env) && providers.has("console")) told.push("SMS_PROVIDER=console prints every code and sends none")
+  for (const page of fileNames("pages/")) {
+    const token = `${variablePrefix(page)}_TOKEN`
+    if (env[token] && !settings.PAGES?.includes(page)) told.push(`${token} is set, and PAGES does not name ${page}`)
+  }
   for (const { name, provider, senders } of providers.values()) {
     if (provider.needsSender && senders.length === 0 && settings.senders.length === 0)
       told.push(
@@ -236,7 +247,7 @@ async function wrongValues(
 
 /** The package that an import did not find. */
 export const lackingPackage = (error: Error) =>
-  /(?:package|module|Import|dependency) ["']([^"'./][^"']*)["']/.exec(error.message)?.[1]
+  /(?:package|module|Import|dependency) ["'](?!file:)([^"'./][^"']*)["']/.exec(error.message)?.[1]
 
 /** Why a file was not imported, in one sentence with its cure. */
 export function whyNot(kind: keyof Kinds, name: string, error: Error): string {

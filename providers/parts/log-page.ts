@@ -80,7 +80,7 @@ thead th:first-child { width: 99% }
 .chip { display: inline-flex; align-items: center; gap: 5px; color: var(--warn); background: var(--warm); border-radius: 99px;
   font-size: .75rem; font-weight: 600; padding: 1px 10px }
 .facts { font-size: .8125rem; margin-top: 2px }
-.facts th { color: var(--quiet); padding: 1px 0 } .facts td { padding: 1px 0 1px 12px }
+.facts th { color: var(--quiet); padding: 1px 0 1px 12px } .facts th:first-child { padding-left: 0 } .facts td { padding: 1px 0 1px 12px }
 .failures { font-size: .8125rem; color: var(--bad); padding-top: 4px }
 #bar { position: sticky; top: 0; z-index: 1; background: var(--ground); display: flex; flex-wrap: wrap; align-items: center;
   gap: 10px; padding: 10px 0 }

@@ -18,9 +18,11 @@ import {
   serve,
   type World,
 } from "../../main.ts"
-import { placeOf } from "./check.ts"
+import { nearest, placeOf } from "./check.ts"
+import { say } from "./say.ts"
 
 export { readEnvFile } from "./env.ts"
+export { say } from "./say.ts"
 
 /** The token of a first run, the same for an hour. */
 export const rememberedToken = async (token: string) => (await import("./first-run.ts")).rememberedToken(token)
@@ -50,14 +52,15 @@ export function printer(): World["print"] {
     }
     since = Number.NaN
     const lost = bytes.subarray(at).filter((byte) => byte === newline).length
-    dropped += at === 0 ? told + lost - Math.sign(told) : lost
+    // The line that told of others is the last of a text.
+    if (lost > 0) dropped += lost + told - Math.sign(told)
     if (at > 0) isTorn = bytes[at - 1] !== newline
     next()
   }
   const next = () => {
     const told = lines.length > 0 ? dropped : 0
     const time = new Date()
-    if (told > 0) lines.unshift(JSON.stringify({ time, level: "warn", event: "dropped", lines: told }))
+    if (told > 0) lines.push(JSON.stringify({ time, level: "warn", event: "dropped", lines: told }))
     const text = lines.map((line) => `${line}\n`).join("")
     lines = []
     size = 0
@@ -100,7 +103,11 @@ export async function started(prepared: Prepared, { address, isFirstRun, stoppin
     stopping.abort()
     log("info", "stopping", { signal })
     afterwards(() => process.exit(0), settings.DEADLINE + 1_000).unref()
-    close().then(() => log("info", "stopped"))
+    close().then(() => {
+      log("info", "stopped")
+      // A process that is watched does not end by itself.
+      if (process.execArgv.includes("--watch")) process.exit(0)
+    })
   }
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"]) process.on(signal, onSignal)
   const fail = (error: Error) => log("error", "failure", { reason: Object(error).name, place: placeOf(Object(error)) })
@@ -116,16 +123,38 @@ export async function started(prepared: Prepared, { address, isFirstRun, stoppin
 export const cannotListen =
   (host: string, port: number) => (cause: { code?: string; name: string; message: string }) => {
     const isTaken = /EADDRINUSE|AddrInUse|in use/i.test(`${cause.code} ${cause.name} ${cause.message}`)
-    const why = isTaken ? "another program listens there: end it, or set another PORT" : (cause.code ?? cause.message)
+    const others: Record<string, string> = {
+      EACCES: "ports below 1024 need a right of their own: set another PORT",
+      EADDRNOTAVAIL: "HOST is no address of this machine",
+    }
+    const other = others[cause.code ?? ""] ?? cause.code ?? cause.message
+    const why = isTaken ? "another program listens there: end it, or set another PORT" : other
     throw new Error(`PORT ${port} of ${host} cannot be listened on: ${why}`, { cause })
   }
 
+const commands = ["serve", "check", "send", "providers", "platforms", "token", "help", "--help", "--version"]
+/** The exit code of what ended before it had begun. */
+const unfinished = 70
+
+/** Says so where a file of providers/ never finishes loading: then nothing is left to do, and the process would end with 0. */
+export async function command(args: string[], world: World): Promise<void> {
+  process.exitCode = unfinished
+  process.once("exit", (code) => {
+    if (code === unfinished) say("smstask ended before it began: a file of providers/ never finishes loading")
+  })
+  await run(args, world)
+  if (process.exitCode === unfinished) process.exitCode = 0
+}
+
 /** Runs what the command line names: to serve, or `providers/commands/<name>.ts`. Throws what is to be told on standard error. */
-export async function command([name = "serve", ...rest]: string[], world: World): Promise<void> {
+async function run([name = "serve", ...rest]: string[], world: World): Promise<void> {
   if (name === "serve" && rest.length === 0) return await serve(world)
   const asksHelp = [name, ...rest].some((word) => /^(-h|--help)$/.test(word))
   const path = asksHelp ? "help" : name.replace(/^--version$/, "version")
   const found = v.is(fileName, path) ? await loadFile(`commands/${path}`).catch(() => undefined) : undefined
-  if (!found) throw new Error(`there is no command ${[name, ...rest].join(" ")}: see main.ts --help`)
-  await (found.default as Command).run(rest, world)
+  if (found) return await (found.default as Command).run(rest, world)
+  const near = nearest(name, commands)
+  const setting = name.startsWith("-") ? "; settings are environment variables, as PORT=4000" : ""
+  const meant = near ? `; did you mean ${near}?` : setting
+  throw new Error(`there is no command ${[name, ...rest].join(" ")}: see main.ts --help${meant}`)
 }

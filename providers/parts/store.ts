@@ -54,17 +54,18 @@ export function withSpare(shared: Store, { spare, hash, log, ...clocks }: StoreS
   }
 }
 
+/** What a URL may hold of secrets. */
+function secretsOf(store: string): string[] {
+  const { username = "", password = "", search = "" } = URL.parse(store) ?? { password: store }
+  return [username, password, decodeURIComponent(password), search].filter((part) => part.length > 3)
+}
+
 /** The store that STORE names by its scheme. */
-export async function openStore(
-  settings: Settings,
-  world: World,
-  clocks: Clocks,
-  spare: Store,
-  log: Log,
-): Promise<Store> {
+export async function open(settings: Settings, world: World, clocks: Clocks, spare: Store, log: Log): Promise<Store> {
   const { STORE = "", GATEWAY_SECRET, GATEWAY_TOKEN } = settings
   const file = await importFile("stores/", STORE.split(":")[0] ?? "", world)
-  if (typeof file === "string") throw new StartError([[`STORE is wrong: ${file}`, "STORE="]])
+  const expected = "expected a URL, redis://host:6379 or deno-kv:"
+  if (typeof file === "string") throw new StartError([[`STORE is wrong: ${file}; ${expected}`, "STORE="]])
   const secret = GATEWAY_SECRET ?? GATEWAY_TOKEN ?? STORE
   const hash = (key: Key) => createHmac("sha256", secret).update(`${key}`).digest("base64url")
   const { stopping } = world
@@ -72,7 +73,7 @@ export async function openStore(
   return await file.open(STORE, site).catch((error: Error) => {
     const lacking = lackingPackage(error)
     if (lacking) throw new StartError([[`STORE needs a package: npm install ${lacking}`]])
-    const reason = redact(error.message, formsOf([STORE]), { recipient: "", body: "", sender: "" }, true)
+    const reason = redact(error.message, formsOf(secretsOf(STORE)), { recipient: "", body: "", sender: "" }, true)
     throw new StartError([[`STORE is wrong: ${reason}`, "STORE="]])
   })
 }

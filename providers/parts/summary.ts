@@ -3,6 +3,7 @@
  * @module
  */
 import { type Prepared, type Ready, type Targeted, variablePrefix } from "../../main.ts"
+import { say } from "./say.ts"
 
 const routeOf = ({ target, value }: Targeted<Ready[]>) => {
   const names = value.map(({ name }) => name).join(", then ")
@@ -18,9 +19,9 @@ export function summary({ gateway, callers, pages, providers }: Prepared, addres
   const { env } = world
   const proofs = [
     settings.keys.length > 0 && !isFirstRun && "a token signed with GATEWAY_SECRET",
-    env.GATEWAY_TOKEN && "GATEWAY_TOKEN",
+    env.GATEWAY_TOKEN && !isFirstRun && "GATEWAY_TOKEN",
     settings.GATEWAY_AUTH === "none" && "anyone in GATEWAY_ALLOW_IPS",
-    isFirstRun && "the token of the curl below",
+    isFirstRun && "a token of its own, in the curl that it prints",
   ].filter(Boolean)
   const platforms = callers.map(({ name, isSigned }) => {
     return `POST /${name} by ${variablePrefix(name)}_${isSigned ? "SECRET" : "TOKEN"}`
@@ -43,5 +44,5 @@ export function summary({ gateway, callers, pages, providers }: Prepared, addres
 
 /** Tells it on standard error. */
 export function tell(prepared: Prepared, address: string, isFirstRun: boolean) {
-  for (const [word, what] of summary(prepared, address, isFirstRun)) console.error(`  ${word.padEnd(10)} ${what}`)
+  for (const [word, what] of summary(prepared, address, isFirstRun)) say(`  ${word.padEnd(10)} ${what}`)
 }
