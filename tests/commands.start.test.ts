@@ -169,6 +169,9 @@ test("providers lists every provider and which of its variables are set, with no
 const failures: [args: string[], told: RegExp, env?: Record<string, string>][] = [
   [["serv"], /there is no command serv: see main\.ts --help/],
   [["connection"], /there is no command connection/],
+  [["platform", "auth0"], /there is no command platform auth0: .*; did you mean platforms\?/],
+  [["--port", "4000"], /settings are environment variables, as PORT=4000/],
+  [["send", "+12223334444", "x", "--from", "Acme"], /send knows the option --sender alone/],
   [["serve", "now"], /there is no command serve now/],
   [["check", "x"], /check takes nothing behind it/],
   [["providers", "twillio"], /there is no providers\/twillio\.ts; did you mean twilio\?/],

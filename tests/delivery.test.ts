@@ -40,6 +40,11 @@ const failures: [name: string, error: Error, code: string][] = [
     new TypeError("error sending request: client error (Connect): dns error: failed to lookup address information"),
     "dns",
   ],
+  [
+    "a host that Deno may not call",
+    Object.assign(new Error('Requires net access to "a:443", run again with --allow-net'), { name: "NotCapable" }),
+    "refused",
+  ],
   ["a certificate of somebody else", networkError("ERR_TLS_CERT_ALTNAME_INVALID"), "tls"],
   ["a certificate that signs itself", networkError("DEPTH_ZERO_SELF_SIGNED_CERT"), "tls"],
   ["a connection that takes too long", networkError("UND_ERR_CONNECT_TIMEOUT"), "timeout"],

@@ -167,6 +167,7 @@ const forms: [name: string, fields: string, headers: Record<string, string>][] =
   ],
   ["with %20 for blanks", new URLSearchParams(message).toString().replaceAll("+", "%20"), form],
   ["with more fields", `${new URLSearchParams(message)}&code=326162&channel=sms&locale=de&x=1`, form],
+  ["with a number's plus as it is", new URLSearchParams(message).toString().replaceAll("=%2B", "=+"), form],
   ["with empty fields", `${new URLSearchParams(message)}&code=&locale=`, form],
   [
     "whose content type is in capitals",
@@ -200,6 +201,7 @@ const badBodies: [name: string, body: Uint8Array | string, headers?: Record<stri
   ["an overlong letter", new Uint8Array([...Buffer.from('{"body":"'), 0xc0, 0xaf, 0x22, 0x7d])],
   ["a surrogate in UTF-8", new Uint8Array([...Buffer.from('{"body":"'), 0xed, 0xa0, 0x80, 0x22, 0x7d])],
   ["a form in Latin-1", latin1(`recipient=%2B12223334444&body=Gr\xfc\xdfe`), form],
+  ["JSON with a slip, as curl sends it", "{recipient:'+12223334444',body:'x'}", form],
   ["a form with escapes of Latin-1", "recipient=%2B12223334444&body=Gr%FC%DFe", form],
 ]
 for (const [name, sent, headers] of badBodies) {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict"
-import { readFileSync } from "node:fs"
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { test } from "node:test"
 import { copy, provider, root, run, serving, until } from "./process.ts"
 import { message, secret, sign } from "./world.ts"
@@ -290,6 +290,56 @@ test("a provider file in the working directory is found, in JavaScript too", slo
     assert.equal(await ended, 0)
     assert.equal(JSON.parse(stdout()).receipt, "from the working directory")
   })
+})
+
+const files: [name: string, written: string | Buffer, told: RegExp | undefined][] = [
+  ["in UTF-16 without a byte order mark", Buffer.from(`GATEWAY_SECRET=${secret}\n`, "utf16le"), undefined],
+  ["with line ends of an old Mac", `SMS_SENDER=Acme\rGATEWAY_SECRET=${secret}\r`, undefined],
+  ["with values of several lines", `HTTP_BODY="a\nb\n c"\nexport GATEWAY_SECRET='${secret}' # ours\n`, undefined],
+  ["with a line that is none", `# ours\n\nGATEWAY_SECRET=${secret}\nPORT: 4000\n`, /line 4 of \.env is no NAME=value/],
+]
+for (const [name, written, told] of files) {
+  test(`a .env ${name} is read, and what is not read of it is told`, slow, async () => {
+    await copy({}, async (folder) => {
+      writeFileSync(`${folder}/.env`, written)
+      // Bun reads it by itself, too, and takes what it finds.
+      const gateway = await serving({ GATEWAY_SECRET: undefined, SMS_PROVIDER: "console" }, folder)
+      assert.equal(await (await post(gateway.url)).status, 200)
+      gateway.kill()
+      await gateway.ended
+      assert.equal(/warning/.test(gateway.stdout()), told !== undefined)
+      assert.match(gateway.stdout(), told ?? /listening/)
+    })
+  })
+}
+
+test("a .env that is there and cannot be read ends the start", slow, async () => {
+  await copy({}, async (folder) => {
+    mkdirSync(`${folder}/.env`)
+    const { ended, stderr } = run([], { GATEWAY_SECRET: secret }, folder)
+    assert.equal(await ended, 1)
+    assert.match(stderr(), /\.env is there and cannot be read: E[A-Z]+/)
+  })
+})
+
+test("a provider file that never finishes loading is told, and does not end with 0", slow, async () => {
+  await copy({ "providers/never.ts": "await new Promise(() => {})\nexport default {}" }, async (folder) => {
+    const { ended, stderr } = run([], { GATEWAY_SECRET: secret, SMS_PROVIDER: "never" }, folder)
+    assert.notEqual(await ended, 0)
+    assert.match(stderr(), /never finishes loading|never resolved/)
+  })
+})
+
+test("main.ts alone knows no command, and says what a setting lacks", slow, async () => {
+  const start = async (folder: string) => {
+    const command = run(["check"], {}, folder)
+    assert.equal(await command.ended, 1)
+    assert.match(command.stderr(), /needs providers\/parts\/process\.ts beside main\.ts/)
+    const fenced = run([], { GATEWAY_SECRET: secret, ALLOW_DESTINATIONS: "US" }, folder)
+    assert.equal(await fenced.ended, 1)
+    assert.match(fenced.stderr(), /needs providers\/parts\/destinations\.ts beside main\.ts/)
+  }
+  if (!process.env.SMSTASK) await copy({}, start, true)
 })
 
 test(".env is read where it stands, and real variables win", slow, async () => {

@@ -367,6 +367,8 @@ const warnings: [env: Record<string, string>, told: RegExp][] = [
   [{ GATEWAY_SECRET_PREVIOUS: "short" }, /less than 32 bytes/],
   [{ NODE_ENV: "production", SMS_PROVIDER: "console" }, /console prints every code/],
   [{ NODE_ENV: "production" }, /without ALLOW_DESTINATIONS anyone can make you pay/],
+  [{ HTTP_SENDRE: "Acme" }, /HTTP_SENDRE is read by nothing; did you mean HTTP_SENDER\?/],
+  [{ LOG_TOKEN: "0123456789abcdef0123456789abcdef" }, /LOG_TOKEN is set, and PAGES does not name log/],
 ]
 for (const [env, told] of warnings) {
   test(`it warns at start about ${Object.keys(env).join(" and ")}`, async () => {
