@@ -166,6 +166,13 @@ test("providers lists every provider and which of its variables are set, with no
   assert.doesNotMatch(stdout, /canary/)
 })
 
+test("check says of a first run that it would start, and who could call", slow, async () => {
+  const { code, stdout } = await command(["check"])
+  assert.equal(code, 0)
+  assert.match(stdout, /^callers +POST \/ by a token of its own, in the curl that it prints$/m)
+  assert.match(stdout, /^doubtful +only this machine could call: set GATEWAY_SECRET, GATEWAY_TOKEN or PLATFORMS$/m)
+})
+
 const failures: [args: string[], told: RegExp, env?: Record<string, string>][] = [
   [["serv"], /there is no command serv: see main\.ts --help/],
   [["connection"], /there is no command connection/],

@@ -9,7 +9,7 @@ export default {
     const env = clean(world.env)
     // What a first run would make for itself.
     const isFirst = isFirstRun(env)
-    const own = isFirst ? { GATEWAY_TOKEN: "a token that is made at start, for one run", HOST: "127.0.0.1" } : {}
+    const own = isFirst ? { GATEWAY_TOKEN: "made-at-the-start-of-a-first-run-and-for-it-alone", HOST: "127.0.0.1" } : {}
     const prepared = await prepare({ ...world, env: { ...env, ...own }, print: () => {} }, true)
     const { HOST, PORT } = prepared.gateway.settings
     for (const [word, what] of summary(prepared, `http://${HOST}:${PORT}/`, isFirst))
