@@ -1138,13 +1138,16 @@ const listenOnNode: typeof listen = async (hostname, port, handle) => {
   return { port: (server.address() as { port: number }).port, close }
 }
 
-/** The client for calls. Deno repeats a POST on a connection that died, in fetch and in node:http: it uses none twice. */
+/** The client for calls. Deno repeats a POST by itself where a connection died, unless its body is a Blob. */
 async function clientOf(): Promise<World["fetch"]> {
   const part = Bun || Deno ? undefined : await loadFile("parts/client").catch(() => undefined)
   if (part) return (part as contract.Parts["client"]).clientOfNode()
   const client = Deno?.createHttpClient({ poolMaxIdlePerHost: 0 })
-  return (request, { isFresh, ...init }) =>
-    fetch(request, { ...init, ...(client ? { client } : { keepalive: !isFresh }) })
+  return async (request, { isFresh, ...init }) => {
+    const body = Deno && request.body ? await request.blob() : undefined
+    const connection = isFresh && client ? { client } : { keepalive: !isFresh }
+    return await fetch(request, { ...init, ...connection, ...(body && { body }) })
+  }
 }
 
 /** Serves until the process is told to end. */
