@@ -37,7 +37,7 @@ export default {
   url: "https://api.nexmo.com",
   env,
   async request(message, env, { url, clock, nonce, language, speech }) {
-    const { importPKCS8, SignJWT } = await import("jose")
+    const [{ SignJWT }, { importPKCS8 }] = await Promise.all([import("jose/jwt/sign"), import("jose/key/import")])
     const iat = Math.floor(clock() / 1_000)
     const claims = { application_id: env.VONAGE_VOICE_APPLICATION_ID, iat, exp: iat + 900, jti: nonce() }
     const key = await importPKCS8(env.VONAGE_VOICE_PRIVATE_KEY, "RS256")

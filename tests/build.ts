@@ -8,10 +8,23 @@
 import { spawnSync } from "node:child_process"
 import { readdirSync, readFileSync, rmSync } from "node:fs"
 import { fileURLToPath } from "node:url"
-import { type BuildOptions, build } from "esbuild"
+import { type BuildOptions, build, type Plugin } from "esbuild"
 
 const root = fileURLToPath(new URL("../", import.meta.url))
 const tools = `${root}tests/node_modules`
+/** What is used of libphonenumber. Of a package that is imported when it is needed, esbuild would keep the whole. */
+const used: (keyof typeof import("libphonenumber-js/min"))[] = ["parsePhoneNumberFromString", "getCountries"]
+const numbers: Plugin = {
+  name: "numbers",
+  setup({ onResolve, onLoad }) {
+    const [path, namespace] = ["libphonenumber-js/min", "used"]
+    onResolve({ filter: /^libphonenumber-js\/min$/ }, ({ kind }) =>
+      kind === "dynamic-import" ? { path, namespace, sideEffects: false } : undefined,
+    )
+    onLoad({ filter: /(?:)/, namespace }, () => ({ contents: `export { ${used} } from "${path}"`, resolveDir: root }))
+  },
+}
+
 const common = {
   bundle: true,
   format: "esm",
@@ -19,6 +32,7 @@ const common = {
   target: "node24",
   minify: true,
   legalComments: "none",
+  plugins: [numbers],
 } satisfies BuildOptions
 
 /** Packages that few settings need: they stay outside, as dependencies of the package; an executable holds them too. */
