@@ -309,13 +309,9 @@ export type Settings = NonNullable<ReturnType<typeof readSettings>>
 
 /** Prints a line for every event, and hands the event to whoever follows. */
 function logger({ clock, print }: World, followers: contract.Follower[], pretty?: contract.Pretty): contract.Log {
-  let [written, time] = [Number.NaN, ""]
   return (level, event, fields) => {
     const now = clock()
-    // The dearest part of a line, and under load the same for many.
-    if (now !== written) time = new Date(now).toISOString()
-    written = now
-    const entry: contract.LogEvent = { time, level, event, ...fields }
+    const entry: contract.LogEvent = { time: new Date(now).toISOString(), level, event, ...fields }
     print(pretty ? pretty(entry, now) : JSON.stringify(entry))
     for (const follower of followers) follower(entry)
   }
