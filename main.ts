@@ -647,14 +647,14 @@ async function tried(turn: Turn, message: Message, { about, country }: Inbound, 
 
 // ───────────────────────────── Guard: what is sent once, and what is not sent at all ─────────────────────────────
 
-/** What this process remembers by itself: of each kind `most` entries, in two halves of which the older one goes. */
-function memoryStore(monotonic: () => number, most = 100_000): contract.Store {
+/** What this process remembers by itself: of each limit 100,000 counts, of each period 50,000 values; the older half goes. */
+function memoryStore(monotonic: () => number): contract.Store {
   type Key = contract.Key
   type Halves<T> = { young: Map<Key, T>; old: Map<Key, T>; ends: number }
   const counts = new Map<string, Halves<number>>()
   const kept = new Map<number, Halves<{ value: unknown; ends: number }>>()
-  const put = <T>(halves: Halves<T>, key: Key, value: T) => {
-    if (halves.young.size >= most / 2) Object.assign(halves, { young: new Map(), old: halves.young })
+  const put = <T>(halves: Halves<T>, half: number, key: Key, value: T) => {
+    if (halves.young.size >= half) Object.assign(halves, { young: new Map(), old: halves.young })
     halves.young.set(key, value)
   }
   // The windows of a limit begin together.
@@ -671,13 +671,13 @@ function memoryStore(monotonic: () => number, most = 100_000): contract.Store {
       const halves = countsOf(limit)
       const before = countOf(halves, key)
       if (before >= limit.count) return Math.max(1, halves.ends - monotonic())
-      put(halves, key, before + 1)
+      put(halves, 50_000, key, before + 1)
       return 0
     },
     giveBack(key, limit) {
       const halves = countsOf(limit)
       const left = countOf(halves, key) - 1
-      if (left > 0) put(halves, key, left)
+      if (left > 0) put(halves, 50_000, key, left)
       else for (const half of [halves.young, halves.old]) half.delete(key)
     },
     get(key) {
@@ -692,7 +692,7 @@ function memoryStore(monotonic: () => number, most = 100_000): contract.Store {
       const { young = new Map(), old = new Map(), ends: turns = 0 } = kept.get(period) ?? {}
       const halves = ends - period >= turns ? { young: new Map(), old: young, ends } : { young, old, ends: turns }
       kept.set(period, halves)
-      put(halves, key, { value, ends })
+      put(halves, 25_000, key, { value, ends })
     },
   }
 }
