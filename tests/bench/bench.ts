@@ -7,6 +7,7 @@
  *     npm run bench -- others [rounds]             beside the samples that Supabase and Auth0 document
  *     npm run bench -- scale [Bun|Deno|Node]       one to four instances on one store, and the store's share
  *     npm run bench -- memory                      what the guard keeps of a number
+ *     npm run bench -- profile [rounds]            what the time of a message goes to, part by part
  *     npm run bench -- against MAIN.TS [rounds]    this main.ts beside another one
  */
 import { spawnSync } from "node:child_process"
@@ -15,9 +16,10 @@ import { against } from "./against.ts"
 import { type Aim, tellAims } from "./figures.ts"
 import { memory } from "./memory.ts"
 import { others } from "./others.ts"
+import { profile } from "./profile.ts"
 import { rates } from "./rates.ts"
 import { scale } from "./scale.ts"
-import { names, type Runtime } from "./servers.ts"
+import { here, names, type Runtime, root, runtimes } from "./servers.ts"
 import { starts } from "./starts.ts"
 
 const [part = "all", ...rest] = process.argv.slice(2)
@@ -36,6 +38,7 @@ const parts: Record<string, () => Promise<Aim[]>> = {
   others: () => others(roundsOr(3)),
   scale: () => scale(names.find((name) => name === rest[0]) ?? ("Bun" satisfies Runtime)),
   memory,
+  profile: () => profile(roundsOr(3)),
   against: () => against(rest[0] ?? "", roundsOr(5, rest[1])),
 }
 
@@ -48,6 +51,8 @@ if (spawnSync("wrk", ["-v"]).error) {
   console.error("the bench needs wrk: apt-get install wrk")
   process.exit(1)
 }
+// At its first start Deno fetches packages, which takes longer than a server is waited for.
+spawnSync(runtimes.Deno[0] ?? "", ["cache", "--quiet", `${root}main.ts`, `${here}hono.ts`], { cwd: root })
 const started = performance.now()
 console.log(`${availableParallelism()} × ${cpus()[0]?.model}, load before the run ${loadavg()[0]?.toFixed(2)}`)
 const aims = await run()
