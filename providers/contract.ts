@@ -112,8 +112,8 @@ export interface Provider<E extends Variables = Variables> {
   countries?: readonly string[]
   /** What it sends; texts unless it says `voice`. */
   channel?: "voice"
-  /** Whether it takes no message without a sender. */
-  needsSender?: boolean
+  /** Whether it takes no message without a sender, or whether its variables make it so. */
+  needsSender?: boolean | ((env: Values<E>) => boolean)
   /** Base URL. Left out where every account has a host of its own: `<NAME>_URL` is then required. */
   url?: string | ((env: Values<E>) => string)
   env: E
@@ -212,6 +212,8 @@ export interface Platform<E extends Variables = Variables> {
   answer?(outcome: Outcome): Response
   /** `GET /<name>`, where a platform checks its endpoint first. */
   greet?(call: Call, env: Values<E>): Response
+  /** The settings of `POST /`, where its usual way calls that; its own variables are then for another, which `setup` tells. */
+  usual?: readonly (keyof Settings)[]
   /** What an admin enters on the platform's side, step by step, with this URL. */
   setup(url: string, env: Environment): string
 }

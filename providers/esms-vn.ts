@@ -25,6 +25,7 @@ export default {
   countries: ["VN"],
   url: "https://rest.esms.vn",
   env,
+  needsSender: ({ ESMS_VN_SMS_TYPE }) => ESMS_VN_SMS_TYPE === "2",
   request({ recipient, sender, body }, env, { url }) {
     return new Request(`${url}/MainService.svc/json/SendMultipleMessage_V4_post_json/`, {
       method: "POST",

@@ -29,6 +29,7 @@ export default {
   countries: ["IN"],
   url: "https://www.fast2sms.com",
   env,
+  needsSender: ({ FAST2SMS_ROUTE }) => FAST2SMS_ROUTE === "dlt" || FAST2SMS_ROUTE === "dlt_manual",
   request(message, env, { url, fill, noCode }) {
     const { recipient, sender, body } = message
     const route = env.FAST2SMS_ROUTE

@@ -13,6 +13,7 @@ export default {
   evidence: "clients",
   url: "https://www.firetext.co.uk",
   env,
+  needsSender: true,
   request({ recipient, sender, body }, env, { url }) {
     const form = new URLSearchParams({ apiKey: env.FIRETEXT_API_KEY })
     if (sender) form.set("from", sender.replace("+", ""))

@@ -35,6 +35,7 @@ export default {
   evidence: "vendor",
   url: "https://api.rtc.huaweicloud.com:10443",
   env,
+  needsSender: ({ HUAWEI_CLOUD_CHANNEL }) => !HUAWEI_CLOUD_CHANNEL,
   async request(message, env, { url, clock, nonce, fill, noCode }) {
     const variables = fill(env.HUAWEI_CLOUD_VARIABLES, message)
     if (!variables) return noCode

@@ -203,7 +203,8 @@ export default {
 
     app.use(async (c, next) => {
       await next()
-      for (const [name, value] of Object.entries(headers)) c.res.headers.set(name, value)
+      // The door has a policy of its own.
+      for (const [name, value] of Object.entries(headers)) if (!c.res.headers.has(name)) c.res.headers.set(name, value)
     })
     if (env.INBOX_TOKEN) app.use(doorOf("inbox", env.INBOX_TOKEN, { problem }))
     else

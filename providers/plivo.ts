@@ -39,8 +39,11 @@ export default {
   evidence: "vendor",
   url: "https://api.plivo.com",
   env,
+  needsSender: ({ PLIVO_POWERPACK_UUID }) => !PLIVO_POWERPACK_UUID,
   request({ recipient, sender, body }, env, { url, basic, reportUrl }) {
-    const source = env.PLIVO_POWERPACK_UUID ? { powerpack_uuid: env.PLIVO_POWERPACK_UUID } : { src: sender }
+    const source = env.PLIVO_POWERPACK_UUID
+      ? { powerpack_uuid: env.PLIVO_POWERPACK_UUID }
+      : { src: sender || undefined }
     return new Request(`${url}/v1/Account/${env.PLIVO_AUTH_ID}/Message/`, {
       method: "POST",
       headers: {

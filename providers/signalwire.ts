@@ -26,10 +26,11 @@ export default {
   evidence: "vendor",
   url: ({ SIGNALWIRE_SPACE }) => `https://${SIGNALWIRE_SPACE}.signalwire.com`,
   env,
+  needsSender: ({ SIGNALWIRE_MESSAGING_SERVICE_SID }) => !SIGNALWIRE_MESSAGING_SERVICE_SID,
   request({ recipient, sender, body }, env, { url, basic }) {
     const form = new URLSearchParams({ To: recipient })
     if (env.SIGNALWIRE_MESSAGING_SERVICE_SID) form.set("MessagingServiceSid", env.SIGNALWIRE_MESSAGING_SERVICE_SID)
-    else form.set("From", sender)
+    else if (sender) form.set("From", sender)
     form.set("Body", body)
     return new Request(`${url}/api/laml/2010-04-01/Accounts/${env.SIGNALWIRE_PROJECT_ID}/Messages`, {
       method: "POST",

@@ -28,6 +28,7 @@ export default {
   countries: ["VN"],
   url: "https://api.speedsms.vn",
   env,
+  needsSender: ({ SPEEDSMS_VN_SMS_TYPE }) => SPEEDSMS_VN_SMS_TYPE === 3 || SPEEDSMS_VN_SMS_TYPE === 5,
   request({ recipient, sender, body }, env, { url, basic }) {
     return new Request(`${url}/index.php/sms/send`, {
       method: "POST",

@@ -60,6 +60,7 @@ export default {
   evidence: "vendor",
   url: "https://api.telnyx.com",
   env,
+  needsSender: ({ TELNYX_MESSAGING_PROFILE_ID }) => !TELNYX_MESSAGING_PROFILE_ID,
   request({ recipient, sender, body }, env, { url, reportUrl }) {
     const from = sender && { from: sender }
     const messaging_profile_id = env.TELNYX_MESSAGING_PROFILE_ID

@@ -48,6 +48,7 @@ export default {
   evidence: "vendor",
   url: "https://api.twilio.com",
   env,
+  needsSender: ({ TWILIO_MESSAGING_SERVICE_SID }) => !TWILIO_MESSAGING_SERVICE_SID,
   request({ recipient, sender, body }, env, { url, basic, reportUrl }) {
     const [user, password] =
       env.TWILIO_API_KEY && env.TWILIO_API_SECRET
@@ -55,7 +56,7 @@ export default {
         : [env.TWILIO_ACCOUNT_SID, env.TWILIO_AUTH_TOKEN]
     const form = new URLSearchParams({ To: recipient })
     if (env.TWILIO_MESSAGING_SERVICE_SID) form.set("MessagingServiceSid", env.TWILIO_MESSAGING_SERVICE_SID)
-    else form.set("From", sender)
+    else if (sender) form.set("From", sender)
     form.set("Body", body)
     if (reportUrl) form.set("StatusCallback", reportUrl)
     return new Request(`${url}/2010-04-01/Accounts/${env.TWILIO_ACCOUNT_SID}/Messages.json`, {

@@ -55,7 +55,15 @@ test("platforms auth0 prints the body of POST /api/v2/connections", slow, async 
   }
   const { code, stdout } = await command(["platforms", "auth0"], env)
   assert.equal(code, 0)
-  assert.match(stdout, /^auth0 {2}POST https:\/\/sms\.example\.com\/auth0 /)
+  assert.match(
+    stdout,
+    /^auth0 {2}POST https:\/\/sms\.example\.com\/ {2}https:\S+\n {2}set {7}GATEWAY_SECRET: .*\n {2}set {7}GATEWAY_URL: .*\n\nThe usual way/,
+  )
+  // What its other ways need stands there alone.
+  const [, usual = "", whole = "", connection = ""] = stdout.split("\n\n")
+  assert.match(usual, /GATEWAY_URL=https:\/\/sms\.example\.com\/ and GATEWAY_SECRET/)
+  assert.doesNotMatch(usual + connection, /PLATFORMS|AUTH0_TOKEN/)
+  assert.match(whole, /PLATFORMS=auth0 and AUTH0_TOKEN [\s\S]*URL: https:\/\/sms\.example\.com\/auth0$/m)
   assert.deepEqual(JSON.parse(stdout.slice(stdout.indexOf("{\n"))), {
     name: "sms",
     strategy: "sms",
@@ -105,6 +113,11 @@ test("check says what serving would, what is doubtful, and fails where nothing w
   const doubtful = await command(["check"], { GATEWAY_SECRET: "short", LOG_FORMATS: "json" })
   assert.match(doubtful.stdout, /doubtful +a GATEWAY_SECRET of less than 32 bytes/)
   assert.match(doubtful.stdout, /doubtful +LOG_FORMATS is no setting; did you mean LOG_FORMAT\?/)
+  const { stdout } = await command(["check"], {
+    ...{ GATEWAY_SECRET: secret, SMS_PROVIDER: "twilio", TWILIO_AUTH_TOKEN: "x" },
+    TWILIO_ACCOUNT_SID: "AC00000000000000000000000000000000",
+  })
+  assert.match(stdout, /doubtful +twilio takes no message without a sender: set TWILIO_SENDER or TWILIO_MESSAGING_/)
   const bad = await command(["check"], { GATEWAY_SECRET: secret, PORT: "x" })
   assert.equal(bad.code, 1)
   assert.match(bad.stderr, /PORT is wrong/)
@@ -163,6 +176,7 @@ test("providers lists every provider and which of its variables are set, with no
     /^twilio {2}Global {2}\(vendor\) {2}https:\/\/www\.twilio\.com\/\S+\n {2}set {7}TWILIO_ACCOUNT_SID: Account SID.*\n {2}missing {3}TWILIO_AUTH_TOKEN: .*\n {2}optional {2}TWILIO_API_KEY/m,
   )
   assert.match(stdout, /^ {2}missing {3}KANNEL_URL: base URL of your account$/m)
+  assert.match(stdout, /^ {2}missing {3}TWILIO_SENDER: .*\(or SMS_SENDER or TWILIO_MESSAGING_SERVICE_SID\)$/m)
   assert.doesNotMatch(stdout, /canary/)
 })
 
@@ -181,6 +195,14 @@ const failures: [args: string[], told: RegExp, env?: Record<string, string>][] =
   [["send", "+12223334444", "x", "--from", "Acme"], /send knows the option --sender alone/],
   [["serve", "now"], /there is no command serve now/],
   [["check", "x"], /check takes nothing behind it/],
+  [["start"], /there is no command start: .*; did you mean serve\?/],
+  [["-v"], /did you mean --version\?/],
+  [["send", "hello", "+12223334444"], /recipient must be a phone number.*; it stands before the text/],
+  [["send", "+1", "222", "333", "4444", "hello"], /; one with blanks stands in quotes/],
+  [["token", "1h"], /token knows the option --expires alone: main\.ts token --expires/, { GATEWAY_SECRET: secret }],
+  [["token", "--expires", "1d"], /--expires must be a duration.*; did you mean 24h\?/, { GATEWAY_SECRET: secret }],
+  [["providers", "Twilio"], /did you mean twilio\?/],
+  [["providers", "providers/twilio.ts"], /providers\/twilio\.ts is no file's name; did you mean twilio\?/],
   [["providers", "twillio"], /there is no providers\/twillio\.ts; did you mean twilio\?/],
   [["platforms", "supabse"], /did you mean supabase\?/],
   [["send"], /send needs a number and a text/],
@@ -192,7 +214,7 @@ const failures: [args: string[], told: RegExp, env?: Record<string, string>][] =
   [["token"], /token needs GATEWAY_SECRET[\s\S]*GATEWAY_SECRET=/],
   [["token", "--expires", "soon"], /--expires must be a duration/, { GATEWAY_SECRET: secret }],
   [["--unknown"], /there is no command --unknown/],
-  [["token", "--unknown"], /unknown/i, { GATEWAY_SECRET: secret }],
+  [["token", "--unknown"], /token knows the option --expires alone/, { GATEWAY_SECRET: secret }],
 ]
 for (const [args, told, env] of failures) {
   test(`"${args.join(" ")}" is an error on standard error and exit code 1`, slow, async () => {

@@ -88,6 +88,7 @@ async function picture(page: Page, name: string, height?: number) {
   await page.setViewportSize(sizes.desktop)
 }
 
+const isElsewhere = ({ code }: LogEvent) => /^(not_found|method_not_allowed)$/.test(`${code}`)
 const isAttempt = ({ event }: LogEvent) => /^(accepted|refused|timeout|unreachable)$/.test(event)
 const quantile = (values: number[], share: number) =>
   values.toSorted((a, b) => a - b)[Math.max(0, Math.ceil(share * values.length) - 1)] ?? Number.NaN
@@ -101,15 +102,21 @@ function counted(events: LogEvent[], now: number) {
     // The page counts by five seconds.
     const found = events.filter(({ time }) => Math.floor(Date.parse(time) / 5_000 + 1) * 5_000 > now - milliseconds)
     const count = (test: (event: LogEvent) => unknown) => found.filter(test).length
-    const isTo = (entry: LogEvent) =>
-      entry.event === "rejected" && !/^(not_found|method_not_allowed)$/.test(`${entry.code}`)
+    /** Whether it ended a message, or a call that was none. */
+    const ended = (entry: LogEvent) => {
+      if (entry.event !== "rejected" || isElsewhere(entry)) return undefined
+      const before = events.filter(({ request }) => request === entry.request).map(({ event }) => event)
+      if (before.includes("duplicate")) return "copy"
+      return before.includes("received") ? "message" : "call"
+    }
     return {
       found,
       count,
       tiles: [
         count(({ event }) => event === "received"),
         count(({ event }) => event === "accepted"),
-        count(isTo),
+        count((entry) => ended(entry) === "message"),
+        count((entry) => ended(entry) === "call"),
         count(({ event }) => event === "again"),
       ].map(String),
     }
@@ -162,8 +169,11 @@ function expected(events: LogEvent[], now: number, names: string[]) {
       p95,
     ]
   })
-  const reasonOf = ({ code, reason = "" }: LogEvent) =>
-    [code, /^LIMIT_[A-Z]+/.exec(`${reason}`)?.[0]].filter(Boolean).join(" ")
+  const reasonOf = (entry: LogEvent) => {
+    const { code, reason = "" } = entry
+    const told = [code, /^LIMIT_[A-Z]+/.exec(`${reason}`)?.[0]].filter(Boolean).join(" ")
+    return isElsewhere(entry) ? `elsewhere: ${told}` : told
+  }
   const reasons = new Set(far.found.flatMap((entry) => (entry.event === "rejected" ? reasonOf(entry) : [])))
   const rows = [...reasons].map((reason) => {
     const count = (window: typeof near) =>
@@ -182,6 +192,49 @@ async function same(page: Page, events: () => unknown[], clock: () => number) {
     else return assert.deepEqual(found, wanted)
   }
 }
+
+test("who has no token signs in at the door", options, async () => {
+  const gateway = await history(0)
+  const url = await served(gateway)
+  assert.ok(browser)
+  const context = await browser.newContext({ viewport: sizes.desktop })
+  const page = await context.newPage()
+  await page.goto(`${url}log/state`)
+  assert.equal(await page.evaluate("document.activeElement.id"), "token")
+  await picture(page, "door")
+  await page.keyboard.type("something else")
+  await page.keyboard.press("Enter")
+  await page.getByRole("alert").getByText("This is not LOG_TOKEN.").waitFor()
+  await page.getByLabel("LOG_TOKEN", { exact: true }).fill(logToken)
+  await page.getByRole("button", { name: "Open" }).click()
+  await page.getByText("Live", { exact: true }).waitFor()
+  assert.equal(page.url(), `${url}log`)
+  await page.setViewportSize({ width: 320, height: 640 })
+  assert.equal(await page.evaluate("document.documentElement.scrollWidth"), 320)
+  await context.close()
+})
+
+test("a message, a refusal and calls that are none are told apart, and one point is seen", options, async () => {
+  const gateway = await history(0)
+  const { page, close } = await open(await served(gateway))
+  const body = (code: number) => ({ recipient: "+4915112345678", body: `Your code is ${code}` })
+  await gateway.post(body(1111))
+  await gateway.post(body(1111))
+  await gateway.post({ ...body(2222), recipient: "+79161234599" })
+  for (let calls = 0; calls < 2; calls += 1) await gateway.call({ method: "POST", body: "{}" })
+  await page.getByText("3 messages, 2 refused calls", { exact: true }).waitFor()
+  const tile = async (id: string) => (await page.locator(`#${id} b`).allTextContents()).join()
+  await page.locator("#away").getByText("2", { exact: true }).first().waitFor()
+  assert.deepEqual(await Promise.all(["received", "accepted", "missed", "away", "again"].map(tile)), [
+    ...["3,3", "1,1", "1,1", "2,2", "0,0"],
+  ])
+  assert.match((await page.locator("#received").textContent()) ?? "", /1 duplicate/)
+  assert.match((await page.locator("#note").textContent()) ?? "", /Refused calls never became messages\.$/)
+  const plivo = page.locator("#providers > li", { hasText: "plivo" })
+  for (const name of ["rate", "half"])
+    assert.match((await plivo.locator(`.${name}.dot`).getAttribute("d")) ?? "", /^M59 [\d.]+h0$/)
+  await close()
+})
 
 test("nothing yet is said, and the first message appears without reload", options, async () => {
   const gateway = await history(0)
@@ -207,7 +260,7 @@ test("with 1,000 events, and with those that arrive, its figures are the log's",
   const first = Date.parse(String(events()[0]?.time))
   assert.match(
     (await page.locator("#note").textContent()) ?? "",
-    /^Counted from .*, since the last 1,000 events are kept\.$/,
+    /^Counted from .*, since the last 1,000 events are kept\. Refused calls never became messages\.$/,
   )
   assert.ok(first < gateway.clock() - 1_800_000)
   await picture(page, "busy", 1_800)
@@ -257,7 +310,8 @@ test("rows are found by provider, outcome, request id and last digits", options,
     assert.ok(wanted > 0)
     const told = await page.locator("#count").textContent()
     assert.equal(Number(/^\d+/.exec(told ?? "")?.[0]), wanted)
-    assert.equal(await page.locator("#announcer").textContent(), `${wanted} messages`)
+    assert.match(told ?? "", /^[\d,]+ of [\d,]+ messages(, \d+ refused calls?)?$/)
+    assert.equal(await page.locator("#announcer").textContent(), told)
   }
   const has = (events: LogEvent[], fields: Partial<LogEvent>) =>
     events.some((event) => Object.entries(fields).every(([key, value]) => event[key] === value))

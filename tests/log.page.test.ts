@@ -3,7 +3,7 @@ import { createHash } from "node:crypto"
 import { test } from "node:test"
 import { type LogEvent, loadFile, type Store, type StoreFile } from "../main.ts"
 import { withSpare } from "../providers/parts/store.ts"
-import { history, logToken } from "./history.ts"
+import { history, logToken, metricsToken } from "./history.ts"
 import { message, problem, start } from "./world.ts"
 
 const env = { PAGES: "log", LOG_TOKEN: logToken }
@@ -104,6 +104,69 @@ test("its cookie opens page, events and state, at each instance with that token 
     }
     assert.equal((await stranger.call({ headers: { cookie } }, path)).status, 401)
   }
+})
+
+test("a browser without a token is shown the door of a page, wherever below it, and that is no event", async () => {
+  const tokens = { LOG_TOKEN: logToken, METRICS_TOKEN: metricsToken, INBOX_TOKEN: logToken }
+  const { call, events } = await start({ ...tokens, PAGES: "log,metrics", SMS_PROVIDER: "inbox" })
+  for (const path of ["/log", "/log/", "/log/events", "/log/state", "/log/nothing", "/metrics", "/inbox", "/inbox/x"]) {
+    const [, name = ""] = path.split("/")
+    const response = await call({ headers: html }, path)
+    assert.equal(response.status, 401, path)
+    assert.match(response.headers.get("content-type") ?? "", /^text\/html/, path)
+    assert.equal(response.headers.get("www-authenticate"), "Bearer")
+    assert.equal(response.headers.get("cache-control"), "no-store")
+    const text = await response.text()
+    assert.match(
+      text,
+      new RegExp(`<form method="post" action="/${name}">[\\s\\S]*${name.toUpperCase()}_TOKEN[\\s\\S]*</form>`),
+    )
+    assert.doesNotMatch(text, /<script|https?:|style="|This is not/)
+    const hash = createHash("sha256")
+      .update(/<style>(.*?)<\/style>/s.exec(text)?.[1] ?? "")
+      .digest("base64")
+    const policy = response.headers.get("content-security-policy") ?? ""
+    for (const rule of [
+      "default-src 'none'",
+      `style-src 'sha256-${hash}'`,
+      "form-action 'self'",
+      "frame-ancestors 'none'",
+    ])
+      assert.ok(policy.includes(rule), `${path}: ${policy}`)
+  }
+  assert.deepEqual(events(), [])
+  for (const headers of [{ ...html, authorization: "Bearer wrong" }, { accept: "*/*" }, {}]) {
+    const response = await call({ headers }, "/log")
+    assert.match(response.headers.get("content-type") ?? "", /^application\/problem\+json/)
+  }
+  assert.equal(events().length, 3)
+})
+
+test("the form at the door takes the token, and says where it is another", async () => {
+  const { call, events } = await start(env)
+  const type = { "content-type": "application/x-www-form-urlencoded" }
+  const sign = (token: string, headers = {}, path = "/log") =>
+    call(
+      { method: "POST", headers: { ...html, ...type, ...headers }, body: new URLSearchParams({ token }).toString() },
+      path,
+    )
+  const opened = await sign(` ${logToken} `)
+  assert.equal(opened.status, 303)
+  assert.equal(opened.headers.get("location"), "/log")
+  const cookie = opened.headers.get("set-cookie")?.split(";")[0] ?? ""
+  assert.equal((await call({ headers: { ...html, cookie } }, "/log")).status, 200)
+  const slashed = await call({ headers: { ...html, cookie } }, "/log/")
+  assert.equal(slashed.headers.get("location"), "/log")
+  assert.deepEqual(events(), [])
+  for (const token of ["", "canary", `${logToken}x`, "x".repeat(70_000)]) {
+    const response = await sign(token)
+    assert.equal(response.status, 401)
+    assert.match(await response.text(), /This is not LOG_TOKEN\./)
+  }
+  assert.equal((await sign(logToken, { "content-type": "application/json" })).status, 401)
+  assert.equal((await sign(logToken, {}, "/log/state")).status, 401)
+  assert.equal(events().filter(({ code }) => code === "authentication_failed").length, 4)
+  assert.doesNotMatch(JSON.stringify(events()), /canary/)
 })
 
 test("the last 1,000 events are given as the log has them, and nothing that the log has not", async () => {

@@ -214,14 +214,39 @@ test("a port that is taken is an error that says so", slow, async () => {
 })
 
 const broken: [name: string, source: string, told: RegExp][] = [
-  ["throws on import", 'throw new Error("boom")', /providers\/broken\.ts cannot be loaded: boom/],
-  ["has a syntax error", "export default {{", /providers\/broken\.ts cannot be loaded: /],
-  ["imports what is not there", 'import "./nothing.ts"', /providers\/broken\.ts cannot be loaded: /],
+  [
+    "throws on import",
+    '\nthrow new Error("boom 326162\\nand more")',
+    /providers\/broken\.ts cannot be loaded: it throws Error: boom • \(broken\.ts:2:\d+\)\n/,
+  ],
+  [
+    "rejects on import",
+    'await Promise.reject(new TypeError("gone"))',
+    /providers\/broken\.ts cannot be loaded: it throws TypeError: gone \(broken\.ts:1:\d+\)\n/,
+  ],
+  [
+    "cannot read what it needs",
+    'export default JSON.parse("abcdefghij0123456789")',
+    /providers\/broken\.ts cannot be loaded: it throws SyntaxError: (?!.*abcdefghij).*\(broken\.ts:1:\d+\)\n/,
+  ],
+  [
+    "has a syntax error",
+    "\nexport default {{",
+    /providers\/broken\.ts cannot be loaded: (?!it throws).*\(broken\.ts:2:17\)\n/,
+  ],
+  ["imports what is not there", 'import "./nothing.ts"', /providers\/broken\.ts cannot be loaded: .*nothing\.ts/],
+  [
+    "imports a name that a package has not",
+    'import { nope } from "valibot"\nexport default nope',
+    /providers\/broken\.ts cannot be loaded: .*nope/,
+  ],
+  ["exports a Promise", "export default Promise.resolve({})", /asks for: it is a Promise: write await before it/],
+  ["exports a function", "export default () => ({})", /asks for: it is a function or a class: end the file with/],
   ["exports nothing", "export {}", /providers\/broken\.ts does not export what contract\.ts asks for: it is missing/],
   [
     "exports junk",
     "export default 42",
-    /providers\/broken\.ts does not export what contract\.ts asks for: it must be Object/,
+    /providers\/broken\.ts does not export what contract\.ts asks for: it is a number: end the file with/,
   ],
   [
     "lacks a function",
@@ -253,6 +278,23 @@ for (const [name, source, told] of broken) {
     })
   })
 }
+
+test("a provider file whose name has capitals is to be renamed, also where a runtime finds it", slow, async () => {
+  const source = `export default {
+    docs: "https://acme.example", url: "https://acme.example", env: {},
+    request: () => ({ id: "x" }), receipt: ({ status }) => ({ code: status }),
+  }`
+  await copy({ "providers/Acme.ts": source }, async (folder) => {
+    for (const name of ["acme", "Acme"]) {
+      const { ended, stdout, stderr } = run(["check"], { GATEWAY_SECRET: secret, SMS_PROVIDER: name }, folder)
+      await ended
+      assert.match(
+        stdout() + stderr(),
+        /providers\/Acme\.ts .*rename it to acme\.ts|rename providers\/Acme\.ts to acme\.ts/,
+      )
+    }
+  })
+})
 
 test("a provider file that is dropped in is all it takes", slow, async () => {
   const source = `import * as v from "valibot"
@@ -296,6 +338,28 @@ const files: [name: string, written: string | Buffer, told: RegExp | undefined][
   ["in UTF-16 without a byte order mark", Buffer.from(`GATEWAY_SECRET=${secret}\n`, "utf16le"), undefined],
   ["with line ends of an old Mac", `SMS_SENDER=Acme\rGATEWAY_SECRET=${secret}\r`, undefined],
   ["with values of several lines", `HTTP_BODY="a\nb\n c"\nexport GATEWAY_SECRET='${secret}' # ours\n`, undefined],
+  ["with comments", `# ours\nGATEWAY_SECRET='${secret}' # and\nSMS_SENDER=Acme # this\nCODE_TEXT= # none\n`, undefined],
+  ["with a value like variables", `HTTP_BODY="to={recipient}\nfrom={sender}"\nGATEWAY_SECRET=${secret}\n`, undefined],
+  [
+    "with a # inside of a value",
+    `GATEWAY_SECRET=${secret}\nSMS_SENDER=Ac#me\n`,
+    /SMS_SENDER in line 2 of \.env is cut at its #: put it in quotes/,
+  ],
+  [
+    "with more behind a quote",
+    `GATEWAY_SECRET=${secret}\nSMS_SENDER='Acme' Inc\n`,
+    /SMS_SENDER in line 2 of \.env has more behind the quote that ends it/,
+  ],
+  [
+    "with quotes of a word processor",
+    `GATEWAY_SECRET=${secret}\nSMS_SENDER=“Acme”\n`,
+    /SMS_SENDER in line 2 of \.env stands in typographic quotes/,
+  ],
+  [
+    "with a variable that stands there twice",
+    `GATEWAY_SECRET=canary\nSMS_SENDER=Acme\nGATEWAY_SECRET=${secret}\n`,
+    /GATEWAY_SECRET in line 3 of \.env stands in line 1, too: the last one is read/,
+  ],
   ["with a line that is none", `# ours\n\nGATEWAY_SECRET=${secret}\nPORT: 4000\n`, /line 4 of \.env is no NAME=value/],
 ]
 for (const [name, written, told] of files) {
@@ -312,6 +376,45 @@ for (const [name, written, told] of files) {
     })
   })
 }
+
+const quotes: [name: string, written: string, told: RegExp][] = [
+  [
+    "a quote that does not end",
+    `SMS_SENDER=Acme\nGATEWAY_SECRET="canary${secret}\nPORT=0\n`,
+    /GATEWAY_SECRET in line 2 of \.env begins with a quote that does not end/,
+  ],
+  [
+    "a quote that ends where another begins",
+    `GATEWAY_SECRET="canary${secret}\nALLOW_DESTINATIONS="US"\n`,
+    /GATEWAY_SECRET in line 1 of \.env begins with a quote that ends in another line/,
+  ],
+  [
+    "quotes inside of quotes",
+    `GATEWAY_SECRET=canary${secret}\nHTTP_BODY="{\\"canary\\": 1}"\n`,
+    /HTTP_BODY in line 2 of \.env holds \\", which runtimes read differently: put single quotes around it/,
+  ],
+]
+for (const [name, written, told] of quotes) {
+  test(`a .env with ${name} ends the start, and says in which line`, slow, async () => {
+    await copy({}, async (folder) => {
+      writeFileSync(`${folder}/.env`, written)
+      const { ended, stderr } = run(["check"], {}, folder)
+      assert.equal(await ended, 1)
+      assert.match(stderr(), told)
+      assert.doesNotMatch(stderr(), /canary/)
+    })
+  })
+}
+
+test("what a start misses is told with what .env has of it", slow, async () => {
+  await copy({}, async (folder) => {
+    writeFileSync(`${folder}/.env`, "GATEWAY_TOKEN=canary#and_more_of_it_0123456789\n")
+    const { ended, stderr } = run(["check"], {}, folder)
+    assert.equal(await ended, 1)
+    assert.match(stderr(), /GATEWAY_TOKEN is wrong[\s\S]*GATEWAY_TOKEN in line 1 of \.env is cut at its #/)
+    assert.doesNotMatch(stderr(), /canary/)
+  })
+})
 
 test("a .env that is there and cannot be read ends the start", slow, async () => {
   await copy({}, async (folder) => {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 import * as v from "valibot"
 import { gateway, loadFile, type Provider, StartError, variables } from "../main.ts"
+import { whyNot } from "../providers/parts/check.ts"
 import { httpEnv, providers, secret, start, take } from "./world.ts"
 
 /** The error with which a gateway of these settings does not start. */
@@ -94,7 +95,7 @@ const wrong: [env: Record<string, string>, told: RegExp][] = [
   ],
   [
     { SMS_PROVIDER: "nobody-knows-this" },
-    /there is no providers\/nobody-knows-this\.ts, or no permission to read it$/m,
+    /there is no providers\/nobody-knows-this\.ts, or no permission to read it; main\.ts providers lists what there is$/m,
   ],
   [{ SMS_PROVIDER: "contract" }, /SMS_PROVIDER is wrong/],
   [{ VOICE_PROVIDER: "twillio" }, /there is no providers\/twillio\.ts/],
@@ -112,6 +113,124 @@ for (const [env, told] of wrong) {
     assert.doesNotMatch(message, /canary/)
   })
 }
+
+const proposed: [name: string, written: string, meant: string][] = [
+  ["SMS_PROVIDER", "twilio.ts", "twilio"],
+  ["SMS_PROVIDER", "providers/twilio", "twilio"],
+  ["SMS_PROVIDER", "providers/twilio.ts", "twilio"],
+  ["SMS_PROVIDER", "Twilio", "twilio"],
+  ["SMS_PROVIDER", "twilio sms", "twilio"],
+  ["SMS_PROVIDER", "aws_sns", "aws-sns"],
+  ["SMS_PROVIDER", "azure", "azure-sms"],
+  ["SMS_PROVIDER", "twillio", "twilio"],
+  ["SMS_PROVIDER", "Twilio; Plivo", "twilio,plivo"],
+  ["SMS_PROVIDER", "twilio plivo", "twilio,plivo"],
+  ["SMS_PROVIDER", "console,twilio", "twilio"],
+  ["SMS_PROVIDER", "twilio,twilio", "twilio"],
+  ["SMS_PROVIDER_55", "Twilio", "twilio"],
+  ["VOICE_PROVIDER", "Twilio", "twilio-voice"],
+  ["VOICE_PROVIDER", "twillio", "twilio-voice"],
+  ["PLATFORMS", "Supabase", "supabase"],
+  ["PLATFORMS", "supabase.ts", "supabase"],
+  ["PLATFORMS", "supabse", "supabase"],
+  ["PLATFORMS", "Supabase, Auth0", "supabase,auth0"],
+  ["PAGES", "Logs", "log"],
+  ["PAGES", "log.ts", "log"],
+  ["PAGES", "logs", "log"],
+  ["STORE", "redis", "redis://localhost:6379"],
+  ["STORE", "deno-kv", "deno-kv:"],
+  ["LOG_FORMAT", "JSON", "json"],
+  ["GUARD", "Observe", "observe"],
+  ["GATEWAY_SECRET_BASE64", "yes", "true"],
+  ["GATEWAY_TRUST_PROXY", "true", "1"],
+  ["GATEWAY_ALLOW_IPS", "10.0.0.1 10.0.0.2", "10.0.0.1,10.0.0.2"],
+  ["GATEWAY_ALLOW_IPS", "localhost", "127.0.0.1"],
+  ["GATEWAY_URL", "sms.example.com", "https://sms.example.com"],
+  ["GATEWAY_URL", "https://sms.example.com/auth0", "https://sms.example.com"],
+  ["HOST", "http://localhost:3000", "localhost"],
+  ["HOST", "0.0.0.0:3000", "0.0.0.0"],
+  ["PORT", ":3000", "3000"],
+  ["DEADLINE", "16", "16s"],
+  ["DEADLINE", "16 sec", "16s"],
+  ["ATTEMPT_TIMEOUT", "8000ms", "8s"],
+  ["RESEND_WINDOW", "5", "5m"],
+  ["DUPLICATE_WINDOW", "0", "off"],
+  ["LIMIT_RECIPIENT", "5/10", "5/10m"],
+  ["LIMIT_RECIPIENT", "5 per 10 minutes", "5/10m"],
+  ["LIMIT_RECIPIENT", "5/hour", "5/1h"],
+  ["LIMIT_TOTAL", "1000/1d", "1000/24h"],
+  ["LIMIT_TOTAL", "none", "off"],
+  ["DEFAULT_COUNTRY", "us", "US"],
+  ["DEFAULT_COUNTRY", "usa", "US"],
+  ["DEFAULT_COUNTRY", "United States", "US"],
+  ["DEFAULT_COUNTRY", "Germny", "DE"],
+  ["DEFAULT_COUNTRY", "+44", "GB"],
+  ["ALLOW_DESTINATIONS", "+1,us", "+1,US"],
+  ["ALLOW_DESTINATIONS", "us ca", "US,CA"],
+  ["DENY_DESTINATIONS", "United States, 0044", "US,+44"],
+]
+for (const [name, written, meant] of proposed) {
+  test(`${name}=${written} proposes ${meant}, in the line to set as well`, async () => {
+    const lines = (await failure({ SMS_PROVIDER: "console", [name]: written })).split("\n")
+    assert.ok(
+      lines.some((line) => line.startsWith(`  ${name} is wrong: `) && line.endsWith(`; did you mean ${meant}?`)),
+    )
+    assert.ok(lines.includes(`  ${name}=${meant}`))
+  })
+}
+
+const advised: [env: Record<string, string>, told: RegExp][] = [
+  [{ SMS_PROVIDER: "aws" }, /did you mean aws-end-user-messaging or aws-sns\?$/m],
+  [{ SMS_PROVIDER: "supabase" }, /; providers\/platforms\/supabase\.ts is there: name it in PLATFORMS$/m],
+  [{ PLATFORMS: "twilio" }, /PLATFORMS is wrong: .*; providers\/twilio\.ts is there: name it in SMS_PROVIDER$/m],
+  [{ PLATFORMS: "nobody" }, /PLATFORMS is wrong: .*; main\.ts platforms lists what there is$/m],
+  [{ VOICE_PROVIDER: "twilio" }, /sends texts: SMS_PROVIDER is its place; did you mean twilio-voice\?$/m],
+  [{ SMS_PROVIDER: "twilio-voice" }, /speaks: VOICE_PROVIDER is its place; did you mean twilio\?$/m],
+  [{ STORE: "Redis://user:canary@x" }, /STORE is wrong: .*did you mean redis:\/\/…\?\n/],
+  [{ STORE: "valkey://user:canary@x" }, /STORE is wrong: .*did you mean redis:\/\/…\?\n/],
+  [{ STORE: "memory" }, /STORE is wrong: .*; leave it out to keep all in memory$/m],
+  [{ ALLOW_DESTINATIONS: "*" }, /; leave it out to allow every country$/m],
+  [{ SMS_SENDER_us: "Acme" }, /; did you mean SMS_SENDER_US\?/],
+  [{ SMS_SENDER_USA: "Acme" }, /; did you mean SMS_SENDER_US\?/],
+  [{ "SMS_SENDER_+44": "Acme" }, /; did you mean SMS_SENDER_44\?/],
+  [{ "CODE_TEXT_pt-BR": "{code}" }, /; did you mean CODE_TEXT_PT_BR\?/],
+  [{ CODE_TEXT: "canary {CODE}" }, /; did you mean \{code\} in place of \{CODE\}\?/],
+  [{ CODE_TEXT: "canary @@password@@" }, /; did you mean \{code\} in place of @@password@@\?/],
+  [{ CODE_TEXT: "canary {{code}}" }, /CODE_TEXT is wrong: the code stands for \{code\} alone/],
+  [{ PLATFORMS: "supabase", SUPABASE_SECRET: "whsec_canarycanarycanarycanary00" }, /; v1,whsec_ is a part of it$/m],
+  [{ PAGES: "log" }, /LOG_TOKEN is missing[\s\S]*\n {2}LOG_TOKEN=[\w-]{32}$/],
+  [{ PAGES: "log", LOG_TOKEN: "canary" }, /LOG_TOKEN is wrong[\s\S]*\n {2}LOG_TOKEN=[\w-]{32}$/],
+  [{ sms_provider: "canary" }, /sms_provider is no setting; did you mean SMS_PROVIDER\?/],
+  [{ SMS_PROVIDER: "twilio", TWILIO_ACOUNT_SID: "canary" }, /^ {2}TWILIO_ACOUNT_SID is read by nothing; did you mean/m],
+]
+for (const [env, told] of advised) {
+  test(`${JSON.stringify(env)} is told with its cure`, async () => {
+    const message = await failure({ SMS_PROVIDER: "console", ...env })
+    assert.match(message, told)
+    assert.doesNotMatch(message, /canary/)
+  })
+}
+
+test("what no known word is near gets no proposal", async () => {
+  const far = [
+    ...[
+      ["PORT", "abc"],
+      ["DEADLINE", "soon"],
+      ["DEFAULT_COUNTRY", "XX"],
+      ["LOG_FORMAT", "xml"],
+      ["SMS_PROVIDER", "sms"],
+    ],
+    // A whole number, and what may be a token.
+    ...[
+      ["ALLOW_DESTINATIONS", "+1 222 333 4444"],
+      ["GATEWAY_URL", "eyJhbGciOiJIUzI1NiJ9.eyJhdWQiOiJ4In0.c2ln1234"],
+    ],
+  ]
+  for (const [name = "", written = ""] of far) {
+    const message = await failure({ SMS_PROVIDER: "console", [name]: written })
+    assert.doesNotMatch(message, /did you mean/, name)
+  }
+})
 
 test("names that are no file's name never reach an import", async () => {
   for (const name of [
@@ -266,6 +385,10 @@ test("a token that no header can carry is an error at start, and Basic takes any
 const brokenFiles: [name: string, load: () => Promise<{ default?: unknown }>, told: RegExp][] = [
   ["exports nothing", async () => ({}), /providers\/a\.ts does not export what contract\.ts asks for/],
   ["exports something else", async () => ({ default: { docs: "x", env: {} } }), /request is missing/],
+  ["exports a function", async () => ({ default: () => ({}) }), /it is a function or a class: end the file with/],
+  ["exports a class", async () => ({ default: class A {} }), /it is a function or a class: end the file with/],
+  ["exports a Promise", async () => ({ default: Promise.resolve({}) }), /it is a Promise: write await before it/],
+  ["exports null", async () => ({ default: null }), /it is null: end the file with export default/],
   [
     "has a variable that nobody describes",
     async () => ({ default: { docs: "x", env: { A_KEY: v.string() }, request() {}, receipt() {} } }),
@@ -281,6 +404,25 @@ for (const [name, load, told] of brokenFiles) {
   test(`a provider file that ${name} does not start`, async () => {
     const given = async (path: string) => (path === "a" ? await load() : await loadFile(path))
     await assert.rejects(start({ SMS_PROVIDER: "a" }, undefined, { load: given }), told)
+  })
+}
+
+const thrown: [name: string, thrown: unknown, told: string][] = [
+  ["a text", "a reason\nof two lines", "it throws a text and no Error: a reason"],
+  ["a long text", "x ".repeat(300), `it throws a text and no Error: ${"x ".repeat(100)}`.slice(0, 200).trim()],
+  [
+    "a text with a number and a key",
+    "no +12223334444 for sk_live_0123456789abcdef",
+    "it throws a text and no Error: no • for •",
+  ],
+  ["null", null, "it throws null and no Error"],
+  ["nothing", undefined, "it throws undefined and no Error"],
+  ["a number", 326162, "it throws a number and no Error"],
+  ["an object", { message: "canary" }, "it throws an object and no Error"],
+]
+for (const [name, what, told] of thrown) {
+  test(`a file that throws ${name} is told as one that does`, async () => {
+    assert.equal((await whyNot("", "http", what)).trim(), `providers/http.ts cannot be loaded: ${told}`)
   })
 }
 
@@ -362,7 +504,21 @@ test("an empty variable counts as unset", async () => {
   assert.ok(await start({ ...empty, GATEWAY_SECRET: secret, SMS_SENDER: "", SMS_PROVIDER_44: "", HTTP_METHOD: "" }))
 })
 
+const twilio = {
+  SMS_PROVIDER: "twilio",
+  TWILIO_ACCOUNT_SID: "AC00000000000000000000000000000000",
+  TWILIO_AUTH_TOKEN: "0",
+}
 const warnings: [env: Record<string, string>, told: RegExp][] = [
+  [twilio, /^twilio takes no message without a sender: set TWILIO_SENDER or TWILIO_MESSAGING_SERVICE_SID if the/],
+  [
+    { SMS_PROVIDER: "plivo", PLIVO_AUTH_ID: "a", PLIVO_AUTH_TOKEN: "b" },
+    /^plivo takes no message without a sender: set PLIVO_SENDER or PLIVO_POWERPACK_UUID if the messages bring none$/,
+  ],
+  [
+    { SMS_PROVIDER: "fast2sms", FAST2SMS_API_KEY: "a", FAST2SMS_ROUTE: "dlt" },
+    /^fast2sms takes no message without a sender: set FAST2SMS_SENDER if the messages bring none$/,
+  ],
   [{ GATEWAY_SECRET: "MySecretToSignTheToken" }, /less than 32 bytes/],
   [{ GATEWAY_SECRET_PREVIOUS: "short" }, /less than 32 bytes/],
   [{ NODE_ENV: "production", SMS_PROVIDER: "console" }, /console prints every code/],
@@ -374,6 +530,18 @@ for (const [env, told] of warnings) {
   test(`it warns at start about ${Object.keys(env).join(" and ")}`, async () => {
     const { events } = await start(env)
     assert.ok(events().some(({ event, reason }) => event === "warning" && told.test(String(reason))))
+  })
+}
+
+const sendersThere: Record<string, string>[] = [
+  { ...twilio, TWILIO_MESSAGING_SERVICE_SID: "MG00000000000000000000000000000000" },
+  { ...twilio, TWILIO_SENDER_US: "+15005550006" },
+  { ...twilio, SMS_SENDER: "Acme" },
+  { SMS_PROVIDER: "fast2sms", FAST2SMS_API_KEY: "a" },
+]
+for (const env of sendersThere) {
+  test(`no sender is missed with ${Object.keys(env).join(" and ")}`, async () => {
+    assert.deepEqual((await start(env)).events(), [])
   })
 }
 

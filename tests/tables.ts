@@ -18,7 +18,8 @@ async function tableOf(channel: "voice" | undefined): Promise<string[]> {
     const NAME = name.toUpperCase().replaceAll("-", "_")
     const names = Object.entries(provider.env).map(([key, schema]) => (v.is(schema, undefined) ? `*${key}*` : key))
     if (provider.url === undefined) names.push(`${NAME}_URL`)
-    if (provider.needsSender) names.push(`${NAME}_SENDER`)
+    const sender = `${NAME}_SENDER`
+    if (provider.needsSender) names.push(provider.needsSender === true ? sender : `*${sender}*`)
     const link = provider.docs.startsWith("https:") ? `[${name}](${provider.docs})` : name
     const serves = provider.countries?.join(" ") ?? ""
     const variables = [...new Set(names)].join(", ")

@@ -1,4 +1,4 @@
-import { type Command, clean, describe, importFile, variablePrefix } from "../../main.ts"
+import { type Command, clean, describe, importFile, type Variable, variablePrefix, variables } from "../../main.ts"
 import { asked } from "./providers.ts"
 
 /** Lists the platforms that can call; of one, its variables, the URL to enter, and the steps on the platform's side. */
@@ -13,18 +13,17 @@ export default {
         process.exitCode = 1
         continue
       }
+      const { usual } = platform
+      world.print(`${name}  POST ${base}/${usual ? "" : name}  ${platform.docs}`)
       const isNamed = env.PLATFORMS?.split(",").some((one) => one.trim() === name)
-      world.print(`${name}  POST ${base}/${name}  ${platform.docs}`)
-      world.print(`  ${(isNamed ? "set" : "missing").padEnd(8)}  PLATFORMS: names ${name}`)
-      const variables = Object.entries(platform.env)
-      for (const [variable, schema] of variables.length > 0 ? variables : [])
-        world.print(`  ${(env[variable] ? "set" : "unset").padEnd(8)}  ${variable}: ${describe(schema)}`)
-      if (variables.length === 0) {
-        const variable = `${variablePrefix(name)}_TOKEN`
-        world.print(
-          `  ${(env[variable] ? "set" : "missing").padEnd(8)}  ${variable}: a token of at least 32 characters`,
-        )
-      }
+      const tell = (variable: string, isSet: unknown, otherwise: string, what: string | undefined) =>
+        world.print(`  ${(isSet ? "set" : otherwise).padEnd(8)}  ${variable}: ${what}`)
+      if (!usual) tell("PLATFORMS", isNamed, "missing", `names ${name}`)
+      const own = Object.entries<Variable>(platform.env)
+      const shown = usual ? Object.entries<Variable>(variables).filter(([one]) => usual.includes(one as "PORT")) : own
+      for (const [variable, schema] of shown) tell(variable, env[variable], "unset", describe(schema))
+      const token = `${variablePrefix(name)}_TOKEN`
+      if (shown.length === 0) tell(token, env[token], "missing", "a token of at least 32 characters")
       if (names.length > 0) world.print(`\n${platform.setup(`${base}/${name}`, env)}`)
     }
   },

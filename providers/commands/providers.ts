@@ -1,11 +1,21 @@
 import * as v from "valibot"
-import { type Command, clean, describe, importFile, type Provider, variablePrefix, type World } from "../../main.ts"
-import { nearest } from "../parts/check.ts"
+import {
+  type Command,
+  clean,
+  describe,
+  fileName,
+  importFile,
+  type Provider,
+  variablePrefix,
+  type World,
+} from "../../main.ts"
+import { didYouMean, senderVariables } from "../parts/check.ts"
 import { fileNames } from "../parts/files.ts"
+import { fileMeant } from "../parts/meant.ts"
 
 /** Name, region, how the contract is known and the vendor's page, then the variables. */
 function show(name: string, provider: Provider, { env, print }: World) {
-  const { region, evidence, docs, url, countries, channel, needsSender } = provider
+  const { region, evidence, docs, url, countries, channel } = provider
   print([name, channel, region, evidence && `(${evidence})`, docs].filter(Boolean).join("  "))
   if (countries) print(`  serves    ${countries.join(", ")}`)
   const tell = (variable: string, isOptional: boolean, what: string | undefined) => {
@@ -16,7 +26,9 @@ function show(name: string, provider: Provider, { env, print }: World) {
   if (url === undefined && !provider.env[`${NAME}_URL`]) tell(`${NAME}_URL`, false, "base URL of your account")
   for (const [variable, schema] of Object.entries(provider.env))
     tell(variable, v.is(schema, undefined), describe(schema))
-  if (needsSender) tell(`${NAME}_SENDER`, Boolean(env.SMS_SENDER), "the sender, which it needs (or SMS_SENDER)")
+  const [sender, ...others] = senderVariables(name, provider, env)
+  const instead = ["SMS_SENDER", ...others].join(" or ")
+  if (sender) tell(sender, Boolean(env.SMS_SENDER), `the sender, which it needs (or ${instead})`)
 }
 
 /** The names of what is listed: all, or the one that was asked for. */
@@ -25,8 +37,8 @@ export function asked(kind: "" | "platforms/", names: string[]): string[] {
   if (known.length < 2) throw new Error("Deno has no permission to read providers/: --allow-read=<its path>")
   for (const name of names) {
     if (known.includes(name)) continue
-    const near = nearest(name, known)
-    throw new Error(`there is no providers/${kind}${name}.ts${near ? `; did you mean ${near}?` : ""}`)
+    const what = v.is(fileName, name) ? `there is no providers/${kind}${name}.ts` : `${name} is no file's name`
+    throw new Error(what + didYouMean(fileMeant(kind, name)))
   }
   return names.length > 0 ? names : known
 }

@@ -11,6 +11,13 @@ function read(args: string[]) {
   }
 }
 
+/** What is wrong with the order or the quotes of what was typed; "" where that is not the fault. */
+function misplaced([first = "", second = "", ...rest]: string[]): string {
+  if (/^[+(]?\d/.test(first))
+    return /^[\d(]/.test(second) && rest.length > 0 ? "; one with blanks stands in quotes" : ""
+  return [second, ...rest].some((word) => /^\+\d/.test(word)) ? "; it stands before the text" : ""
+}
+
 /** Sends by the configured route, and shows what each provider answered: status and 500 characters, nothing secret in them. */
 export default {
   async run(args, world) {
@@ -35,7 +42,7 @@ export default {
       ends: gateway.clocks.monotonic() + gateway.settings.DEADLINE,
     }
     const inbound = await check({ recipient, body, sender: values.sender }, arrival, gateway)
-    if (typeof inbound === "string") throw new Error(inbound)
+    if (typeof inbound === "string") throw new Error(inbound + misplaced(positionals))
     const delivery = await once(inbound, gateway)
     const hidden = [...providers.values()].flatMap((ready) => ready.hidden)
     for (const { status, text } of answers)

@@ -2,7 +2,17 @@ import { parseArgs } from "node:util"
 import { SignJWT } from "jose/jwt/sign"
 import * as v from "valibot"
 import { type Command, duration, type Settings } from "../../main.ts"
+import { didYouMean } from "../parts/check.ts"
+import { durationMeant } from "../parts/meant.ts"
 import { settingsOf } from "../parts/settings.ts"
+
+function read(args: string[]): string {
+  try {
+    return parseArgs({ args, options: { expires: { type: "string", default: "1h" } } }).values.expires
+  } catch {
+    throw new Error("token knows the option --expires alone: main.ts token --expires 10m")
+  }
+}
 
 /** A token such as Auth0 signs for each call, valid for `life` milliseconds. */
 async function signToken(settings: Settings, now: number, life: number): Promise<string> {
@@ -16,9 +26,10 @@ async function signToken(settings: Settings, now: number, life: number): Promise
 /** Prints a token that calls the gateway, as Auth0 signs one for each call. */
 export default {
   async run(args, world) {
-    const { values } = parseArgs({ args, options: { expires: { type: "string", default: "1h" } } })
-    const life = v.safeParse(duration, values.expires)
-    if (!life.success) throw new Error("--expires must be a duration such as 30s, 10m or 1h")
+    const written = read(args)
+    const life = v.safeParse(duration, written)
+    const near = life.success ? undefined : durationMeant(written, "m")
+    if (!life.success) throw new Error(`--expires must be a duration such as 30s, 10m or 1h${didYouMean(near)}`)
     world.print(await signToken(settingsOf(world.env, "token"), world.clock(), life.output))
   },
 } satisfies Command

@@ -59,7 +59,8 @@ export default {
     })
     app.use(async (c, next) => {
       await next()
-      for (const [name, value] of Object.entries(headers)) c.header(name, value)
+      // The door has a policy of its own.
+      for (const [name, value] of Object.entries(headers)) if (!c.res.headers.has(name)) c.header(name, value)
     })
     app.use(doorOf("log", LOG_TOKEN, site))
     app.get("/", (c) => {

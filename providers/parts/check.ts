@@ -3,6 +3,7 @@
  * the nearest known name.
  * @module
  */
+import { stripVTControlCharacters } from "node:util"
 import * as v from "valibot"
 import {
   ask,
@@ -18,6 +19,7 @@ import {
   loadNumbers,
   type Message,
   type Prepared,
+  type Provider,
   type Ready,
   type Settings,
   type Variable,
@@ -26,7 +28,7 @@ import {
   wrongFields,
 } from "../../main.ts"
 import { doubtsOfFile, namesInFile } from "./env.ts"
-import { fileNames } from "./files.ts"
+import { fileNames, misnamed } from "./files.ts"
 import { textFamilies } from "./helpers.ts"
 
 /** Levenshtein's distance of two words, or `most` where it is not less. */
@@ -47,14 +49,18 @@ function distance(one: string, other: string, most: number): number {
 
 /** The closest of `known`, where a slip of the hand explains the difference. */
 export function nearest(written: string, known: Iterable<string>): string | undefined {
-  let [best, least] = [undefined as string | undefined, Math.max(2, written.length / 4) + 0.5]
+  // Of four letters two others make another word.
+  let [best, least] = [
+    undefined as string | undefined,
+    (written.length < 5 ? 1 : Math.max(2, written.length / 4)) + 0.5,
+  ]
   for (const name of known) {
     const apart = distance(written, name, least)
     if (apart < least) [best, least] = [name, apart]
   }
   return best
 }
-const didYouMean = (name: string | undefined) => (name ? `; did you mean ${name}?` : "")
+export const didYouMean = (name: string | undefined) => (name ? `; did you mean ${name}?` : "")
 
 /** Beginnings of the settings' names: what begins so and is none stops the start where it would protect. */
 const protective = /^(SMS|VOICE|GATEWAY|LIMITS?|ALLOW|DENY|GUARD|PLATFORMS?|PAGES?|RESEND|DUPLICATE)(_|$)/
@@ -68,6 +74,7 @@ const faults = v.optional(v.record(v.picklist(faultNames), v.array(v.union([v.st
 const countries = v.optional(v.array(country))
 const url = v.optional(v.union([v.string(), v.function()]))
 const channel = v.optional(v.literal("voice"))
+const needsSender = v.optional(v.union([v.boolean(), v.function()]))
 /** What the files of each folder must export as default. */
 const shapes = {
   "": v.object({
@@ -76,6 +83,7 @@ const shapes = {
     channel,
     url,
     env,
+    needsSender,
     request: v.function(),
     receipt: v.function(),
     faults,
@@ -87,17 +95,32 @@ const shapes = {
 
 /** What is wrong with a file's default export; undefined where nothing is. */
 export function wrongShape(kind: keyof Kinds, file: unknown): string | undefined {
-  if (file === undefined) return "it is missing: end the file with export default { … }"
+  const cure = "end the file with export default { … }"
+  if (file === undefined) return `it is missing: ${cure}`
+  if (file instanceof Promise) return "it is a Promise: write await before it"
+  if (typeof file === "function") return `it is a function or a class: ${cure}`
+  if (typeof file !== "object" || file === null) return `it is ${file === null ? "null" : `a ${typeof file}`}: ${cure}`
   const { issues, success } = v.safeParse(shapes[kind], file)
   return success ? undefined : wrongFields(issues)
 }
 
 /** Where a file is broken: Bun keeps that in `position` or in `errors`, the others in the message or the stack. */
-export function placeOf(error: Error): string {
-  const [first = error] = Reflect.get(error, "errors") ?? []
-  const { file, line, column } = Object(first.position)
-  if (line) return `${String(file).split("/").at(-1)}:${line}:${column}`
-  return /[\w.-]+\.[jt]s:\d+(:\d+)?/.exec(`${error.message}\n${error.stack}`)?.[0] ?? ""
+export function placeOf(error: Error, file = /[\w.-]+/): string {
+  const [first] = [Reflect.get(error, "errors") ?? error].flat()
+  const { file: path, line, column } = Object(Object(first).position)
+  if (line) return `${String(path).split("/").at(-1)}:${line}:${column}`
+  const text = stripVTControlCharacters(`${error.message}\n${error.stack}`)
+  const place = new RegExp(`(?<![\\w.-])${file.source}\\.[jt]s:\\d+(:\\d+)?`).exec(text)?.[0] ?? ""
+  // Node draws a caret below the line that it cannot read.
+  const [, indent] = /\.[jt]s:\d+\n(?:[^^\n]*\n){1,9}?( *)\^/.exec(error.stack ?? "") ?? []
+  return place && indent !== undefined && !/:\d+:/.test(place) ? `${place}:${indent.length + 1}` : place
+}
+
+/** What is said of a file that throws something else than an Error. */
+export function thrownInstead(thrown: unknown): string {
+  if (typeof thrown === "string") return `it throws a text and no Error: ${thrown}`
+  if (thrown === null || thrown === undefined) return `it throws ${thrown} and no Error`
+  return `it throws ${typeof thrown === "object" ? "an object" : `a ${typeof thrown}`} and no Error`
 }
 
 /** https anywhere; http only on loopback, at private addresses and names without a dot. */
@@ -123,6 +146,7 @@ export async function judge({ world, settings, ...inUse }: Named, complaints: Co
   const providers = [...inUse.providers.values()]
   const { env } = world
   await unknownCountries(env, complaints)
+  unfit(env, complaints)
   for (const ready of settings ? providers : [])
     complaints.push(...(await wrongValues(ready, { settings: settings as Settings, world, helpers })))
   misplaced(routes, complaints)
@@ -152,13 +176,30 @@ export async function judge({ world, settings, ...inUse }: Named, complaints: Co
     const isUnread = prefixes.some((start) => name.startsWith(start)) && !/_(SENDER_\w+|PROXY)$/.test(name)
     if (isUnread && !known.has(name)) warnings.push(`${name} is read by nothing${didYouMean(nearest(name, own))}`)
     if (known.has(name) || isOthers || beginnings.some((start) => name.startsWith(start))) continue
-    const near = nearest(name, known)
+    // Windows knows no other case; elsewhere it is another name.
+    const near = known.has(name.toUpperCase()) ? name.toUpperCase() : nearest(name, known)
     const text = `${name} is no setting${didYouMean(near)}`
     if (protective.test(name) || (near && name.length > 8 && protective.test(near))) complaints.push([text])
     else if (settingLike.test(name) || (near && name.length > 6)) warnings.push(text)
     else if (namesInFile.includes(name)) warnings.push(`${name} in .env is read by nothing`)
   }
+  for (const { name } of providers) {
+    const file = files.includes(name) ? undefined : misnamed("", name)
+    if (file) warnings.push(`providers/${file} is loaded as ${name} by some runtimes alone: rename it to ${name}.ts`)
+  }
+  if (complaints.length > 0) await (await import("./meant.ts")).propose(env, complaints)
+  // What is doubtful may be why something is missing or wrong.
+  if (complaints.length > 0) complaints.push(...warnings.map((warning): Complaint => [warning]))
   return warnings
+}
+
+/** Complains of values that can be read and mean something else. */
+function unfit(env: Environment, complaints: Complaint[]) {
+  const [, host] = /^([^:]+):\d+$/.exec(env.HOST ?? "") ?? []
+  if (host) complaints.push([`HOST is wrong: it holds a port, which PORT is for${didYouMean(host)}`, `HOST=${host}`])
+  for (const [name, text = ""] of Object.entries(env))
+    if (/^CODE_(TEXT|SPEECH)(_|$)/.test(name) && /[{$]\{code\}/.test(text))
+      complaints.push([`${name} is wrong: the code stands for {code} alone; another { or $ before it would be sent`])
 }
 
 /** Complains of providers that stand in a route of the other channel. */
@@ -167,8 +208,10 @@ function misplaced(routes: Gateway["routes"], complaints: Complaint[]) {
     const place = channel === "sms" ? "speaks: VOICE_PROVIDER" : "sends texts: SMS_PROVIDER"
     const variable = `${channel.toUpperCase()}_PROVIDER`
     for (const { name, provider } of routes[channel].flatMap(({ value }) => value)) {
+      const other = channel === "sms" ? name.replace(/-voice$/, "") : `${name}-voice`
+      const near = other !== name && fileNames("").includes(other) ? other : undefined
       if (!/^(console|inbox)$/.test(name) && (provider.channel ?? "sms") !== channel)
-        complaints.push([`${variable} names ${name}, which ${place} is its place`])
+        complaints.push([`${variable} names ${name}, which ${place} is its place${didYouMean(near)}`])
     }
   }
 }
@@ -183,7 +226,7 @@ async function unknownCountries(env: Environment, complaints: Complaint[]) {
   const codes = named.filter(([, code]) => /^[A-Z]{2}$/.test(code))
   const known = codes.length > 0 ? (await loadNumbers()).getCountries().map(String) : []
   for (const [name, code] of codes.filter(([, code]) => !known.includes(code))) {
-    const meant = code === "UK" ? "GB" : nearest(code, known)
+    const meant = await (await import("./meant.ts")).countryMeant(code)
     complaints.push([`${name} is wrong: ${code} is no country of ISO 3166${didYouMean(meant)}`])
   }
 }
@@ -202,12 +245,22 @@ export function doubts({ gateway: { settings, world }, providers, warnings }: Pr
     if (env[token] && !settings.PAGES?.includes(page)) told.push(`${token} is set, and PAGES does not name ${page}`)
   }
   for (const { name, provider, senders } of providers.values()) {
-    if (provider.needsSender && senders.length === 0 && settings.senders.length === 0)
-      told.push(
-        `${name} takes no message without a sender: set ${variablePrefix(name)}_SENDER if the messages bring none`,
-      )
+    const lacking = senders.length + settings.senders.length > 0 ? [] : senderVariables(name, provider, env)
+    if (lacking.length > 0)
+      told.push(`${name} takes no message without a sender: set ${lacking.join(" or ")} if the messages bring none`)
   }
   return told
+}
+
+/** The variables of which a provider needs one where a message brings no sender; none where it can do without. */
+export function senderVariables(name: string, { needsSender, env: schemas }: Provider, env: Environment): string[] {
+  const own = needsSender ? [`${variablePrefix(name)}_SENDER`] : []
+  if (typeof needsSender !== "function") return own
+  const values = Object.fromEntries(
+    Object.entries(schemas).map(([variable, schema]) => [variable, v.safeParse(schema, env[variable]).output]),
+  )
+  const isInPlace = (variable: string) => !env[variable] && !needsSender({ ...values, [variable]: "set" })
+  return needsSender(values) ? [...own, ...Object.keys(schemas).filter(isInPlace)] : []
 }
 
 const sample: Message = { recipient: "+12223334444", body: "Your code is 326162", sender: "", code: "326162" }
@@ -247,18 +300,10 @@ async function wrongValues(
 
 /** The package that an import did not find. */
 export const lackingPackage = (error: Error) =>
-  /(?:package|module|Import|dependency) ["'](?!file:)([^"'./][^"']*)["']/.exec(error.message)?.[1]
+  /(?:package|module|Import|dependency) ["'](?!file:)([^"'./][^"']*)["'](?! does not provide an export)/.exec(
+    error.message,
+  )?.[1]
 
 /** Why a file was not imported, in one sentence with its cure. */
-export function whyNot(kind: keyof Kinds, name: string, error: Error): string {
-  const place = `providers/${kind}${name}.ts`
-  const known = fileNames(kind)
-  if (!known.includes(name)) {
-    const near = known.find((one) => one === name.toLowerCase()) ?? nearest(name, known)
-    return `there is no ${place}, or no permission to read it${didYouMean(near)}`
-  }
-  const [first = error] = Reflect.get(error, "errors") ?? []
-  const lacking = lackingPackage(error)
-  if (lacking) return `${place} needs a package: npm install ${lacking}`
-  return `${place} cannot be loaded: ${first.message.split("\n")[0]} ${placeOf(error)}`.trim()
-}
+export const whyNot = async (kind: keyof Kinds, name: string, thrown: unknown): Promise<string> =>
+  (await import("./broken.ts")).whyNot(kind, name, thrown)

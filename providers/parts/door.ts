@@ -1,12 +1,19 @@
 /**
- * The door of a page: its token as Bearer, or once as `?token=`, which becomes a cookie of the page's path.
+ * The door of a page: its token as Bearer, or once in a form or as `?token=`, which becomes a cookie of the page's path.
  * @module
  */
 import { createHmac } from "node:crypto"
-import type { MiddlewareHandler } from "hono"
-import { type Bindings, isSame, type Site, variablePrefix } from "../../main.ts"
+import type { Context, MiddlewareHandler } from "hono"
+import { type Bindings, isSame, readBytes, type Site, variablePrefix } from "../../main.ts"
+import { doorPage, headers } from "./door-page.ts"
 
-/** Lets in who brings `token` to the page `/<name>`; everyone else is told how. */
+/** The token of a form that was filled in at the door. */
+async function written(request: Request): Promise<string> {
+  const bytes = await readBytes(request).catch(() => undefined)
+  return new URLSearchParams(new TextDecoder().decode(bytes)).get("token")?.trim() ?? ""
+}
+
+/** Lets in who brings `token` to the page `/<name>`; a browser is shown where to write it, everyone else is told how. */
 export function doorOf(
   name: string,
   token: string,
@@ -15,11 +22,19 @@ export function doorOf(
   // Made from the token, so that it opens every instance, and the same page after a restart.
   const session = createHmac("sha256", token).update(`smstask_${name}`).digest("base64url")
   const path = `/${name}`
+  const variable = `${variablePrefix(name)}_TOKEN`
   const cookieOf = new RegExp(`(?:^|; *)smstask_${name}=([\\w-]+)`)
+  /** What was brought to be remembered. An unencoded "+" of a query is read as a blank, which no token holds. */
+  const brought = async (c: Context) => {
+    if (c.req.path !== path) return undefined
+    if (c.req.method === "GET") return c.req.query("token")?.replaceAll(" ", "+")
+    const isForm =
+      c.req.method === "POST" && /^application\/x-www-form-urlencoded\b/i.test(c.req.header("content-type") ?? "")
+    return isForm ? await written(c.req.raw) : undefined
+  }
   return async (c, next) => {
-    // An unencoded "+" of a query is read as a blank, which no token holds.
-    const query = c.req.method === "GET" && c.req.path === path ? c.req.query("token")?.replaceAll(" ", "+") : undefined
-    if (query && isSame(query, token)) {
+    const given = await brought(c)
+    if (given && isSame(given, token)) {
       const isHttps = /^https/.test(c.req.header("x-forwarded-proto") ?? c.req.url)
       const attributes = `Path=${path}; HttpOnly; SameSite=Strict${isHttps ? "; Secure" : ""}`
       c.header("set-cookie", `smstask_${name}=${session}; ${attributes}`)
@@ -27,9 +42,19 @@ export function doorOf(
     }
     const bearer = /^Bearer +(\S+)$/i.exec(c.req.header("authorization") ?? "")?.[1]
     const cookie = cookieOf.exec(c.req.header("cookie") ?? "")?.[1]
-    if ((bearer && isSame(bearer, token)) || (cookie && isSame(cookie, session))) return await next()
+    const isIn = (bearer && isSame(bearer, token)) || (cookie && isSame(cookie, session))
+    if (isIn && c.req.path === `${path}/`) return c.redirect(path, 303)
+    if (isIn) return await next()
     const challenge = { "www-authenticate": bearer ? 'Bearer error="invalid_token"' : "Bearer" }
-    const variable = `${variablePrefix(name)}_TOKEN`
-    return problem("authentication_failed", `open ${path}?token=<${variable}>, or send it as Bearer`, challenge)
+    const refuse = () =>
+      problem("authentication_failed", `open ${path}?token=<${variable}>, or send it as Bearer`, challenge)
+    const isBrowser = /\btext\/html\b/.test(c.req.header("accept") ?? "")
+    if (!isBrowser || bearer) return refuse()
+    // Who opens it for the first time has tried nothing, and is no news.
+    if (given !== undefined || cookie) refuse()
+    return new Response(doorPage(name, variable, given !== undefined), {
+      status: 401,
+      headers: { ...headers, ...challenge },
+    })
   }
 }

@@ -31,7 +31,7 @@ svg.icon { width: 16px; height: 16px; flex: none; fill: none; stroke: currentCol
 #alerts svg { color: var(--warn); align-self: center }
 #alerts li:last-child { margin-bottom: 16px }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 18px; padding: 18px 22px }
-#tiles { display: grid; grid-template-columns: repeat(4, 1fr); padding: 0 }
+#tiles { display: grid; grid-template-columns: repeat(5, 1fr); padding: 0 }
 #tiles > div { padding: 18px 22px; min-width: 0 }
 #tiles > div + div { border-left: 1px solid var(--line) }
 dt { font-size: .8125rem; font-weight: 600; color: var(--quiet); display: flex; justify-content: space-between; gap: 0 8px; flex-wrap: wrap;
@@ -59,10 +59,12 @@ thead th:first-child { width: 99% }
 .rate { stroke: var(--good); stroke-width: 2 }
 .plot .lost { fill: var(--bad); opacity: .16 }
 .half { stroke: var(--accent); stroke-width: 2 }
+.plot .dot { stroke-width: 7 } .rate.dot { stroke: var(--good) }
 .tail { stroke: var(--accent); stroke-width: 1.5; opacity: .5 }
 .plot .between { fill: var(--accent); opacity: .1 }
 .took { fill: var(--accent) }
 .fell { fill: var(--bad) }
+.away { fill: var(--edge) }
 .ground { border-bottom: 1px solid var(--line) }
 .axis { display: flex; justify-content: space-between; color: var(--quiet); font-size: .6875rem; padding-top: 5px }
 .key { display: flex; flex-wrap: wrap; justify-content: space-between; gap: 0 14px; font-size: .8125rem; color: var(--quiet) }
@@ -71,7 +73,7 @@ thead th:first-child { width: 99% }
   margin-right: 6px }
 .key i.pale { opacity: .5 }
 .key i.block { height: 8px; width: 8px; vertical-align: 0 }
-.key i.red { background: var(--bad) }
+.key i.red { background: var(--bad) } .key i.grey { background: var(--edge) }
 .section { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 12px; padding: 30px 4px 10px }
 #providers { display: grid; gap: 12px; list-style: none; padding: 0 }
 #providers > li { display: grid; grid-template-columns: 248px 1fr 1fr; gap: 12px 32px }
@@ -123,14 +125,13 @@ summary time, .notice time, .from { color: var(--quiet); font-size: .8125rem }
 #empty svg { width: 44px; height: 44px; stroke-width: 1.25; color: var(--accent); margin-bottom: 10px }
 .unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap }
 footer { color: var(--quiet); font-size: .8125rem; padding: 20px 4px 0 }
-@media (max-width: 900px) { .three { grid-template-columns: 1fr 1fr } .three > :first-child { grid-column: 1 / -1 }
+@media (max-width: 900px) { #tiles { grid-template-columns: 1fr 1fr } #tiles > :last-child { grid-column: 1 / -1 }
+  #tiles > :nth-child(odd) { border-left: 0 } #tiles > :nth-child(n + 3) { border-top: 1px solid var(--line) } .three { grid-template-columns: 1fr 1fr } .three > :first-child { grid-column: 1 / -1 }
   #providers > li { grid-template-columns: 1fr 1fr } #providers > li > :first-child { grid-column: 1 / -1 } }
 @media (max-width: 640px) {
   body { padding-inline: 14px }
-  #tiles { grid-template-columns: 1fr 1fr }
   #tiles > div { padding: 14px 18px }
   #received dt span { display: none }
-  #tiles > :nth-child(3) { border-left: 0 } #tiles > :nth-child(n + 3) { border-top: 1px solid var(--line) }
   .three, #providers > li { grid-template-columns: 1fr }
   .card { padding: 16px 18px }
   #bar { gap: 8px; position: static } #bar select { flex: 1 1 40%; max-width: none } #bar input { flex: 1 1 55%; max-width: none }
@@ -156,7 +157,7 @@ const isAttempt = (event) => /^(accepted|refused|timeout|unreachable)$/.test(eve
 const isElsewhere = (code) => code === "not_found" || code === "method_not_allowed"
 let instance = "", last = 0, offset = 0, since = "", isWhole = true, storeAway, isStopping = false
 let isPaused = false, isLive = false, timer = 0, stream
-const buckets = new Map(), rows = new Map(), receipts = new Map(), providers = new Map(), dirty = new Set(), others = new Set()
+const buckets = new Map(), asked = new Map(), rows = new Map(), receipts = new Map(), providers = new Map(), dirty = new Set(), others = new Set()
 const now = () => Date.now() + offset
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" }), short = new Intl.DateTimeFormat(undefined, { timeStyle: "short" })
 const whole = (number) => number.toLocaleString()
@@ -188,6 +189,12 @@ function tally(entry) {
   if (event === "received" || event === "duplicate") add(event)
   if (event === "received" && to) add("to", to)
   if (event === "accepted" && to) add("toAccepted", to)
+  if (event === "received" || event === "duplicate") asked.set(entry.request, event)
+  if (asked.size > 4 * most) asked.delete(asked.keys().next().value)
+  // A duplicate is told as one, whatever became of its first; a call that was no message is none that was not accepted.
+  const before = asked.get(entry.request)
+  if (event === "rejected" && before === "received") add("missed")
+  if (event === "rejected" && !before && !isElsewhere(code)) add("away")
   if (event === "rejected") add("rejected", code, (/^LIMIT_[A-Z]+/.exec(reason) ?? [""])[0])
   if (event === "observed") add("observed", code, (/^LIMIT_[A-Z]+/.exec(reason) ?? [""])[0])
   if (/^(again|delivered|undelivered)$/.test(event)) add(event, provider)
@@ -235,10 +242,11 @@ function sumOfMinutes(count, index) {
   return sums
 }
 
-function path(points) {
-  let d = "", isOn = false
-  points.forEach((y, x) => { if (y !== undefined) d += (isOn ? "L" : "M") + x + " " + y + (isOn ? "" : "h0"); isOn = y !== undefined })
-  return d
+const path = (points) => points.map((y, x) => y === undefined ? "" : (points[x - 1] === undefined ? "M" : "L") + x + " " + y).join("")
+/** A point that stands alone is no line, and the newest one is where one looks. */
+function dots(points) {
+  const last = points.findLastIndex((y) => y !== undefined)
+  return points.map((y, x) => y === undefined || (x < last && (points[x - 1] ?? points[x + 1]) !== undefined) ? "" : "M" + x + " " + y + "h0").join("")
 }
 /** The area between two lines, over each stretch without a gap. */
 function area(upper, lower) {
@@ -262,7 +270,7 @@ function fill(id, lines, otherwise) {
     cells.forEach((text, cell) => set(row.cells[cell], text))
   }
 }
-const told = (code, limit) => limit ? code + " " + limit : code
+const told = (code, limit) => isElsewhere(code) ? "elsewhere: " + code : limit ? code + " " + limit : code
 function tile(name, near, far, more = "") {
   const [one, other] = find(name).querySelectorAll("b")
   set(one, whole(near))
@@ -273,12 +281,12 @@ function drawFigures() {
   const time = now(), near = sum(time - five, time + hour), far = sum(time - hour, time + hour)
   for (const index of buckets.keys()) if ((index + 13) * span < time - hour) buckets.delete(index)
   for (const [key, { index }] of spans) if (index * minute < time - hour - 2 * minute) spans.delete(key)
-  const refused = (sums) => sums.of("rejected").reduce((total, row) => total + (isElsewhere(row[1]) ? 0 : row.at(-1)), 0)
   const copies = near.count("duplicate")
   tile("received", near.count("received"), far.count("received"), copies > 0 ? whole(copies) + (copies === 1 ? " duplicate" : " duplicates") : "")
   const accepted = near.count("attempt", undefined, "accepted")
-  tile("accepted", accepted, far.count("attempt", undefined, "accepted"), near.count("received") > 0 ? percent(accepted, near.count("received")) : "")
-  tile("refused", refused(near), refused(far))
+  tile("accepted", accepted, far.count("attempt", undefined, "accepted"), accepted + near.count("missed") > 0 ? percent(accepted, accepted + near.count("missed")) : "")
+  tile("missed", near.count("missed"), far.count("missed"))
+  tile("away", near.count("away"), far.count("away"))
   tile("again", near.count("again"), far.count("again"))
   const reasons = far.of("rejected").sort((a, b) => isElsewhere(a[1]) - isElsewhere(b[1]) || b.at(-1) - a.at(-1))
   const lines = reasons.map(([, code, limit, count]) => [told(code, limit), whole(near.count("rejected", code, limit)), whole(count)])
@@ -289,27 +297,27 @@ function drawFigures() {
   drawCharts(near, far, Math.floor(time / minute))
   const isShort = since && Date.parse(since) > time - hour
   const why = isWhole ? "when the log of this instance begins" : "since the last 1,000 events are kept"
-  set(find("note"), isShort ? "Counted from " + short.format(new Date(since)) + ", " + why + "." : "")
+  const begun = isShort ? "Counted from " + short.format(new Date(since)) + ", " + why + "." : ""
+  set(find("note"), far.count("away") > 0 ? (begun + " Refused calls never became messages.").trim() : begun)
 }
 function drawCharts(near, far, index) {
   const sumsOf = (count) => Array.from({ length: 60 }, (_, at) => sumOfMinutes(count, index - 59 + at))
   // A minute alone holds too few messages for a share or a quantile: each point stands for five.
-  const cells = sumsOf(5), volume = sumsOf(1).map((sums) => [sums.count("attempt", undefined, "accepted"), sums.of("rejected").reduce((total, row) => total + (isElsewhere(row[1]) ? 0 : row.at(-1)), 0)])
-  const top = Math.max(4, ...volume.map(([took, fell]) => took + fell))
+  const cells = sumsOf(5), volume = sumsOf(1).map((sums) => [sums.count("attempt", undefined, "accepted"), sums.count("missed"), sums.count("away")])
+  const totals = volume.map((parts) => parts.reduce((total, part) => total + part)), busiest = Math.max(...totals), top = Math.max(4, busiest)
   const bars = find("volume")
-  if (!bars.childElementCount) for (let at = 0; at < 120; at += 1) bars.append(drawing("rect", { class: at % 2 ? "fell" : "took", width: ".66", x: Math.floor(at / 2) + .17 }))
+  if (!bars.childElementCount) for (let at = 0; at < 180; at += 1) bars.append(drawing("rect", { class: ["took", "fell", "away"][at % 3], width: ".66", x: Math.floor(at / 3) + .17 }))
   volume.forEach((parts, at) => {
     let y = 100
     parts.forEach((part, which) => {
-      const rect = bars.children[at * 2 + which], height = part / top * 100
+      const rect = bars.children[at * 3 + which], height = part / top * 100
       y -= height
       rect.setAttribute("y", y)
       rect.setAttribute("height", height)
     })
   })
-  const busiest = Math.max(...volume.map(([took, fell]) => took + fell))
   set(find("top"), busiest > 0 ? whole(busiest) + " a minute at most" : "")
-  bars.setAttribute("aria-label", "Messages by minute in the last hour: " + whole(far.count("attempt", undefined, "accepted")) + " accepted, at most " + whole(busiest) + " a minute")
+  bars.setAttribute("aria-label", "Messages by minute in the last hour: " + whole(far.count("attempt", undefined, "accepted")) + " accepted, " + whole(far.count("missed")) + " not accepted, and " + whole(far.count("away")) + " refused calls, at most " + whole(busiest) + " a minute")
   for (const [name, { card }] of providers) {
     const part = (selector) => card.querySelector(selector)
     const rate = (sums) => [sums.count("attempt", name, "accepted"), sums.count("attempt", name)]
@@ -334,10 +342,12 @@ function drawCharts(near, far, index) {
     set(part(".p95"), times.length > 0 ? lasting(times[1]) : "–")
     const rates = cells.map((sums) => rate(sums)).map(([took, asked]) => asked > 0 ? 100 - took / asked * 100 : undefined)
     part(".rate").setAttribute("d", path(rates))
+    part(".rate.dot").setAttribute("d", dots(rates))
     part(".lost").setAttribute("d", area(rates, rates.map(() => 0)))
     const all = cells.map((sums) => sums.times(name)), highest = Math.max(0, ...all.map(([, p95 = 0]) => p95)), ceiling = nice(highest)
     const [half, tail] = [0, 1].map((which) => all.map((pair) => pair.length > 0 ? 100 - pair[which] / ceiling * 100 : undefined))
     part(".half").setAttribute("d", path(half))
+    part(".half.dot").setAttribute("d", dots(half))
     part(".tail").setAttribute("d", path(tail))
     part(".between").setAttribute("d", area(tail, half))
     set(card.querySelectorAll(".ceiling")[1], highest > 0 ? lasting(ceiling) : "")
@@ -504,18 +514,20 @@ function sift(row) { if (row.item) row.item.hidden = !isWanted(row) }
 function count() {
   const messages = [...rows.values()].filter(({ isNotice, item }) => !isNotice && item)
   const shown = messages.filter(({ item }) => !item.hidden).length
-  const isSifted = chosen().some(Boolean)
-  set(find("count"), isSifted ? whole(shown) + " of " + whole(messages.length) : whole(messages.length) + (messages.length === 1 ? " message" : " messages"))
+  const isSifted = chosen().some(Boolean), calls = messages.filter(({ events }) => events.every(({ event }) => event === "rejected")).length
+  const several = (count, word) => whole(count) + " " + word + (count === 1 ? "" : "s")
+  const all = several(messages.length - calls, "message") + (calls > 0 ? ", " + several(calls, "refused call") : "")
+  set(find("count"), isSifted ? whole(shown) + " of " + all : all)
   const isEmpty = ![...rows.values()].some(({ item }) => item)
   find("empty").hidden = !isLive || !isEmpty
   find("none").hidden = isEmpty || !isSifted || shown > 0
   find("rows").hidden = isEmpty || (isSifted && shown === 0)
   find("head").hidden = find("rows").hidden
-  return shown
 }
 function resift() {
   for (const row of rows.values()) sift(row)
-  announce(whole(count()) + " messages")
+  count()
+  announce(find("count").textContent)
 }
 
 // The gateway: what is kept, then what happens.
@@ -539,7 +551,7 @@ function reset(name) {
   since = ""
   isStopping = false
   storeAway = undefined
-  for (const kept of [buckets, spans, rows, receipts, dirty, others]) kept.clear()
+  for (const kept of [buckets, asked, spans, rows, receipts, dirty, others]) kept.clear()
   for (const provider of providers.values()) provider.isResting = false
   find("rows").replaceChildren()
   set(find("shown"), "Instance " + name)
@@ -558,7 +570,7 @@ const ask = (path) => fetch(path, { signal: AbortSignal.timeout(10000) })
 async function connect() {
   const again = (text, ms) => { show(text, false); setTimeout(connect, ms) }
   const response = await ask("/log/events").catch(() => undefined)
-  if (response?.status === 401) return show("Closed. Open /log?token=… with LOG_TOKEN again.", false)
+  if (response?.status === 401) return show("Closed. Load the page again, to sign in with LOG_TOKEN.", false)
   if (!response?.ok) return again("Connecting again…", 3000)
   const state = await response.json()
   if (state.instance !== instance) reset(state.instance)
@@ -676,7 +688,8 @@ export const page = `<!doctype html>
     <dl id="tiles" class="card">
       ${tile("received", "Messages")}
       ${tile("accepted", "Accepted")}
-      ${tile("refused", "Refused")}
+      ${tile("missed", "Not accepted")}
+      ${tile("away", "Refused calls")}
       ${tile("again", "Asked again")}
     </dl>
     <p id="note"></p>
@@ -685,7 +698,7 @@ export const page = `<!doctype html>
         <h3 id="volume-title">By minute</h3>
         <div class="plot ground"><svg id="volume" role="img" viewBox="0 0 60 100" preserveAspectRatio="none"></svg></div>
         <div class="axis" aria-hidden="true"><span>an hour ago</span><span>now</span></div>
-        <div class="key"><span><span><i class="block"></i>accepted</span><span><i class="block red"></i>refused</span></span><span id="top"></span></div>
+        <div class="key"><span><span><i class="block"></i>accepted</span><span><i class="block red"></i>not accepted</span><span><i class="block grey"></i>refused calls</span></span><span id="top"></span></div>
       </section>
       ${table("reasons", "Refused, by reason", "Reason")}
       ${table("destinations", "Where to", "Calling code")}
@@ -725,11 +738,11 @@ export const page = `<!doctype html>
   </div>
   <div>
     <div class="key"><span>Accepted</span><span><span>5 min <b class="rate5"></b></span><span>hour <b class="rate60"></b></span></span></div>
-    ${plot(["lost", "rate"], "100 %", "0 %")}
+    ${plot(["lost", "rate", "rate dot"], "100 %", "0 %")}
   </div>
   <div>
     <div class="key"><span>Time</span><span><span><i></i>p50 <b class="p50"></b></span><span><i class="pale"></i>p95 <b class="p95"></b></span></span></div>
-    ${plot(["between", "tail", "half"], "", "0 ms")}
+    ${plot(["between", "tail", "half", "half dot"], "", "0 ms")}
   </div>
 </li></template>
 <template id="row"><li><details>

@@ -122,16 +122,21 @@ export async function started(prepared: Prepared, { address, isFirstRun, stoppin
 /** Throws what is to be told where the port cannot be listened on. */
 export const cannotListen =
   (host: string, port: number) => (cause: { code?: string; name: string; message: string }) => {
-    const isTaken = /EADDRINUSE|AddrInUse|in use/i.test(`${cause.code} ${cause.name} ${cause.message}`)
-    const others: Record<string, string> = {
-      EACCES: "ports below 1024 need a right of their own: set another PORT",
-      EADDRNOTAVAIL: "HOST is no address of this machine",
-    }
-    const other = others[cause.code ?? ""] ?? cause.code ?? cause.message
-    const why = isTaken ? "another program listens there: end it, or set another PORT" : other
+    const text = `${cause.code} ${cause.name} ${cause.message}`
+    const isTaken = /EADDRINUSE|AddrInUse|in use/i.test(text)
+    const isElsewhere = /EADDRNOTAVAIL|AddrNotAvailable|ENOTFOUND|EAI_AGAIN|EINVAL|lookup address/i.test(text)
+    const isForbidden = /EACCES|PermissionDenied/i.test(text)
+    const other = isElsewhere ? "HOST is no address of this machine: leave it out" : (cause.code ?? cause.message)
+    const bound = isForbidden ? "ports below 1024 need a right of their own: set another PORT" : other
+    const why = isTaken ? "another program listens there: end it, or set another PORT" : bound
     throw new Error(`PORT ${port} of ${host} cannot be listened on: ${why}`, { cause })
   }
 
+/** What other programs call these. */
+const otherWords: Record<string, string> = {
+  ...{ start: "serve", run: "serve", dev: "serve", up: "serve", list: "providers", ls: "providers", test: "send" },
+  ...{ config: "check", validate: "check", doctor: "check", "-v": "--version", "-V": "--version", jwt: "token" },
+}
 const commands = ["serve", "check", "send", "providers", "platforms", "token", "help", "--help", "--version"]
 /** The exit code of what ended before it had begun. */
 const unfinished = 70
@@ -153,7 +158,7 @@ async function run([name = "serve", ...rest]: string[], world: World): Promise<v
   const path = asksHelp ? "help" : name.replace(/^--version$/, "version")
   const found = v.is(fileName, path) ? await loadFile(`commands/${path}`).catch(() => undefined) : undefined
   if (found) return await (found.default as Command).run(rest, world)
-  const near = nearest(name, commands)
+  const near = otherWords[name] ?? nearest(name, commands)
   const setting = name.startsWith("-") ? "; settings are environment variables, as PORT=4000" : ""
   const meant = near ? `; did you mean ${near}?` : setting
   throw new Error(`there is no command ${[name, ...rest].join(" ")}: see main.ts --help${meant}`)

@@ -17,7 +17,7 @@ import {
   type World,
   within,
 } from "../../main.ts"
-import { lackingPackage } from "./check.ts"
+import { didYouMean, lackingPackage } from "./check.ts"
 
 /** How long an answer may take, and for how long a store that did not answer is left alone; in milliseconds. */
 const [patience, pause] = [250, 1_000]
@@ -64,8 +64,10 @@ function secretsOf(store: string): string[] {
 export async function open(settings: Settings, world: World, clocks: Clocks, spare: Store, log: Log): Promise<Store> {
   const { STORE = "", GATEWAY_SECRET, GATEWAY_TOKEN } = settings
   const file = await importFile("stores/", STORE.split(":")[0] ?? "", world)
-  const expected = "expected a URL, redis://host:6379 or deno-kv:"
-  if (typeof file === "string") throw new StartError([[`STORE is wrong: ${file}; ${expected}`, "STORE="]])
+  if (typeof file === "string") {
+    const near = didYouMean((await import("./meant.ts")).storeMeant(STORE))
+    throw new StartError([[`STORE is wrong: ${file}; expected a URL, redis://host:6379 or deno-kv:${near}`, "STORE="]])
+  }
   const secret = GATEWAY_SECRET ?? GATEWAY_TOKEN ?? STORE
   const hash = (key: Key) => createHmac("sha256", secret).update(`${key}`).digest("base64url")
   const { stopping } = world

@@ -48,6 +48,7 @@ export default {
   docs: "https://auth0.com/docs/customize/phone-messages/configure-phone-messaging-providers/configure-a-custom-phone-provider",
   env,
   deadline: 18_000,
+  usual: ["GATEWAY_SECRET", "GATEWAY_URL"],
   read(fields) {
     if (v.is(Event, fields)) {
       const { recipient, as_text, as_voice, from, code, locale, delivery_method } = fields.notification
@@ -79,10 +80,11 @@ export default {
       GATEWAY_SUBJECT = "urn:Auth0",
       GATEWAY_AUDIENCE = "urn:smstask",
     } = given
+    const own = url.replace(/auth0$/, "")
     const options = {
       name: "sms",
       provider: "sms_gateway",
-      gateway_url: url.replace(/auth0$/, ""),
+      gateway_url: own,
       gateway_authentication: {
         method: "bearer",
         subject: GATEWAY_SUBJECT === "any" ? "urn:Auth0" : GATEWAY_SUBJECT,
@@ -99,17 +101,18 @@ export default {
       brute_force_protection: true,
     }
     const connection = JSON.stringify({ name: "sms", strategy: "sms", options }, null, 2)
-    return `Which way is yours? A tenant from before March 2025, whose passwordless connection has a gateway_url, calls POST /
-with a token that GATEWAY_SECRET signs. Every newer one calls from an Action.
-
-An Action (Branding, Phone Provider, Custom):
-1. Paste the Action of providers/platforms/README.md.
-2. Its secrets: GATEWAY_URL=${url.replace(/auth0$/, "")} and GATEWAY_SECRET, the same as here.
+    return `The usual way is a custom phone provider, whose Action calls POST /. It needs GATEWAY_SECRET here.
+1. In the dashboard: Branding, Phone Provider, Custom. Paste the Action of providers/platforms/README.md.
+2. Add its secrets: GATEWAY_URL=${own} and GATEWAY_SECRET, the same as here.
 3. Send test message. The log here says accepted.
-An Action that sends the whole event instead, JSON.stringify({ ...event, secrets: undefined }), posts it to ${url}
-with AUTH0_TOKEN as Bearer.
 
-The connection (body of POST /api/v2/connections; to change one, PATCH its options, all of them):
+An Action of your own may send the whole event to POST /auth0. It needs PLATFORMS=auth0 and AUTH0_TOKEN here, ${v.getDescription(env.AUTH0_TOKEN)}.
+1. URL: ${url}
+2. Header: Authorization: Bearer <AUTH0_TOKEN>
+3. Body: JSON.stringify({ ...event, secrets: undefined })
+
+A passwordless connection with a gateway_url, in a tenant from before March 2025, calls POST /. It needs GATEWAY_SECRET here.
+Create it with this body of POST /api/v2/connections; to change one, PATCH its options, all of them:
 ${connection}`
   },
 } satisfies Platform<typeof env>
