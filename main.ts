@@ -117,7 +117,7 @@ const lacking = (part: string) => () => {
 const missing = lacking("helpers")
 const none = { fill: missing, language: missing, speech: missing, fetch: missing, session: missing }
 const unasked = { isGsm7: () => false, findCode: () => undefined, traceOf: () => ({}), loginOf: () => none }
-const noHelpers: contract.Helpers = { ...none, ...unasked, textOf: (code) => `Your code is ${code}` }
+const noHelpers: contract.Helpers = { ...none, ...unasked, told: String, textOf: (code) => `Your code is ${code}` }
 
 // ───────────────────────────── Settings: environment variables, parsed once ─────────────────────────────
 
@@ -400,9 +400,9 @@ type Kind = keyof Kinds
 export async function importFile<K extends Kind>(kind: K, name: string, world: World): Promise<Kinds[K] | string> {
   if (kind === "" && name === "console") return consoleProvider(world.print) as Kinds[K]
   const place = `providers/${kind}${name}.ts`
-  const module = await (world.load ?? loadFile)(`${kind}${name}`).catch((error: Error) => error)
+  const module = await (world.load ?? loadFile)(`${kind}${name}`).catch((thrown: unknown) => ({ thrown }))
   const judge = await loadCheck(world)
-  if (module instanceof Error) return judge?.whyNot(kind, name, module) ?? `${place} fails: ${module.message}`
+  if ("thrown" in module) return judge?.whyNot(kind, name, module.thrown) ?? `${place} fails: ${module.thrown}`
   const wrong = judge?.wrongShape(kind, module.default) ?? (module.default ? "" : "default is missing")
   return wrong ? `${place} does not export what contract.ts asks for: ${wrong}` : (module.default as Kinds[K])
 }
@@ -545,7 +545,7 @@ export async function ask(ready: Ready, message: Message, shared: Shared, signal
     if ("id" in receipt && typeof receipt.id === "string") return receipt
     return judged(receipt as contract.Refusal, answer?.status ?? 0, provider.faults)
   }
-  const result = await asked(true).catch((error) => error.refused ?? refused("refused", "exception", String(error)))
+  const result = await asked(true).catch((e) => e?.refused ?? refused("refused", "exception", helpers.told(e, name)))
   if (state.session) hidden.push(...formsOf([state.session.token]))
   if ("id" in result) return { receipt: redact(result.id, hidden, message, false) }
   const code = redact(result.code, hidden, message, false)

@@ -416,6 +416,8 @@ export interface Helpers extends Pick<Context, "fill" | "language" | "speech" | 
   textOf(code: string, channel: "sms" | "voice", locale: string | undefined): string
   /** The one code in a text, as `pattern` finds it; undefined where there is none or several. */
   findCode(body: string, pattern?: RegExp): string | undefined
+  /** What the file of a provider threw while it sent, in one line, with its place in the file. */
+  told(thrown: unknown, name: string): string
   /** What a call is followed by in the log: its trace and the caller's id. */
   traceOf(headers: Headers): Fields
   loginOf(

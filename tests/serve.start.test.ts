@@ -220,6 +220,17 @@ const broken: [name: string, source: string, told: RegExp][] = [
     /providers\/broken\.ts cannot be loaded: it throws Error: boom • \(broken\.ts:2:\d+\)\n/,
   ],
   [
+    "throws a text",
+    'throw "no key\\nfor 326162"',
+    /broken\.ts cannot be loaded: it throws a text and no Error: no key\n/,
+  ],
+  ["throws null", "throw null", /broken\.ts cannot be loaded: it throws null and no Error\n/],
+  [
+    "rejects with a text",
+    'await Promise.reject("gone")',
+    /broken\.ts cannot be loaded: it throws a text and no Error: gone\n/,
+  ],
+  [
     "rejects on import",
     'await Promise.reject(new TypeError("gone"))',
     /providers\/broken\.ts cannot be loaded: it throws TypeError: gone \(broken\.ts:1:\d+\)\n/,
@@ -276,6 +287,55 @@ for (const [name, source, told] of broken) {
       assert.equal(await ended, 1)
       assert.match(stderr(), told)
     })
+  })
+}
+
+const faults: [name: string, request: string, receipt: string, told: RegExp][] = [
+  [
+    "request throws",
+    "({ code }) => { throw new TypeError('no ' + code + '\\nat all') }",
+    '() => ({ id: "x" })',
+    /^TypeError: no • \(broken\.ts, line 4, column \d+\)$/,
+  ],
+  [
+    "request rejects",
+    "async ({ recipient }) => { throw new RangeError(recipient) }",
+    '() => ({ id: "x" })',
+    /^RangeError: • \(broken\.ts, line 4, column \d+\)$/,
+  ],
+  [
+    "receipt throws",
+    "(_, __, { url }) => new Request(url)",
+    "({ json }) => json.nothing.id",
+    /^TypeError: .* \(broken\.ts, line 5, column \d+\)$/,
+  ],
+  ["request throws a text", '() => { throw "gone" }', "() => ({})", /^it throws a text and no Error: gone$/],
+  ["request throws null", "() => { throw null }", "() => ({})", /^it throws null and no Error$/],
+]
+for (const [name, request, receipt, told] of faults) {
+  test(`a provider whose ${name} is told with the place in its file`, slow, async () => {
+    const { url, close } = await provider((_, response) => response.end("{}"))
+    const source = `export default {
+      docs: "https://broken.example", url: "${url}",
+      env: {},
+      request: ${request},
+      receipt: ${receipt},
+    }`
+    await copy({ "providers/broken.ts": source }, async (folder) => {
+      const { ended, stderr } = run(
+        ["send", "+12223334444", "Your code is 326162"],
+        { SMS_PROVIDER: "broken", LOG_FORMAT: "json" },
+        folder,
+      )
+      assert.equal(await ended, 1)
+      const line =
+        stderr()
+          .split("\n")
+          .find((line) => line.includes('"exception"')) ?? "{}"
+      assert.match(JSON.parse(line).reason, told)
+      assert.doesNotMatch(stderr(), /326162|2223334444/)
+    })
+    close()
   })
 }
 

@@ -14,6 +14,7 @@ import {
   type Markup,
   type Message,
 } from "../../main.ts"
+import { placeOf, thrownInstead } from "./check.ts"
 
 /**
  * The one-time code in a text: what the pattern finds, or a WebOTP line says, or the only run of 4 to 10 digits that stands
@@ -84,6 +85,15 @@ function traceOf(headers: Headers): Fields {
   return { ...(trace && { trace }), ...(callerId && { caller_id: callerId }) }
 }
 
+/** What a file threw while it sent. Of its place the words keep the digits apart, since a run of them is taken for a code. */
+function told(thrown: unknown, name: string): string {
+  const [line = ""] = (thrown instanceof Error ? `${thrown}` : thrownInstead(thrown)).split("\n")
+  if (!(thrown instanceof Error)) return line
+  const [, file, row, column] = /^(.+?):(\d+)(?::(\d+))?$/.exec(placeOf(thrown, new RegExp(RegExp.escape(name)))) ?? []
+  const place = file ? ` (${file}, line ${row}${column ? `, column ${column}` : ""})` : ""
+  return line.slice(0, 150) + place
+}
+
 /** What a provider that logs in first is given: `send` makes its calls, and `state` keeps what the log-in brought. */
 const loginOf: Helpers["loginOf"] = (state, send, clock) => ({
   async fetch(url, init) {
@@ -109,5 +119,5 @@ export function helpersOf(env: Environment, complaints: Complaint[]): Helpers {
     const text = texts[channel].find(({ target }) => target === tag)?.value ?? usual[channel]
     return text.replaceAll("{code}", code)
   }
-  return { textOf, findCode, loginOf, traceOf, fill, language, speech, isGsm7 }
+  return { textOf, findCode, loginOf, told, traceOf, fill, language, speech, isGsm7 }
 }
