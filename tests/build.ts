@@ -6,7 +6,7 @@
  *     npm run build -- bun|deno    the same, and dist/smstask, an executable with that runtime inside
  */
 import { spawnSync } from "node:child_process"
-import { readdirSync, readFileSync, rmSync } from "node:fs"
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { type BuildOptions, build, type Plugin } from "esbuild"
 
@@ -67,8 +67,18 @@ const js = `#!/usr/bin/env node
 globalThis.smstaskFiles = ${JSON.stringify(files)};`
 const footer = { js: `/*\n${licenses.join("\n\n")}\n*/` }
 const entry = { ...common, entryPoints: [`${root}main.ts`], footer }
+
+/** What Bun need not transpile it reads as Latin-1, and esbuild leaves patterns and raw texts as they stand: all is ASCII. */
+async function bundle(file: string, options: BuildOptions) {
+  const { outputFiles = [] } = await build({ ...entry, ...options, write: false })
+  const unicode = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`
+  const text = `${outputFiles[0]?.text}`.replace(/[^\n -~\t\r\f\v]/g, unicode)
+  writeFileSync(file, text)
+}
+
 rmSync(`${root}dist`, { recursive: true, force: true })
-await build({ ...entry, outfile, external, banner: { js } })
+mkdirSync(`${root}dist`)
+await bundle(outfile, { external, banner: { js } })
 run(`${tools}/.bin/tsc`, ["-p", "tests/types.json"])
 const compilers: Record<string, string[]> = {
   bun: [
@@ -84,6 +94,6 @@ const compilers: Record<string, string[]> = {
 }
 // A CommonJS package requires Node's modules.
 const whole = `${js}\nimport { createRequire } from "node:module";\nconst require = createRequire(import.meta.url);`
-if ((process.argv[2] ?? "") in compilers) await build({ ...entry, outfile: executable, banner: { js: whole } })
+if ((process.argv[2] ?? "") in compilers) await bundle(executable, { banner: { js: whole } })
 const [command, ...args] = compilers[process.argv[2] ?? ""] ?? []
 if (command) run(command, args)

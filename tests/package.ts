@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict"
 import { execFile, execFileSync } from "node:child_process"
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, test } from "node:test"
@@ -49,6 +49,10 @@ test("the package holds the module and its types, and nothing else", () => {
   const names = ["LICENSE", "README.md", "dist/main.d.ts", "dist/smstask.js", "package.json"]
   const others = files.filter((file) => !/^package\/dist\/providers\/[\w/-]+\.d\.ts$/.test(file))
   assert.deepEqual(others, names.map((name) => `package/${name}`).sort())
+})
+
+test("the one file is ASCII alone, since Bun reads what it need not transpile as Latin-1", () => {
+  assert.match(readFileSync(`${root}dist/smstask.js`, "utf8"), /^#!.*\n\/\/ @bun\n[\t-\r -~]*$/)
 })
 
 test("publint and attw find nothing in it", () => {
