@@ -295,19 +295,25 @@ const faults: [name: string, request: string, receipt: string, told: RegExp][] =
     "request throws",
     "({ code }) => { throw new TypeError('no ' + code + '\\nat all') }",
     '() => ({ id: "x" })',
-    /^TypeError: no • \(broken\.ts, line 4, column \d+\)$/,
+    /^broken\.ts, line 4, column \d+: TypeError: no •$/,
   ],
   [
     "request rejects",
     "async ({ recipient }) => { throw new RangeError(recipient) }",
     '() => ({ id: "x" })',
-    /^RangeError: • \(broken\.ts, line 4, column \d+\)$/,
+    /^broken\.ts, line 4, column \d+: RangeError: •$/,
   ],
   [
     "receipt throws",
     "(_, __, { url }) => new Request(url)",
     "({ json }) => json.nothing.id",
-    /^TypeError: .* \(broken\.ts, line 5, column \d+\)$/,
+    /^broken\.ts, line 5, column \d+: TypeError: ./,
+  ],
+  [
+    "receipt throws a long text with the key at its end",
+    '(_, __, { url }) => new Request(url, { headers: { authorization: "Bearer canary-of-the-account" } })',
+    '() => { throw Error("x".repeat(135) + " canary-of-the-account") }',
+    /^broken\.ts, line 5, column \d+: Error: x{135} •$/,
   ],
   ["request throws a text", '() => { throw "gone" }', "() => ({})", /^it throws a text and no Error: gone$/],
   ["request throws null", "() => { throw null }", "() => ({})", /^it throws null and no Error$/],
@@ -333,7 +339,7 @@ for (const [name, request, receipt, told] of faults) {
           .split("\n")
           .find((line) => line.includes('"exception"')) ?? "{}"
       assert.match(JSON.parse(line).reason, told)
-      assert.doesNotMatch(stderr(), /326162|2223334444/)
+      assert.doesNotMatch(stderr(), /326162|2223334444|canary/)
     })
     close()
   })

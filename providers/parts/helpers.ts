@@ -85,13 +85,12 @@ function traceOf(headers: Headers): Fields {
   return { ...(trace && { trace }), ...(callerId && { caller_id: callerId }) }
 }
 
-/** What a file threw while it sent. Of its place the words keep the digits apart, since a run of them is taken for a code. */
+/** What a file threw while it sent. It is redacted whole, so that nothing is cut; a run of digits in its place would go. */
 function told(thrown: unknown, name: string): string {
   const [line = ""] = (thrown instanceof Error ? `${thrown}` : thrownInstead(thrown)).split("\n")
-  if (!(thrown instanceof Error)) return line
-  const [, file, row, column] = /^(.+?):(\d+)(?::(\d+))?$/.exec(placeOf(thrown, new RegExp(RegExp.escape(name)))) ?? []
-  const place = file ? ` (${file}, line ${row}${column ? `, column ${column}` : ""})` : ""
-  return line.slice(0, 150) + place
+  const place = thrown instanceof Error ? placeOf(thrown, new RegExp(RegExp.escape(name))) : ""
+  const [, file, row, column] = /^(.+?):(\d+)(?::(\d+))?$/.exec(place) ?? []
+  return file ? `${file}, line ${row}${column ? `, column ${column}` : ""}: ${line}` : line
 }
 
 /** What a provider that logs in first is given: `send` makes its calls, and `state` keeps what the log-in brought. */
