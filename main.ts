@@ -98,6 +98,22 @@ export function readNumber(written: string, country: string | undefined, numbers
   return { recipient: `${recipient}`, country: parsed.country ?? parsed.getPossibleCountries()[0] ?? "", masked }
 }
 
+/** Digits that may stand in one telephone's number or be left out, by calling code, as networks take both. */
+const optionalDigits: readonly [written: RegExp, code: string][] = [
+  // Argentina's 9 of mobiles, Gabon's 0, Benin's 01 since 2024.
+  [/^549(?=\d{10}$)/, "54"],
+  [/^2410(?=\d{7,8}$)/, "241"],
+  [/^22901(?=\d{8}$)/, "229"],
+]
+/** The digits by which a telephone is counted, however its number is written. */
+export function lineOf(recipient: string): string {
+  const digits = recipient.slice(1)
+  // Brazil's ninth digit stands before mobiles, which began with 6 to 9 without it.
+  if (digits.startsWith("55")) return digits.replace(/^(55\d\d)9(?=[6-9]\d{7}$)/, "$1")
+  const [written = /^/, code = ""] = optionalDigits.find(([written]) => written.test(digits)) ?? []
+  return digits.replace(written, code)
+}
+
 /** A sender that looks like a number loses its separators; an alphanumeric one stays as it is. */
 const asSender = v.transform((written: string) => {
   const bare = folded(written).replace(/[\p{Z}\p{Pd}\p{Ps}\p{Pe}\u2212./]/gu, "")
@@ -105,8 +121,9 @@ const asSender = v.transform((written: string) => {
 })
 const anySender = "a number, a short code or an alphanumeric id of up to 11 characters"
 const uncontrolled = v.regex(/^\P{Cc}*$/u, "must not hold control characters")
-const fitting = v.regex(/^(\+?\d{3,15}|.{0,11})$/u, `must be ${anySender}`)
-const sender = v.pipe(v.string(), uncontrolled, asSender, fitting)
+/** In the path of a URL dots alone would name another path. */
+const fitting = v.regex(/^(\+?\d{3,15}|(?!\.+$).{0,11})$/u, `must be ${anySender}`)
+const sender = v.pipe(v.string(), v.maxLength(200, `must be ${anySender}`), uncontrolled, asSender, fitting)
 
 const basic = (user: string, password: string) => `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`
 const noCode: contract.Refusal = { code: "no_code", reason: "the message holds no code, or several", fault: "message" }
@@ -301,6 +318,10 @@ export function readSettings(env: Environment, complaints: Complaint[]) {
   const wrong = secrets.find((name) => isBase64 && !/^[\w+/-]{2,}={0,2}$/.test(settings[name] ?? ""))
   if (wrong) complaints.push([`${wrong} is wrong: GATEWAY_SECRET_BASE64=true expects base64 or base64url`, `${wrong}=`])
   const keys = secrets.map((name) => Buffer.from(settings[name] ?? "", isBase64 ? "base64" : "utf8"))
+  // A weak secret before this one is only warned of, so that it can be changed without a pause.
+  const isWeak = settings.GATEWAY_SECRET !== undefined && (keys[0]?.length ?? 0) < 16
+  if (isWeak)
+    complaints.push(["GATEWAY_SECRET is too short: expected at least 16 bytes", `GATEWAY_SECRET=${newSecret()}`])
   return { ...settings, senders, keys }
 }
 export type Settings = NonNullable<ReturnType<typeof readSettings>>
@@ -317,21 +338,30 @@ function logger({ clock, print }: World, followers: contract.Follower[], pretty?
   }
 }
 
-/** A text as both sides of a comparison see it: escapes of URLs and HTML undone once, one writing, single blanks. */
+/** A text as both sides of a comparison see it: escapes of URLs, HTML and JSON undone once, one writing, single blanks. */
 function plain(text: string): string {
-  if (/^[!-$'-~]*(?: [!-$'-~]+)*$/.test(text)) return text
+  if (/^[!-$'-[\]-~]*(?: [!-$'-[\]-~]+)*$/.test(text)) return text
   const bytesOf = (escapes: string) => Buffer.from(escapes.replaceAll("%", ""), "hex").toString()
   const signOf = (_: string, point: string) => String.fromCodePoint(Number(`0${point}`) || 32)
-  const unescaped = text.replace(/(?:%[\da-f]{2})+/gi, bytesOf).replace(/&#(x[\da-f]{1,5}|\d{1,6});/gi, signOf)
+  const unitOf = (_: string, unit: string) => String.fromCharCode(parseInt(unit, 16))
+  const unescaped = text
+    .replace(/(?:%[\da-f]{2})+/gi, bytesOf)
+    .replace(/&#(x[\da-f]{1,5}|\d{1,6});/gi, signOf)
+    .replace(/\\u([\da-f]{4})/gi, unitOf)
+    .replace(/\\(["\\/])/g, (_, sign) => sign)
   const single = folded(unescaped).replace(/[\s\p{C}]+/gu, " ")
   return single.trim()
 }
+
+/** Stands for what is hidden until all is done: a private character, of which no foreign text has one left. */
+const mark = "\uE000"
 
 /** Secrets in every form in which a provider may echo them: as they are, percent-encoded, in base64, inside JSON. */
 export function formsOf(secrets: readonly string[]): string[] {
   const forms = secrets.flatMap((secret) => {
     const base64 = Buffer.from(secret).toString("base64").replace(/=+$/, "")
-    return [secret, encodeURIComponent(encodeURIComponent(secret)), base64, JSON.stringify(secret).slice(1, -1)]
+    const inForm = secret.replaceAll("+", " ")
+    return [secret, inForm, encodeURIComponent(encodeURIComponent(secret)), base64, JSON.stringify(secret).slice(1, -1)]
   })
   return [...new Set(forms.map((form) => plain(form).toLowerCase()))]
 }
@@ -340,7 +370,13 @@ export function formsOf(secrets: readonly string[]): string[] {
  * The one door for a provider's words: 200 characters, in which the number, the text, the `hidden` forms (in any case), and of
  * prose every word of the text with a digit and every run of four digits become "•". A code or an id keeps its other digits.
  */
-export function redact(foreign: unknown, hidden: readonly string[], message: Message, isProse: boolean): string {
+export function redact(
+  foreign: unknown,
+  hidden: readonly string[],
+  message: Message,
+  isProse: boolean,
+  most = 200,
+): string {
   const { recipient, body, code = "" } = message
   let safe = plain(attempt(() => String(foreign ?? ""), ""))
   if (!safe) return ""
@@ -354,14 +390,18 @@ export function redact(foreign: unknown, hidden: readonly string[], message: Mes
     // A short one is told from a part of another word only where it stands alone.
     const isWhole = form.length < 4 || (!isProse && codes.includes(form))
     const [before, after] = isWhole ? ["(?<![\\p{L}\\p{N}])", "(?![\\p{L}\\p{N}])"] : ["", ""]
-    safe = safe.replace(new RegExp(`${before}${RegExp.escape(form)}${after}`, "giu"), "•")
+    safe = safe.replace(new RegExp(`${before}${RegExp.escape(form)}${after}`, "giu"), mark)
   }
-  safe = safe.replace(/\+?\d(?:[^\p{L}\p{N}•]{0,3}\d){3,}/gu, (run) => {
+  const codeDigits = codes.map((one) => one.replace(/\D/g, "")).filter((digits) => digits.length > 3)
+  safe = safe.replace(/\+?\d(?:[^\p{L}\p{N}\uE000]{0,3}\d){3,}/gu, (run, at: number) => {
     const digits = run.replace(/\D/g, "")
     const isNumber = digits.length > 6 && (recipient.includes(digits) || digits.includes(recipient.slice(-7)))
-    return isProse || isNumber ? "•" : run
+    const isAlone = !/[\p{L}\p{N}]/u.test(
+      safe.slice(Math.max(0, at - 1), at) + safe.slice(at + run.length, at + run.length + 1),
+    )
+    return isProse || isNumber || (isAlone && codeDigits.includes(digits)) ? mark : run
   })
-  return safe.slice(0, 200)
+  return safe.replaceAll(mark, "•").slice(0, most)
 }
 
 // ───────────────────────────── Files: whatever a setting names, found by its name ─────────────────────────────
@@ -485,17 +525,34 @@ export function within<T>(limit: number, { after }: contract.Clocks, work: Promi
   })
 }
 
+/** What comes compressed although nobody asked for it, decompressed. Throws where it is broken or more than 64 KiB. */
+function decompress(bytes: Uint8Array<ArrayBuffer>, coding: string | null): Uint8Array {
+  if (!coding || bytes.length === 0) return bytes
+  const { unzipSync, brotliDecompressSync, zstdDecompressSync } = builtin("node:zlib")
+  const options = { maxOutputLength: 65_536 }
+  if (/^(x-)?gzip$|^deflate$/.test(coding)) return unzipSync(bytes, options)
+  if (coding === "br") return brotliDecompressSync(bytes, options)
+  return coding === "zstd" ? zstdDecompressSync(bytes, options) : bytes
+}
+
+/** Reads an answer to its end: at most 64 KiB as it comes, and as much decompressed. */
+export async function readAnswer(reply: contract.Reply): Promise<contract.Answer | Refused> {
+  const { status, headers } = reply
+  const refusal = (reason: string) => judged({ code: status, reason }, status)
+  if (status < 200) return refusal("it wants another protocol")
+  if (status >= 300 && status < 400) return refusal("it redirects, which is never followed")
+  const bytes = await readBytes(reply)
+  if (!bytes) return refusal("its answer is longer than 64 KiB")
+  const plain = attempt(() => decompress(bytes, headers.get("content-encoding")), undefined)
+  if (!plain) return refusal("its answer cannot be decompressed, or is longer than 64 KiB")
+  const text = utf8.decode(plain)
+  return { status, headers, text: text.slice(0, 16_384), json: parseJson(text) }
+}
+
 /** Asks over HTTP. A redirect that is followed would carry the keys and the text to another host. */
 async function call(request: Request, world: World, init: RequestInit & { isFresh: boolean }) {
   try {
-    const reply = await world.fetch(request, { redirect: "manual", ...init })
-    const { status, headers } = reply
-    const isRedirect = status >= 300 && status < 400
-    const bytes = isRedirect ? undefined : await readBytes(reply)
-    const reason = isRedirect ? "it redirects, which is never followed" : "its answer is longer than 64 KiB"
-    if (!bytes) return judged({ code: status, reason }, status)
-    const text = utf8.decode(bytes)
-    return { status, headers, text: text.slice(0, 16_384), json: parseJson(text) } satisfies contract.Answer
+    return await readAnswer(await world.fetch(request, { redirect: "manual", ...init }))
   } catch (error) {
     return callFailed(error, new URL(request.url).host)
   }
@@ -522,7 +579,9 @@ export async function ask(ready: Ready, message: Message, shared: Shared, signal
   const send = async (request: Request) => {
     const credentials = request.headers.get("authorization")?.split(" ") ?? []
     hidden.push(...formsOf(credentials.filter((part) => part.length > 7)))
-    return await call(request, world, { signal, isFresh })
+    const answer = await call(request, world, { signal, isFresh })
+    if (!("outcome" in answer)) world.answered?.(answer)
+    return answer
   }
   const reportKey = provider.report && settings.GATEWAY_URL && world.env[`${variablePrefix(name)}_REPORT_KEY`]
   const context: contract.Context = {
@@ -548,7 +607,9 @@ export async function ask(ready: Ready, message: Message, shared: Shared, signal
   const result = await asked(true).catch((e) => e?.refused ?? refused("refused", "exception", helpers.told(e, name)))
   if (state.session) hidden.push(...formsOf([state.session.token]))
   if ("id" in result) return { receipt: redact(result.id, hidden, message, false) }
-  const code = redact(result.code, hidden, message, false)
+  // Some give a sentence in place of a code.
+  const isCode = /^[\w.:#/-]{1,40}$/.test(attempt(() => String(result.code), ""))
+  const code = redact(result.code, hidden, message, !isCode)
   return { ...result, code, reason: redact(result.reason, hidden, message, result.outcome === "refused") }
 }
 
@@ -565,12 +626,14 @@ function senderFor({ senders }: Ready, recipient: string, country: string, sende
   return own ?? (sender || (closest(common, recipient, country) ?? ""))
 }
 
-const againKey = ({ channel, recipient }: Message) => `again:${channel}:${recipient}`
+const againKey = ({ message, line }: Inbound) => `again:${message.channel}:${line}`
 /** The providers for a message in order: behind the one that took the last for this number they begin; who rests comes last. */
-async function routeFor({ message, country, about }: Inbound, { routes, settings, clocks, log, store }: Gateway) {
+async function routeFor(inbound: Inbound, gateway: Gateway) {
+  const { message, country, about } = inbound
+  const { routes, settings, clocks, log, store } = gateway
   const { recipient, channel = "sms" } = message
-  const before = settings.RESEND_WINDOW > 0 ? await store.get(againKey(message)) : undefined
-  if (typeof before === "string") log("info", "again", { ...about, provider: before })
+  const before = settings.RESEND_WINDOW > 0 ? await store.get(againKey(inbound)) : undefined
+  if (typeof before === "string" && isNamed(before, gateway)) log("info", "again", { ...about, provider: before })
   const route = closest(routes[channel], recipient, country) ?? []
   if (route.length < 2) return route
   const at = route.findIndex(({ name }) => name === before) + 1
@@ -586,6 +649,7 @@ async function deliver(inbound: Inbound, gateway: Gateway): Promise<contract.Del
   const attempts: contract.Attempt[] = []
   const route = await routeFor(inbound, gateway)
   const turns = route.map((ready) => ({ ready, isFresh: false }))
+  let isCharged = false
   for (let turn = turns.shift(); turn; turn = turns.shift()) {
     const { ready, isFresh } = turn
     const left = ends - clocks.monotonic()
@@ -597,19 +661,21 @@ async function deliver(inbound: Inbound, gateway: Gateway): Promise<contract.Del
     const result = await tried({ ...turn, limit }, { ...message, sender }, inbound, gateway)
     attempts.push(result.attempt)
     if ("receipt" in result) {
-      if (settings.RESEND_WINDOW > 0) store.set(againKey(message), ready.name, settings.RESEND_WINDOW)
+      if (settings.RESEND_WINDOW > 0) store.set(againKey(inbound), ready.name, settings.RESEND_WINDOW)
       return { id, provider: ready.name, receipt: result.receipt, attempts }
     }
     const { outcome, code, fault, reason } = result
     const detail = `${ready.name}: ${code} ${reason}`
-    if (fault === "recipient") return { problem: "invalid_recipient", detail, attempts }
+    // What a provider refuses for the number or the text may be billed, and whoever pumps would send it again.
+    isCharged ||= fault === "recipient" || fault === "message" || isPerhapsSent(result.attempt)
+    if (fault === "recipient") return { problem: "invalid_recipient", detail, attempts, isCharged }
     const isBroken = code === "reset" || (outcome === "timeout" && isSingle)
     if (isBroken && !isFresh && clocks.monotonic() < ends) turns.push({ ready, isFresh: true })
   }
   const told = attempts.map(({ provider, outcome, code }) => `${provider} ${outcome} ${code}`).join(", ")
   const isLate = attempts.some(({ outcome }) => outcome === "timeout")
   const detail = attempts.some(isPerhapsSent) ? `It may have been sent: ${told}` : told
-  return { problem: isLate ? "delivery_timeout" : "delivery_rejected", detail, attempts }
+  return { problem: isLate ? "delivery_timeout" : "delivery_rejected", detail, attempts, isCharged }
 }
 
 type Turn = { ready: Ready; isFresh: boolean; limit: number }
@@ -697,16 +763,23 @@ function memoryStore(monotonic: () => number): contract.Store {
   }
 }
 
-/** An address without port and brackets, IPv6 in its one form and mapped IPv4 as IPv4; of a list the first; else "". */
+/**
+ * An address in its one form, as URLs have it, without port, brackets and zone; IPv4 inside of IPv6 (mapped, or of NAT64) as
+ * IPv4; of a list the first; else "".
+ */
 export function readAddress(written: unknown): string {
   const one: unknown = Array.isArray(written) ? written[0] : written
-  const [first = ""] = typeof one === "string" ? one.split(",") : []
-  const unbracketed = first.trim().replace(/^\[(.*)\](:\d+)?$|^([\d.]+):\d+$/, "$1$3")
-  const bare = unbracketed.replace(/%.*$/, "")
-  if (!v.IP_REGEX.test(bare) || !bare.includes(":")) return v.IP_REGEX.test(bare) ? bare : ""
-  const binary = ip.convertIPv6ToBinary(bare)
-  if (!ip.isIPv4MappedIPv6(binary)) return ip.convertIPv6BinaryToString(binary)
-  return ip.convertIPv4BinaryToString(ip.convertIPv4MappedIPv6ToIPv4(binary))
+  const [first = ""] = typeof one === "string" ? one.slice(0, 200).split(",") : []
+  const [bare = ""] = first
+    .trim()
+    .replace(/^\[([^\]]*)\](:\d+)?$|^([\d.]+):\d+$/, "$1$3")
+    .split("%")
+  if (!bare.includes(":") && !/^(\d+|0x[\da-f]+|((0x)?[\da-f]{1,4}\.){3}(0x)?[\da-f]{1,4})$/i.test(bare)) return ""
+  const host = URL.parse(`http://${bare.includes(":") ? `[${bare}]` : bare}`)?.hostname ?? ""
+  const [, high, low] = /^\[(?:::ffff|64:ff9b:):([\da-f]+):([\da-f]+)\]$/.exec(host) ?? []
+  const bytes = [high, low].flatMap((pair) => [parseInt(pair ?? "", 16) >> 8, parseInt(pair ?? "", 16) & 255])
+  if (high) return bytes.join(".")
+  return v.IPV4_REGEX.test(host) ? host : host.replace(/^\[|\]$|^[^[].*$/g, "")
 }
 
 /** What each limit counts by, narrowest first: a wider one is charged only where the narrower passed. */
@@ -728,7 +801,7 @@ async function guard(inbound: Inbound, gateway: Gateway): Promise<contract.Deliv
   if (!isAllowed(inbound))
     refusal = { problem: "destination_not_allowed", detail: "see ALLOW_DESTINATIONS and DENY_DESTINATIONS" }
   for (const limit of refusal ? [] : limits) {
-    const key = counted[limit.name]?.(inbound, Number(inbound.message.recipient)) ?? ""
+    const key = counted[limit.name]?.(inbound, Number(inbound.line)) ?? ""
     const retryAfter = key === "" ? 0 : await store.take(key, limit)
     if (retryAfter > 0) refusal = { problem: "rate_limited", detail: `${limit.name} is used up`, retryAfter }
     if (refusal) break
@@ -738,13 +811,21 @@ async function guard(inbound: Inbound, gateway: Gateway): Promise<contract.Deliv
   if (refusal && settings.GUARD === "enforce") return refusal
   if (refusal) log("warn", "observed", { ...inbound.about, code: refusal.problem, reason: refusal.detail })
   const delivery = await deliver(inbound, gateway)
-  if ("problem" in delivery && !delivery.attempts?.some(isPerhapsSent)) await giveBack()
+  if ("problem" in delivery && !delivery.isCharged) await giveBack()
   return delivery
 }
 
 const outcome = v.picklist(["accepted", "refused", "timeout", "unreachable"])
-const attempted = v.object({ provider: v.string(), outcome, code: v.exactOptional(v.string()), ms: v.number() })
-const accepted = v.object({ id: v.string(), provider: v.string(), receipt: v.string(), attempts: v.array(attempted) })
+const shown = v.pipe(v.string(), v.regex(/^\P{C}{0,200}$/u))
+const ms = v.pipe(v.number(), v.integer(), v.minValue(0))
+const attempted = v.object({ provider: fileName, outcome, code: v.exactOptional(shown), ms })
+const attempts = v.pipe(v.array(attempted), v.maxLength(100))
+/** An acceptance as a store keeps it. What another wrote there is foreign. */
+const accepted = v.object({ id: v.pipe(v.string(), v.uuid()), provider: fileName, receipt: shown, attempts })
+
+/** Whether a provider of this gateway has that name. */
+const isNamed = (name: unknown, { routes }: Gateway) =>
+  [...routes.sms, ...routes.voice].some(({ value }) => value.some((ready) => ready.name === name))
 
 /** The same message, or the same signed call, is sent once: whoever brings it again gets what became of the first. */
 export async function once(inbound: Inbound, gateway: Gateway): Promise<contract.Delivery> {
@@ -752,8 +833,8 @@ export async function once(inbound: Inbound, gateway: Gateway): Promise<contract
   const { underWay, store, log } = gateway
   const send = async (): Promise<contract.Delivery> => {
     for (const { key } of marks) {
-      const before = await store.get(key)
-      if (v.is(accepted, before)) return before
+      const before = v.safeParse(accepted, await store.get(key))
+      if (before.success && isNamed(before.output.provider, gateway)) return before.output
     }
     const delivery = await guard(inbound, gateway)
     if ("receipt" in delivery) await Promise.all(marks.map(({ key, period }) => store.set(key, delivery, period)))
@@ -777,8 +858,13 @@ export function isSame(given: string | undefined, expected: string): boolean {
   return timingSafeEqual(hash("sha256", given ?? "", "buffer"), hash("sha256", expected, "buffer"))
 }
 
+/** Headers for the files of platforms and providers, each cut to 4,096 characters: no expression meets more. */
+export const cutHeaders = (headers: Headers): contract.Call["headers"] => ({
+  get: (name) => headers.get(name)?.slice(0, 4_096) ?? null,
+})
+
 /** The token of an Authorization header: of Bearer (RFC 6750), Basic's password (RFC 7617), or the bare header. */
-export function tokenOf(headers: Headers): string | undefined {
+export function tokenOf(headers: contract.Call["headers"]): string | undefined {
   const [scheme = "", ...rest] = headers.get("authorization")?.trim().split(/ +/) ?? []
   const credentials = rest.join(" ")
   if (/^bearer$/i.test(scheme)) return credentials
@@ -824,7 +910,8 @@ function ownProof(settings: Settings, clock: World["clock"]): contract.Caller["p
 
 /** `POST /`, in the gateway's own words, which are Auth0's. */
 function ownCaller({ settings, world }: Gateway): contract.Caller {
-  const read = (fields: object): contract.Written => ({ ip: Object(Object(fields).req).ip, ...fields })
+  // Many APIs of SMS call their API key "key": here it marks nothing.
+  const read = (fields: object): contract.Written => ({ ip: Object(Object(fields).req).ip, ...fields, key: undefined })
   const platform = { docs: "README.md", env: {}, read, setup: () => "" }
   return { name: "", platform, isSigned: false, prove: ownProof(settings, world.clock) }
 }
@@ -876,12 +963,17 @@ const asText = v.transform((text: string) => text.replace(/[^\P{Cc}\n]/gu, "").t
 const body = v.pipe(v.string(), asText, v.check(isSendable, "must be 1 to 1,600 characters"))
 const asChannel = v.transform((name: "sms" | "text" | "voice"): "sms" | "voice" => (name === "voice" ? "voice" : "sms"))
 const asTag = v.transform((tag: string) => tag.replaceAll("_", "-"))
+/** A longer text is none of these, and no expression spends its time on it. */
+const brief = v.pipe(v.string(), v.maxLength(200, "must be at most 200 characters"))
+const asWellFormed = v.transform((text: string) => text.toWellFormed())
+const fewCharacters = v.regex(/^\P{Cc}{0,40}$/u, "must be at most 40 characters")
+const notDotsAlone = v.regex(/^(?!\.+$)/, "must not be dots alone")
 /** What is understood of a message as its platform writes it. */
 const written = v.object({
-  recipient: v.string(),
+  recipient: brief,
   body: v.nullish(body),
   sender: v.nullish(v.string(), ""),
-  code: v.nullish(v.pipe(v.string(), v.trim(), v.regex(/^\P{Cc}{0,40}$/u, "must be at most 40 characters")), ""),
+  code: v.nullish(v.pipe(brief, v.trim(), fewCharacters, notDotsAlone, asWellFormed), ""),
   locale: v.fallback(v.optional(v.pipe(like(/^[\w-]{2,35}$/), asTag)), undefined),
   channel: v.nullish(v.pipe(v.picklist(["sms", "text", "voice"]), asChannel), "sms"),
   ip: v.optional(v.unknown()),
@@ -916,22 +1008,22 @@ export async function check(foreign: contract.Written, arrival: contract.Arrival
   const code = sent || helpers.findCode(body, settings.CODE_PATTERN)
   const message: Message = { recipient, body, sender: judged.success ? judged.output : "", code, locale, channel }
   const period = settings.DUPLICATE_WINDOW
-  const marks = period > 0 ? [{ key: `sent:${channel}:${recipient}\n${body}`, period }] : []
-  if (key) marks.push({ key: `key:${caller}:${key}`, period: 600_000 })
+  const line = lineOf(recipient)
+  const marks = period > 0 ? [{ key: `sent:${channel}:${line}\n${body}\n${sent}`, period }] : []
+  // Platforms repeat their ids for other messages, too: an id marks a repetition of the same message alone.
+  if (key) marks.push({ key: `key:${caller}:${key}\n${channel}:${line}\n${body}\n${sent}`, period: 600_000 })
   const told = { ...about, recipient: masked }
-  return { id, about: told, message, country, masked, ip: readAddress(ip), marks, ends } satisfies Inbound
+  return { id, about: told, message, country, masked, line, ip: readAddress(ip), marks, ends } satisfies Inbound
 }
 
-/** The body of a call as text; or the refusal of what is coded, too large, late, broken off or no UTF-8. */
-async function readBody(request: Request, left: number, clocks: contract.Clocks) {
+/** The body of a call as text; or the refusal of what is coded, too large, broken off or no UTF-8. */
+async function readBody(request: Request) {
   const refusal = (code: ProblemCode, detail: string) => ({ code, detail })
   const coding = (request.headers.get("content-encoding") ?? "identity").replace(/[^\w-]/g, "")
   if (coding !== "identity")
     return refusal("unsupported_encoding", `the body is coded as ${coding.slice(0, 20)}: send it plain`)
   const read = async () => ({ bytes: await readBytes(request) })
-  const broken = () => refusal("invalid_message", "the body broke off")
-  const body = await within(left, clocks, read().catch(broken))
-  if (!body) return refusal("invalid_message", "the body did not arrive within the deadline")
+  const body = await read().catch(() => refusal("invalid_message", "the body broke off"))
   if ("code" in body) return body
   const { bytes } = body
   if (!bytes) return refusal("message_too_large", "at most 64 KiB are read")
@@ -962,11 +1054,30 @@ async function take(request: Request, caller: contract.Caller, gateway: Gateway)
     const challenge = headers.has("authorization") ? 'Bearer error="invalid_token"' : "Bearer"
     return refuse(log, "authentication_failed", reason, { about, headers: { "www-authenticate": challenge } })
   }
-  const early = isSigned ? {} : await caller.prove({ headers, text: "" })
-  if ("reason" in early) return unproven(early.reason)
-  const body = await readBody(request, ends - clocks.monotonic(), clocks)
+  let isRead = false
+  let isProven = false
+  const prove = async (text: string) => {
+    const proven = await caller.prove({ headers: name ? cutHeaders(headers) : headers, text })
+    isProven = true
+    return proven
+  }
+  const read = async () => {
+    const body = await readBody(request)
+    isRead = true
+    return body
+  }
+  // What a header proves is proven before the body is read.
+  const arrive = async () => {
+    const early = isSigned ? {} : await prove("")
+    const body = "reason" in early ? { text: "" } : await read()
+    return { body, proven: isSigned && !("code" in body) ? await prove(body.text) : early }
+  }
+  const arrived = await within(ends - clocks.monotonic(), clocks, arrive())
+  if (!arrived && (isRead || !(isSigned || isProven)))
+    return refuse(log, "delivery_timeout", "the caller could not be proven within the deadline", { about })
+  if (!arrived) return refuse(log, "invalid_message", "the body did not arrive within the deadline", { about })
+  const { body, proven } = arrived
   if ("code" in body) return refuse(log, body.code, body.detail, { about })
-  const proven: contract.Proven = isSigned ? await caller.prove({ headers, text: body.text }) : early
   if ("reason" in proven) return unproven(proven.reason)
   const refuseTo = (problem: ProblemCode, detail: string, more = {}) =>
     answer({ problem, detail }, { ...about, ...more }, caller, log)
@@ -1054,22 +1165,25 @@ async function routed(prepared: contract.Prepared): Promise<App> {
   const { world, settings, log } = gateway
   const { GATEWAY_ALLOW_IPS: allowList, GATEWAY_TRUST_PROXY: proxies } = settings
   const app: App = new Hono()
+  /** The peer's address, or as many entries from the right of X-Forwarded-For as proxies stand in front. */
+  const address = (c: Context) =>
+    readAddress(proxies === 0 ? c.env.address?.() : c.req.header("x-forwarded-for")?.split(",").at(-proxies))
+  const fence = allowList && (await loadPart(world, "addresses")).fence(allowList, address, log)
+  // Reports come from the vendors, and bring a key in their path.
+  const isFenced = (path: string) =>
+    path !== "/health" && ![...providers.values()].some((ready) => path.startsWith(`/${ready.name}/report/`))
+  if (fence) app.use(async (c, next) => (isFenced(c.req.path) ? await fence(c, next) : await next()))
   // A platform that is set to GET would take a 200 for a message sent.
   const asks = (c: Context) => c.req.url.includes("?") || c.req.header("authorization")
   const greeting = "smstask: POST an SMS to this address as JSON, {recipient, body, sender}.\n"
   app.get("/", (c) => (asks(c) ? c.notFound() : c.text(greeting)))
   app.get("/health", (c) => (world.stopping?.aborted ? c.text("stopping\n", 503) : c.text("ok\n")))
   const methods: Record<string, string> = { "/": "GET, HEAD", "/health": "GET, HEAD" }
-  /** The peer's address, or as many entries from the right of X-Forwarded-For as proxies stand in front. */
-  const address = (c: Context) =>
-    readAddress(proxies === 0 ? c.env.address?.() : c.req.header("x-forwarded-for")?.split(",").at(-proxies))
-  const fence = allowList && (await loadPart(world, "addresses")).fence(allowList, address, log)
   for (const caller of isOpen(world.env) ? [ownCaller(gateway), ...callers] : callers) {
     const path = `/${caller.name}`
     const { greet } = caller
-    if (fence) app.on(["GET", "POST"], [path], fence)
     app.post(path, (c) => take(c.req.raw, caller, gateway))
-    if (greet) app.get(path, (c) => greet(c.req.raw.headers, log))
+    if (greet) app.get(path, (c) => greet(cutHeaders(c.req.raw.headers), log))
     methods[path] = `${methods[path] ?? (greet ? "GET" : "")}, POST`.replace(/^, /, "")
   }
   const serves = ({ name, provider: { routes, report } }: Ready) =>
@@ -1142,7 +1256,15 @@ async function clientOf(): Promise<World["fetch"]> {
   return async (request, { isFresh, ...init }) => {
     const body = Deno && request.body ? await request.blob() : undefined
     const connection = isFresh && client ? { client } : { keepalive: !isFresh }
-    return await fetch(request, { ...init, ...connection, ...(body && { body }) })
+    // What Bun decompresses by itself has no limit.
+    const options = { ...init, ...connection, ...(body && { body }), decompress: false }
+    const reply = await fetch(request, options)
+    if (!Deno || !/^(gzip|br)$/.test(reply.headers.get("content-encoding") ?? "")) return reply
+    // Deno has decompressed it, and leaves the header.
+    const headers = new Headers(reply.headers)
+    headers.delete("content-encoding")
+    headers.delete("content-length")
+    return new Response(reply.body, { status: reply.status, headers })
   }
 }
 
@@ -1184,7 +1306,7 @@ async function start() {
   const isTerminal = attempt(() => builtin("node:fs").fstatSync(1).isCharacterDevice(), false)
   const env = { LOG_FORMAT: isTerminal ? "pretty" : "json", ...clean(own?.readEnvFile() ?? {}), ...clean(process.env) }
   const clocks = { clock: Date.now, monotonic: () => performance.now() }
-  const world = { ...clocks, env, fetch: await clientOf(), print: own?.printer() ?? console.log }
+  const world = { ...clocks, env, fetch: await clientOf(), ...(own?.printer() ?? { print: console.log }) }
   await (own?.command(process.argv.slice(2), world) ?? (process.argv.length > 2 ? lacking("process")() : serve(world)))
 }
 

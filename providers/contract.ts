@@ -150,7 +150,8 @@ export interface Report {
 
 /** One call of a platform, or of a provider's webhook. */
 export interface Call {
-  headers: Headers
+  /** Each header is cut to 4,096 characters. */
+  headers: Pick<Headers, "get">
   text: string
 }
 
@@ -220,7 +221,7 @@ export interface Platform<E extends Variables = Variables> {
 
 // ───────────────────────────── Pages and stores ─────────────────────────────
 
-/** The default export of `providers/pages/<name>.ts`; `<NAME>_TOKEN` must be among its variables. */
+/** The default export of `providers/pages/<name>.ts`. It is served to whoever brings `<NAME>_TOKEN`, and to nobody else. */
 export interface Page<E extends Variables = Variables> {
   env: E
   routes(app: Hono<{ Bindings: Bindings }>, env: Values<E>, site: Site): void
@@ -228,6 +229,8 @@ export interface Page<E extends Variables = Variables> {
 
 /** What pages are made with. Streams must end when `stopping` aborts. */
 export interface Site extends Pick<World, "clock" | "stopping"> {
+  /** GATEWAY_URL, where it is set. */
+  url: string | undefined
   log: Log
   problem(code: ProblemCode, detail: string, headers?: Record<string, string>): Response
   /** Calls `listener` with every event of the log, as it happens. */
@@ -287,7 +290,7 @@ export interface Command {
 export type Bindings = { address?: () => string | undefined }
 
 /** What is used of a Response, so that `fetch` need not make a whole one. */
-export type Reply = Pick<Response, "status" | "headers" | "text" | "arrayBuffer"> & {
+export type Reply = Pick<Response, "status" | "headers" | "arrayBuffer"> & {
   body: AsyncIterable<Uint8Array> | Iterable<Uint8Array> | null
 }
 
@@ -302,12 +305,16 @@ export interface Clocks {
 /** Everything that the gateway takes from outside; tests bring a world of their own. */
 export interface World extends Partial<Clocks> {
   env: Environment
-  /** `isFresh` asks for a connection that was not used before. */
+  /** `isFresh` asks for a connection that was not used before. A header content-encoding says that the body still is coded so. */
   fetch(request: Request, init: RequestInit & { isFresh?: boolean }): Promise<Reply>
   /** Milliseconds since 1970. */
   clock(): number
   /** Takes one line for standard output. */
   print(line: string): void
+  /** Resolves once every printed line is written. */
+  flush?(): Promise<void>
+  /** Is given every answer of a provider that could be read. */
+  answered?(answer: Answer): void
   /** 32 hexadecimal digits, random unless a test needs the same ones again. */
   nonce?(): string
   /** Imports `providers/<path>.ts`. */
@@ -355,7 +362,14 @@ export type Attempt = {
 }
 /** What became of a message; `retryAfter` is in milliseconds. */
 export type Delivery = { id: string; provider: string; receipt: string; attempts: Attempt[] } | Undelivered
-export type Undelivered = { problem: ProblemCode; detail: string; attempts?: Attempt[]; retryAfter?: number }
+export type Undelivered = {
+  problem: ProblemCode
+  detail: string
+  attempts?: Attempt[]
+  retryAfter?: number
+  /** Whether it counts against the limits all the same, since a provider was asked and may bill it. */
+  isCharged?: boolean
+}
 
 /** A message on its way, checked, with what is known of its call. */
 export interface Inbound {
@@ -365,6 +379,8 @@ export interface Inbound {
   message: Message
   country: string
   masked: string
+  /** The digits by which its telephone is counted. */
+  line: string
   ip: string
   /** What tells a repetition of it, and for how many milliseconds. */
   marks: { key: string; period: number }[]
@@ -388,7 +404,7 @@ export interface Caller {
   /** Whether the proof covers the body, which is then read before. */
   isSigned: boolean
   prove(call: Call): Proven | Promise<Proven>
-  greet?: ((headers: Headers, log: Log) => Response) | undefined
+  greet?: ((headers: Call["headers"], log: Log) => Response) | undefined
   /** In the platform's own words, where it has some; `id` is that of the request. */
   answer?(delivery: Delivery, id: string): Response | undefined
 }
@@ -455,7 +471,7 @@ export type Runtimes = {
 export type Handler = (request: Request, address: () => string | undefined) => Response | Promise<Response>
 export type Listener = { port: number; close: () => Promise<unknown> }
 
-export type LoadedPage = { name: string; page: Page; values: Values<Variables> }
+export type LoadedPage = { name: string; page: Page; values: Values<Variables>; token: string }
 
 /** A gateway that is ready to serve, or to send once. */
 export interface Prepared {

@@ -67,6 +67,9 @@ export default {
     if (!message.code && `${env.HTTP_URL} ${template}`.includes("{code}")) {
       return { code: "no_code", reason: "the message holds no code, or several", fault: "message" }
     }
+    // In a path these would name another one, and no escape keeps a URL from reading them so.
+    const isDots = Object.values(values).some((value) => value && /^\.{1,2}$/.test(value))
+    if (isDots) return { code: "dots", reason: "sender, text or code is dots alone", fault: "message" }
     const fill = (text: string, encode: (value: string) => string) =>
       text.replace(placeholder, (_, name: keyof typeof values) => encode(values[name] ?? ""))
     const inJson = (value: string) => JSON.stringify(value).slice(1, -1)

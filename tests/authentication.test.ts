@@ -92,7 +92,7 @@ test("the scheme is read in any case", async () => {
 for (const [name, encoded] of [
   ["base64", Buffer.from(secret).toString("base64")],
   ["base64 without padding", Buffer.from(secret).toString("base64").replace(/=+$/, "")],
-  ["base64url", Buffer.from("\xfb\xff\xfe secret", "latin1").toString("base64url")],
+  ["base64url", Buffer.from("\xfb\xff\xfe secret of these", "latin1").toString("base64url")],
 ] as const) {
   test(`a secret written as ${name} is decoded`, async () => {
     const { call } = await start({ GATEWAY_SECRET: encoded, GATEWAY_SECRET_BASE64: "true" })

@@ -286,9 +286,12 @@ for (const [name, error, expected] of thrown) {
     const page: Page = { env: {}, routes: routesThat(error) }
     const { load, answer, env } = providers({ a: () => take() })
     const withPage = async (path: string) => (path === "pages/mine" ? { default: page } : await load(path))
-    const { call } = await start({ ...env, PAGES: "mine", GATEWAY_ALLOW_IPS: "127.0.0.1" }, answer, { load: withPage })
-    assert.equal((await call({ method: "POST", body: "{}" }, "/mine/report")).status, expected)
-    assert.equal(await (await call({}, "/mine")).text(), "mine")
+    const token = "0123456789abcdef0123456789abcdef"
+    const all = { ...env, PAGES: "mine", MINE_TOKEN: token, GATEWAY_ALLOW_IPS: "127.0.0.1" }
+    const { call } = await start(all, answer, { load: withPage })
+    const headers = { authorization: `Bearer ${token}` }
+    assert.equal((await call({ method: "POST", headers, body: "{}" }, "/mine/report")).status, expected)
+    assert.equal(await (await call({ headers }, "/mine")).text(), "mine")
     assert.equal((await call({}, "/pages/mine")).status, 404)
   })
 }

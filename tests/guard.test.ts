@@ -3,11 +3,13 @@ import { test } from "node:test"
 import { type Key, loadFile, type Store, type StoreFile, type World } from "../main.ts"
 import {
   accepted,
+  blame,
   cutOff,
   message,
   notReached,
   problem,
   providers,
+  route,
   standing,
   start,
   status,
@@ -113,6 +115,13 @@ const addresses: [name: string, written: unknown[]][] = [
       "::ffff:c000:201",
       "0:0:0:0:0:ffff:c000:0201",
       "[::ffff:192.0.2.1]:443",
+      "64:ff9b::192.0.2.1",
+      "64:ff9b::c000:201",
+      "192.0.002.1",
+      "192.0.2.001",
+      "3221225985",
+      "0xc0000201",
+      "0300.0.2.1",
     ],
   ],
   [
@@ -165,6 +174,37 @@ test("the allowance is given back where all refused or none was reached, and kep
   assert.deepEqual(await statuses(same(2)), [502, 502])
   answer = time.silence
   assert.deepEqual(await statuses(same(2)), [504, 429])
+})
+
+for (const [fault, statusOf, isKept] of [
+  ["recipient", 422, true],
+  ["message", 502, true],
+  ["account", 502, false],
+  ["provider", 502, false],
+] as const) {
+  test(`what a provider refuses by fault of the ${fault} ${isKept ? "is counted" : "is given back"}`, async () => {
+    const { send, asked } = await route({ a: blame(fault) }, { LIMIT_RECIPIENT: "2/10m" })
+    const last = isKept ? 429 : statusOf
+    for (const expected of [statusOf, statusOf, last, last])
+      assert.equal((await send(message.recipient)).status, expected)
+    assert.equal(asked.length, isKept ? 2 : 4)
+  })
+}
+
+test("one telephone has one count, however its number is written", async () => {
+  const pairs = [
+    ["+541123456789", "+5491123456789"],
+    ["+5511987654321", "+551187654321"],
+    ["+24106031234", "+2416031234"],
+    ["+2290195123456", "+22995123456"],
+  ]
+  for (const pair of pairs) {
+    const { statuses } = await guarded({ LIMIT_RECIPIENT: "1/10m" })
+    assert.deepEqual(await statuses(pair), [200, 429], pair.join())
+  }
+  // Another telephone, though alike.
+  const { statuses } = await guarded({ LIMIT_RECIPIENT: "1/10m" })
+  assert.deepEqual(await statuses(["+5511932345678", "+551132345678"]), [200, 200])
 })
 
 test("a connection that broke keeps the allowance, since the message may have been sent", async () => {

@@ -114,22 +114,34 @@ test("a platform file may leave out all but what makes a message", async () => {
   }
 })
 
-test("what a platform marks as a repetition gets the first answer, whatever its text, for ten minutes", async () => {
+test("what a platform marks as a repetition gets the first answer for ten minutes, and another message its own", async () => {
   const read = (fields: object) => ({ ip: "", ...fields })
   const platform: Platform = { docs: "https://example.com/", env: {}, read, setup: () => "" }
   const load = async (path: string) => (path === "platforms/mine" ? { default: platform } : await loadFile(path))
   const time = standing()
   const { post, calls } = await start({ PLATFORMS: "mine", MINE_TOKEN: token }, undefined, { ...time.world, load })
-  const send = async (key: string, text: string) =>
-    await (await post({ recipient, body: text, key }, { authorization: `Bearer ${token}` }, "/mine")).text()
-  const first = await send("one", "code 1")
-  assert.equal(await send("one", "code 2"), first)
-  assert.notEqual(await send("two", "code 3"), first)
-  time.pass(599_999)
-  assert.equal(await send("one", "code 4"), first)
+  const send = async (key: string, more: object = {}) => {
+    const sent = { recipient, body: "code 1", key, ...more }
+    return await (await post(sent, { authorization: `Bearer ${token}` }, "/mine")).text()
+  }
+  const first = await send("one")
+  assert.equal(await send("one"), first)
+  // Platforms repeat their ids for other people and other codes, too.
+  for (const more of [
+    { body: "code 2" },
+    { code: "2222" },
+    { recipient: "+12015550123" },
+    { channel: "sms", body: "3" },
+  ])
+    assert.notEqual(await send("one", more), first, JSON.stringify(more))
+  time.pass(20_000)
+  assert.equal(await send("one"), first)
+  assert.notEqual(await send("two"), first)
+  time.pass(579_999)
+  assert.equal(await send("one"), first)
   time.pass(1)
-  assert.notEqual(await send("one", "code 5"), first)
-  assert.equal(calls.length, 3)
+  assert.notEqual(await send("one"), first)
+  assert.equal(calls.length, 7)
 })
 
 test("a whole event of 60 KiB is read", async () => {

@@ -103,12 +103,16 @@ export function standing(start = Date.now()) {
     return () => timers.delete(timer)
   }
   const silence: Silence = async () => {
-    await until(() => timers.size > 0)
-    pass(Math.min(...[...timers].map(({ ends }) => ends)) - passed)
+    await silenceOnce()
     return await new Promise(() => {})
   }
+  /** Lets the clock go on to whatever is waited for next. */
+  const silenceOnce = async () => {
+    await until(() => timers.size > 0)
+    pass(Math.min(...[...timers].map(({ ends }) => ends)) - passed)
+  }
   const world = { clock: () => start + passed + stepped, monotonic: () => passed, after } satisfies Partial<World>
-  return { world, pass, step, silence }
+  return { world, pass, step, silence, silenceOnce }
 }
 
 export type Answers = Record<string, (message: Message) => Response | Promise<Response>>

@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util"
-import { type Command, check, once, prepare, redact } from "../../main.ts"
+import { type Answer, type Command, check, once, prepare, redact } from "../../main.ts"
 
 function read(args: string[]) {
   try {
@@ -26,14 +26,9 @@ export default {
     const body = words.join(" ")
     if (!recipient || !body)
       throw new Error('send needs a number and a text: main.ts send +12223334444 "Your code is 326162"')
-    const answers: { status: number; text: string }[] = []
-    const fetch: typeof world.fetch = async (request, init) => {
-      const reply = await world.fetch(request, init)
-      const text = await reply.text()
-      answers.push({ status: reply.status, text })
-      return new Response(text || null, { status: reply.status, headers: reply.headers })
-    }
-    const { gateway, providers } = await prepare({ ...world, fetch }, false, console.error)
+    const answers: Answer[] = []
+    const answered = (answer: Answer) => void answers.push(answer)
+    const { gateway, providers } = await prepare({ ...world, answered }, false, console.error)
     const id = crypto.randomUUID()
     const arrival = {
       id,
@@ -47,7 +42,7 @@ export default {
     const hidden = [...providers.values()].flatMap((ready) => ready.hidden)
     for (const { status, text } of answers)
       console.error(
-        `The provider answered ${status}: ${redact(text.slice(0, 500), hidden, inbound.message, true) || "(nothing)"}`,
+        `The provider answered ${status}: ${redact(text, hidden, inbound.message, true, 500) || "(nothing)"}`,
       )
     world.print(JSON.stringify(delivery, null, 2))
     if (providers.has("console")) console.error("SMS_PROVIDER is console: the text was printed, and nothing was sent.")

@@ -1,12 +1,6 @@
 import { randomBytes } from "node:crypto"
-import * as v from "valibot"
 import type { LogEvent, Page } from "../../main.ts"
-import { doorOf } from "../parts/door.ts"
 import { headers, page } from "../parts/log-page.ts"
-
-const env = {
-  LOG_TOKEN: v.pipe(v.string(), v.regex(/^[!-~]{32,}$/), v.description("a token of at least 32 characters, no spaces")),
-}
 
 /** One that reads the stream; the page's events have numbers, so that it misses none when it connects again. */
 type Reader = { stream: ReadableStreamDefaultController<Uint8Array>; isNumbered: boolean }
@@ -19,8 +13,8 @@ const most = 1_000
  * 1,000 events as JSON; `GET /log/state`: how providers and the store are.
  */
 export default {
-  env,
-  routes(app, { LOG_TOKEN }, site) {
+  env: {},
+  routes(app, _, site) {
     /** Every event has a number, and this process a name: a page may reach another instance when it connects again. */
     const instance = randomBytes(4).toString("hex")
     const kept: LogEvent[] = []
@@ -59,10 +53,8 @@ export default {
     })
     app.use(async (c, next) => {
       await next()
-      // The door has a policy of its own.
       for (const [name, value] of Object.entries(headers)) if (!c.res.headers.has(name)) c.header(name, value)
     })
-    app.use(doorOf("log", LOG_TOKEN, site))
     app.get("/", (c) => {
       // A browser asks for HTML; curl and the page's own EventSource do not.
       if (/\btext\/html\b/.test(c.req.header("accept") ?? "")) return c.html(page)
@@ -92,4 +84,4 @@ export default {
     app.get("/state", (c) => c.json(state()))
     app.get("/events", (c) => c.json({ ...state(), first: count - kept.length + 1, events: kept }))
   },
-} satisfies Page<typeof env>
+} satisfies Page

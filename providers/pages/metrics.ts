@@ -1,15 +1,5 @@
-import * as v from "valibot"
 import type { LogEvent, Page, Site } from "../../main.ts"
 import { lackingPackage } from "../parts/check.ts"
-import { doorOf } from "../parts/door.ts"
-
-const env = {
-  METRICS_TOKEN: v.pipe(
-    v.string(),
-    v.regex(/^[!-~]{32,}$/),
-    v.description("a token of at least 32 characters, no spaces"),
-  ),
-}
 
 /** Codes that main.ts itself gives where no answer of a provider is there; each other one must stand in its file. */
 const ownCodes = ["dns", "refused", "tls", "reset", "timeout", "exception", "country", "no_code"]
@@ -104,8 +94,8 @@ async function counting(site: Site) {
 
 /** `GET /metrics` for Prometheus: figures of the log's events, with no number, no text and no id in a label. */
 export default {
-  env,
-  routes(app, { METRICS_TOKEN }, site) {
+  env: {},
+  routes(app, _, site) {
     let early: LogEvent[] = []
     let count: (entry: LogEvent) => void = (entry) => early.push(entry)
     site.follow((entry) => count(entry))
@@ -122,7 +112,6 @@ export default {
       early = []
       site.log("error", "warning", { reason })
     })
-    app.use(doorOf("metrics", METRICS_TOKEN, site))
     app.get("/", async (c) => {
       const registry = await loading.catch(() => undefined)
       if (!registry) return site.problem("internal_error", "the log says why")
@@ -132,4 +121,4 @@ export default {
       })
     })
   },
-} satisfies Page<typeof env>
+} satisfies Page

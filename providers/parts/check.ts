@@ -27,7 +27,7 @@ import {
   variables,
   wrongFields,
 } from "../../main.ts"
-import { doubtsOfFile, namesInFile } from "./env.ts"
+import { doubtsOfFile, isTellable, linesInFile } from "./env.ts"
 import { fileNames, misnamed } from "./files.ts"
 import { textFamilies } from "./helpers.ts"
 
@@ -178,10 +178,12 @@ export async function judge({ world, settings, ...inUse }: Named, complaints: Co
     if (known.has(name) || isOthers || beginnings.some((start) => name.startsWith(start))) continue
     // Windows knows no other case; elsewhere it is another name.
     const near = known.has(name.toUpperCase()) ? name.toUpperCase() : nearest(name, known)
-    const text = `${name} is no setting${didYouMean(near)}`
+    const line = linesInFile.get(name)
+    const isNamed = near !== undefined || isTellable(name)
+    const text = isNamed ? `${name} is no setting${didYouMean(near)}` : `line ${line} of .env is no setting`
     if (protective.test(name) || (near && name.length > 8 && protective.test(near))) complaints.push([text])
     else if (settingLike.test(name) || (near && name.length > 6)) warnings.push(text)
-    else if (namesInFile.includes(name)) warnings.push(`${name} in .env is read by nothing`)
+    else if (line) warnings.push(`${isNamed ? `${name} in .env` : `line ${line} of .env`} is read by nothing`)
   }
   for (const { name } of providers) {
     const file = files.includes(name) ? undefined : misnamed("", name)

@@ -1,40 +1,24 @@
 /**
- * A client of node:http for Node. It follows no redirect, repeats nothing by itself, and keeps its connections.
+ * A client of node:http for Node. It follows no redirect, repeats nothing by itself, keeps its connections, and hands over
+ * what it reads as it comes: main.ts decompresses.
  * @module
  */
 import { Agent, request as askPlainly, type IncomingMessage } from "node:http"
 import { request as askByTls, Agent as TlsAgent } from "node:https"
-import { pipeline, type Readable } from "node:stream"
-import { createBrotliDecompress, createUnzip, createZstdDecompress } from "node:zlib"
 import type { Reply, World } from "../../main.ts"
 
 /** What fetch sends by itself; identity is asked for, and some code their answers all the same. */
 const usual = { accept: "*/*", "accept-encoding": "identity", "user-agent": "smstask" }
-const decoders = {
-  gzip: createUnzip,
-  "x-gzip": createUnzip,
-  deflate: createUnzip,
-  br: createBrotliDecompress,
-  zstd: createZstdDecompress,
-}
-
-/** The bytes of an answer, decoded where it comes coded. */
-function bodyOf(answer: IncomingMessage): Readable {
-  const decode = decoders[answer.headers["content-encoding"] as keyof typeof decoders]
-  return decode ? pipeline(answer, decode(), () => {}) : answer
-}
 
 function replyOf(answer: IncomingMessage): Reply {
   const received = Object.entries(answer.headers).map(([name, value]): [string, string] => [name, String(value)])
-  const body = bodyOf(answer)
   const bytes = async () => {
     const chunks: Buffer[] = []
-    for await (const chunk of body) chunks.push(chunk)
+    for await (const chunk of answer) chunks.push(chunk)
     return Buffer.concat(chunks)
   }
-  const text = async () => (await bytes()).toString()
   const arrayBuffer = async () => new Uint8Array(await bytes()).buffer
-  return { status: answer.statusCode ?? 0, headers: new Headers(received), body, text, arrayBuffer }
+  return { status: answer.statusCode ?? 0, headers: new Headers(received), body: answer, arrayBuffer }
 }
 
 export function clientOfNode(): World["fetch"] {
@@ -49,7 +33,20 @@ export function clientOfNode(): World["fetch"] {
     const agent = isFresh ? false : pooled[url.protocol as "http:"]
     const options = { method: request.method, headers, agent, maxHeaderSize: 65_536, ...(signal && { signal }) }
     return await new Promise((resolve, reject) => {
-      const asked = ask(url, options, (answer) => resolve(replyOf(answer)))
+      // A throw inside of a listener would end the process.
+      const take = (answer: IncomingMessage) => {
+        try {
+          resolve(replyOf(answer))
+        } catch (error) {
+          answer.destroy()
+          reject(error)
+        }
+      }
+      const asked = ask(url, options, take)
+      asked.on("upgrade", (answer, socket) => {
+        socket.destroy()
+        take(answer)
+      })
       asked.on("error", reject).end(body)
     })
   }

@@ -17,7 +17,7 @@ async function written(request: Request): Promise<string> {
 export function doorOf(
   name: string,
   token: string,
-  { problem }: Pick<Site, "problem">,
+  { problem, url }: Pick<Site, "problem" | "url">,
 ): MiddlewareHandler<{ Bindings: Bindings }> {
   // Made from the token, so that it opens every instance, and the same page after a restart.
   const session = createHmac("sha256", token).update(`smstask_${name}`).digest("base64url")
@@ -35,7 +35,7 @@ export function doorOf(
   return async (c, next) => {
     const given = await brought(c)
     if (given && isSame(given, token)) {
-      const isHttps = /^https/.test(c.req.header("x-forwarded-proto") ?? c.req.url)
+      const isHttps = [c.req.header("x-forwarded-proto"), c.req.url, url].some((one) => one?.startsWith("https"))
       const attributes = `Path=${path}; HttpOnly; SameSite=Strict${isHttps ? "; Secure" : ""}`
       c.header("set-cookie", `smstask_${name}=${session}; ${attributes}`)
       return c.redirect(path, 303)
@@ -47,7 +47,10 @@ export function doorOf(
     if (isIn) return await next()
     const challenge = { "www-authenticate": bearer ? 'Bearer error="invalid_token"' : "Bearer" }
     const refuse = () =>
-      problem("authentication_failed", `open ${path}?token=<${variable}>, or send it as Bearer`, challenge)
+      problem("authentication_failed", `open ${path}?token=<${variable}>, or send it as Bearer`, {
+        ...headers,
+        ...challenge,
+      })
     const isBrowser = /\btext\/html\b/.test(c.req.header("accept") ?? "")
     if (!isBrowser || bearer) return refuse()
     // Who opens it for the first time has tried nothing, and is no news.

@@ -6,8 +6,8 @@ import { readFileSync } from "node:fs"
 import { parseEnv } from "node:util"
 import { type Complaint, type Environment, StartError } from "../../main.ts"
 
-/** The names that `.env` set. */
-export const namesInFile: string[] = []
+/** The names that `.env` set, each with its line. */
+export const linesInFile = new Map<string, number>()
 /** What is doubtful about `.env`. */
 export const doubtsOfFile: string[] = []
 
@@ -59,6 +59,9 @@ function lost({ blank, behind = "", bare = "" }: Written): string | undefined {
   return isCut ? "is cut at its #: put it in quotes" : undefined
 }
 
+/** How a line of `.env` is told. Its name may be all of a secret, whose base64 ends in "=": only what can be a setting is told. */
+export const isTellable = (name: string) => /^[A-Z]{1,12}\d{0,3}(_[A-Z]{0,12}\d{0,3}){0,6}$/.test(name)
+
 /** Tells values that are read otherwise than they look: complains of the wrong ones, and keeps the doubtful ones. */
 function judge(text: string): Complaint[] {
   const complaints: Complaint[] = []
@@ -66,12 +69,14 @@ function judge(text: string): Complaint[] {
   for (const { index, groups } of text.matchAll(assignment)) {
     const written = groups as Written
     const line = text.slice(0, index).split("\n").length
-    const place = `${written.name} in line ${line} of .env`
+    const { name = "" } = written
+    const place = isTellable(name) ? `${name} in line ${line} of .env` : `the value in line ${line} of .env`
     const [wrong, doubt, before] = [wrongQuotes(written), lost(written), lines.get(written.name)]
     if (wrong) complaints.push([`${place} ${wrong}`])
     else if (doubt) doubtsOfFile.push(`${place} ${doubt}`)
     if (before) doubtsOfFile.push(`${place} stands in line ${before}, too: the last one is read`)
     lines.set(written.name, line)
+    linesInFile.set(name, line)
   }
   return complaints
 }
@@ -94,6 +99,5 @@ export function readEnvFile(): Environment {
   const complaints = judge(text)
   if (changed) complaints.push([told])
   if (complaints.length > 0) throw new StartError(complaints)
-  namesInFile.push(...Object.keys(values))
   return values
 }

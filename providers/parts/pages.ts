@@ -3,6 +3,7 @@
  * @module
  */
 import { Hono } from "hono"
+import * as v from "valibot"
 import {
   type Bindings,
   type Complaint,
@@ -13,28 +14,37 @@ import {
   parse,
   refuse,
   type Site,
+  token,
   variablePrefix,
   type World,
 } from "../../main.ts"
+import { doorOf } from "./door.ts"
 import { mountReports } from "./reports.ts"
 
 type App = Hono<{ Bindings: Bindings }>
+const pageToken = v.pipe(token, v.description("a token of at least 32 characters, no spaces"))
 
-/** The pages that PAGES names; what is missing or wrong goes to `complaints`. */
+/** The pages that PAGES names, each with its token; what is missing or wrong goes to `complaints`. */
 export async function loadPages(names: string[], world: World, complaints: Complaint[]): Promise<LoadedPage[]> {
   const pages: LoadedPage[] = []
   for (const name of names) {
     const page = await importFile("pages/", name, world)
-    const values = typeof page === "string" ? void complaints.push([page]) : parse(world.env, page.env, complaints)
-    if (typeof page !== "string" && values) pages.push({ name, page, values })
+    if (typeof page === "string") {
+      complaints.push([page])
+      continue
+    }
+    const variable = `${variablePrefix(name)}_TOKEN`
+    const values = parse(world.env, { ...page.env, [variable]: pageToken }, complaints)
+    if (values) pages.push({ name, page, values, token: values[variable] as string })
   }
   return pages
 }
 
 /** Serves each page under `/<name>`. */
 export function mountPages(app: App, { gateway, providers, pages, followers }: Prepared) {
-  const { world, log, clocks } = gateway
+  const { world, settings, log, clocks } = gateway
   const site: Site = {
+    url: settings.GATEWAY_URL,
     clock: world.clock,
     ...(world.stopping && { stopping: world.stopping }),
     log,
@@ -47,8 +57,10 @@ export function mountPages(app: App, { gateway, providers, pages, followers }: P
         faults: ready.provider.faults,
       })),
   }
-  for (const { name, page, values } of pages) {
+  for (const { name, page, values, token } of pages) {
     const routes: App = new Hono()
+    // No page is served without its door, whatever its file does.
+    routes.use(doorOf(name, token, site))
     page.routes(routes, values, site)
     app.route(`/${name}`, routes)
   }

@@ -125,7 +125,7 @@ async function loadPlatform(name: string, world: World, complaints: Complaint[])
   const prove = prover(platform, { signed, tokens, values }, world.clock)
   const greet =
     platform.greet &&
-    ((headers: Headers, log: Log) => {
+    ((headers: Call["headers"], log: Log) => {
       const call = { headers, text: "" }
       const greeting = "reason" in prove(call) ? undefined : platform.greet?.(call, values)
       return greeting ?? refuse(log, "authentication_failed", "the token is wrong")

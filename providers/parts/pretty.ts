@@ -14,6 +14,8 @@ export function prettyLine() {
     const time = timeOfDay.format(now).replaceAll("\u202f", " ").padStart(11)
     const others = Object.entries(rest).map(([name, value]) => value && `${name}=${value}`)
     const parts = [recipient, provider, receipt, code, reason, ...others, ms !== undefined && `${ms} ms`]
-    return [time, styleText(colors[level], event.padEnd(11)), ...parts.filter(Boolean)].join("  ")
+    // Whoever wrote a text, a terminal must obey nothing in it.
+    const told = parts.filter(Boolean).map((part) => String(part).replace(/\p{C}/gu, "•"))
+    return [time, styleText(colors[level], event.padEnd(11)), ...told].join("  ")
   }
 }

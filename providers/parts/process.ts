@@ -35,10 +35,11 @@ const newline = 10
  * Writes lines to standard output, one write at a time, and no login waits for it. Above 1 MiB unwritten, and where a write
  * fails (a full disk), lines are dropped, and their number is told with the next one that is written.
  */
-export function printer(): World["print"] {
+export function printer(): { print: World["print"]; flush(): Promise<void> } {
   const writeSome = promisify(write)
   let lines: string[] = []
   let [size, dropped, isBusy, isTorn, since] = [0, 0, false, false, Number.NaN]
+  let flushed = () => {}
   // Deno's node:fs writes to a pipe without giving anyone else a turn.
   const some = async (bytes: Buffer) =>
     Deno ? await Deno.stdout.write(bytes) : (await writeSome(1, bytes)).bytesWritten
@@ -67,13 +68,14 @@ export function printer(): World["print"] {
     dropped -= told
     isBusy = text !== ""
     if (isBusy) put(Buffer.from(isTorn ? `\n${text}` : text), told)
+    else flushed()
   }
   process.on("exit", () => {
     // Node waits for a write that is stuck, for ever.
     if (performance.now() - since > 1_000) process.kill(process.pid, "SIGKILL")
     attempt(() => lines.length > 0 && writeSync(1, `${lines.join("\n")}\n`), 0)
   })
-  return (line) => {
+  const print = (line: string) => {
     if (size > 1_048_576) {
       dropped += 1
       return
@@ -83,6 +85,12 @@ export function printer(): World["print"] {
     if (!isBusy) setImmediate(next)
     isBusy = true
   }
+  const flush = () =>
+    new Promise<void>((resolve) => {
+      flushed = resolve
+      if (!isBusy) resolve()
+    })
+  return { print, flush }
 }
 
 interface Started {
@@ -103,11 +111,14 @@ export async function started(prepared: Prepared, { address, isFirstRun, stoppin
     stopping.abort()
     log("info", "stopping", { signal })
     afterwards(() => process.exit(0), settings.DEADLINE + 1_000).unref()
-    close().then(() => {
+    const end = async () => {
+      await close()
       log("info", "stopped")
-      // A process that is watched does not end by itself.
-      if (process.execArgv.includes("--watch")) process.exit(0)
-    })
+      await prepared.gateway.world.flush?.()
+      // Handles that never finish closing would keep it.
+      process.exit(0)
+    }
+    end()
   }
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"]) process.on(signal, onSignal)
   const fail = (error: Error) => log("error", "failure", { reason: Object(error).name, place: placeOf(Object(error)) })

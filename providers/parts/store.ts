@@ -4,6 +4,7 @@
  */
 import { createHmac } from "node:crypto"
 import {
+  attempt,
   type Clocks,
   formsOf,
   importFile,
@@ -46,9 +47,19 @@ export function withSpare(shared: Store, { spare, hash, log, ...clocks }: StoreS
     awayUntil = clocks.monotonic() + pause
     return await use(spare, (key) => key)
   }
+  // The memory counts along, so that it goes on from what is known when the store is away.
   return {
-    take: (key, limit) => either((store, named) => store.take(named(key), limit)),
-    giveBack: (key, limit) => either((store, named) => store.giveBack(named(key), limit)),
+    take: (key, limit) =>
+      either(async (store, named) => {
+        const wait = await store.take(named(key), limit)
+        if (store !== spare && wait === 0) await spare.take(key, limit)
+        return wait
+      }),
+    giveBack: (key, limit) =>
+      either(async (store, named) => {
+        if (store !== spare) await spare.giveBack(key, limit)
+        return await store.giveBack(named(key), limit)
+      }),
     get: (key) => either((store, named) => store.get(named(key))),
     set: (key, value, period) => either((store, named) => store.set(named(key), value, period)),
   }
@@ -57,7 +68,8 @@ export function withSpare(shared: Store, { spare, hash, log, ...clocks }: StoreS
 /** What a URL may hold of secrets. */
 function secretsOf(store: string): string[] {
   const { username = "", password = "", search = "" } = URL.parse(store) ?? { password: store }
-  return [username, password, decodeURIComponent(password), search].filter((part) => part.length > 3)
+  const decoded = attempt(() => decodeURIComponent(password), "")
+  return [username, password, decoded, search].filter((part) => part.length > 3)
 }
 
 /** The store that STORE names by its scheme. */

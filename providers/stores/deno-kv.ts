@@ -1,3 +1,4 @@
+import * as v from "valibot"
 import type { Key, Limit, StoreFile } from "../../main.ts"
 import { withSpare } from "../parts/store.ts"
 
@@ -12,7 +13,15 @@ interface Atomic {
   set(key: string[], value: unknown, options: { expireIn: number }): Atomic
   commit(): Promise<{ ok: boolean }>
 }
-type Window = { count: number; ends: number }
+const Window = v.object({ count: v.pipe(v.number(), v.minValue(0)), ends: v.number() })
+const Entry = v.object({ value: v.unknown(), ends: v.number() })
+
+/** One message to count (1) or to give back (-1), and who waits for it. */
+interface Change {
+  by: 1 | -1
+  resolve(wait: number): void
+  reject(error: unknown): void
+}
 
 /** Deno's own KV, as STORE=deno-kv: or deno-kv:<path of a file>. A window begins with the first message that it counts. */
 export default {
@@ -21,32 +30,55 @@ export default {
     if (!Deno) throw new Error("deno-kv: is Deno's own store; on Bun and Node STORE is a redis:// URL")
     if (!Deno.openKv) throw new Error("deno-kv: needs the flag --unstable-kv where it is not Deno Deploy")
     const kv = await Deno.openKv(url.slice("deno-kv:".length) || undefined)
-    /** Changes a window by what nobody else changed meanwhile; undefined leaves it as it is. */
-    const change = async (key: Key, { name, period }: Limit, next: (window: Window) => number | undefined) => {
-      const path = ["smstask", name, String(key)]
+    /** Commits changes of one count together, unless another instance changed it meanwhile: then once more. */
+    const commit = async (path: string[], { count: most, period }: Limit, changes: Change[]) => {
       for (let tries = 0; tries < 20; tries += 1) {
         const { value, versionstamp } = await kv.get(path)
-        const before = value as Window | null
         const now = Date.now()
-        const window = before && before.ends > now ? before : { count: 0, ends: now + period }
-        const count = next(window)
-        if (count === undefined) return window.ends - now
-        const entry = { count, ends: window.ends }
+        const isOpen = v.is(Window, value) && value.ends > now && value.ends < now + 2 * period
+        const { count: before, ends } = isOpen ? value : { count: 0, ends: now + period }
+        let count = before
+        const waits = changes.map(({ by }) => {
+          const isFull = by === 1 && count >= most
+          if (!isFull) count = Math.max(0, count + by)
+          return isFull ? ends - now : 0
+        })
         const set = kv
           .atomic()
           .check({ key: path, versionstamp })
-          .set(path, entry, { expireIn: window.ends - now })
-        if ((await set.commit()).ok) return 0
+          .set(path, { count, ends }, { expireIn: ends - now })
+        if (count === before || (await set.commit()).ok) return waits
       }
       throw new Error("BUSY: twenty others changed the same count")
     }
+    /** The changes that wait for the commit before them, by count. One commit of a count is in flight at a time. */
+    const waiting = new Map<string, Change[]>()
+    const commitAll = async (id: string, path: string[], limit: Limit) => {
+      for (let changes = waiting.get(id) ?? []; changes.length > 0; changes = waiting.get(id) ?? []) {
+        waiting.set(id, [])
+        const together = changes
+        await commit(path, limit, together).then(
+          (waits) => together.forEach(({ resolve }, at) => void resolve(waits[at] ?? 0)),
+          (error) => together.forEach(({ reject }) => void reject(error)),
+        )
+      }
+      waiting.delete(id)
+    }
+    const change = (key: Key, limit: Limit, by: Change["by"]) =>
+      new Promise<number>((resolve, reject) => {
+        const path = ["smstask", limit.name, String(key)]
+        const id = path.join("\n")
+        const before = waiting.get(id)
+        waiting.set(id, [...(before ?? []), { by, resolve, reject }])
+        if (!before) commitAll(id, path, limit)
+      })
     return withSpare(
       {
-        take: (key, limit) => change(key, limit, ({ count }) => (count < limit.count ? count + 1 : undefined)),
-        giveBack: (key, limit) => change(key, limit, ({ count }) => (count > 0 ? count - 1 : undefined)),
+        take: (key, limit) => change(key, limit, 1),
+        giveBack: (key, limit) => change(key, limit, -1),
         async get(key) {
-          const entry = (await kv.get(["smstask", String(key)])).value as { value: unknown; ends: number } | null
-          return entry && entry.ends > Date.now() ? entry.value : undefined
+          const { value } = await kv.get(["smstask", String(key)])
+          return v.is(Entry, value) && value.ends > Date.now() ? value.value : undefined
         },
         set: (key, value, period) =>
           kv.set(["smstask", String(key)], { value, ends: Date.now() + period }, { expireIn: period }),

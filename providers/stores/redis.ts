@@ -1,12 +1,12 @@
 import type { RateLimiterRedis } from "rate-limiter-flexible"
-import type { Limit, StoreFile } from "../../main.ts"
+import { attempt, type Limit, type StoreFile } from "../../main.ts"
 import { withSpare } from "../parts/store.ts"
 
 /** Redis or Valkey, as STORE=redis://host:6379 or rediss:// with TLS. Windows are each key's own. */
 export default {
   async open(url, site) {
     // Loaded here, so that one file with everything inside starts without them.
-    const { createClient } = await import("@redis/client")
+    const { createClient, ErrorReply } = await import("@redis/client")
     const { RateLimiterRedis: Limiter } = await import("rate-limiter-flexible")
     const socket = { reconnectStrategy: () => !site.stopping?.aborted && 500 }
     const client = createClient({ url, disableOfflineQueue: true, socket })
@@ -22,9 +22,14 @@ export default {
     const store = withSpare(
       {
         async take(key, limit) {
-          const counted = await limiterOf(limit)
-            .consume(key)
-            .catch((refusal) => refusal)
+          const consume = () =>
+            limiterOf(limit)
+              .consume(key)
+              .catch((refusal) => refusal)
+          let counted = await consume()
+          // Another wrote there what is no count.
+          if (counted instanceof ErrorReply && (await client.del(`smstask:${limit.name}:${key}`)) > 0)
+            counted = await consume()
           if (counted instanceof Error) throw counted
           return counted.consumedPoints > limit.count ? Math.max(1, counted.msBeforeNext) : 0
         },
@@ -32,7 +37,11 @@ export default {
         async get(key) {
           const error = await connected
           if (error instanceof Error && !client.isReady) throw error
-          return JSON.parse((await client.get(`smstask:${key}`)) ?? "null") ?? undefined
+          const text = await client.get(`smstask:${key}`).catch((error) => {
+            if (error instanceof ErrorReply) return null
+            throw error
+          })
+          return attempt(() => JSON.parse(text ?? "null"), undefined) ?? undefined
         },
         set: (key, value, period) => client.set(`smstask:${key}`, JSON.stringify(value), { PX: period }),
       },

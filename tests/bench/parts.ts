@@ -99,7 +99,7 @@ const parts: Record<string, () => Promise<number>> = {
   "the number, by libphonenumber": () => cost((n) => readNumber(recipientOf(n), undefined, numbers)),
   "check, with the number": () => cost((n) => check(fieldsOf(n), arrivalOf(n), own)),
   "once: guard, route, provider's file, log": () => cost((n) => once(inbounds[n] as Inbound, own)),
-  "the call": () => cost(async (n) => await (await call(n)).text()),
+  "the call": () => cost(async (n) => await (await call(n)).arrayBuffer()),
   "a message by GATEWAY_TOKEN": () => whole({ GATEWAY_TOKEN: token, ...silent }, () => byToken),
   "a message by GATEWAY_SECRET": () => whole({ GATEWAY_SECRET: secret, ...silent }, signedBy),
   "the same with the call": () => whole({ GATEWAY_SECRET: secret, ...calling }, signedBy),
