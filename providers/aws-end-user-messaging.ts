@@ -2,6 +2,7 @@ import { verify } from "node:crypto"
 import { AwsClient } from "aws4fetch"
 import * as v from "valibot"
 import type { Fault, Provider } from "../main.ts"
+import { basicTime } from "./lib.ts"
 
 const env = {
   AWS_ACCESS_KEY_ID: v.pipe(v.string(), v.description("access key ID of an IAM user who may send text messages")),
@@ -108,7 +109,7 @@ export default {
         MessageType: "TRANSACTIONAL",
         ConfigurationSetName: env.AWS_SMS_CONFIGURATION_SET,
       }),
-      aws: { datetime: new Date(clock()).toISOString().replace(/[:-]|\.\d+/g, ""), allHeaders: true },
+      aws: { datetime: basicTime(clock()), allHeaders: true },
     })
   },
   faults: {

@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { hmac, sha256 } from "./lib.ts"
 
 const connection = /^endpoint=(https:\/\/[^;]+);accesskey=([\w+/]+=*);?$/i
 const env = {
@@ -50,21 +51,17 @@ export default {
       message: body,
       smsSendOptions: { enableDeliveryReport: Boolean(reportUrl) },
     })
-    const bytes = (text: string) => new TextEncoder().encode(text)
-    const base64 = (buffer: ArrayBuffer) => Buffer.from(buffer).toString("base64")
     const date = new Date(clock()).toUTCString()
-    const hash = base64(await crypto.subtle.digest("SHA-256", bytes(text)))
-    const hmac = { name: "HMAC", hash: "SHA-256" }
-    const key = await crypto.subtle.importKey("raw", Buffer.from(accessKey, "base64"), hmac, false, ["sign"])
-    const signed = bytes(`POST\n${pathname}${search}\n${date};${host};${hash}`)
-    const signature = base64(await crypto.subtle.sign("HMAC", key, signed))
+    const digest = (await sha256(text)).toString("base64")
+    const signed = `POST\n${pathname}${search}\n${date};${host};${digest}`
+    const signature = (await hmac("SHA-256", Buffer.from(accessKey, "base64"), signed)).toString("base64")
     return new Request(href, {
       method: "POST",
       headers: {
         "content-type": "application/json",
         accept: "application/json",
         "x-ms-date": date,
-        "x-ms-content-sha256": hash,
+        "x-ms-content-sha256": digest,
         authorization: `HMAC-SHA256 SignedHeaders=x-ms-date;host;x-ms-content-sha256&Signature=${signature}`,
       },
       body: text,

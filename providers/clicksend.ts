@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { basic } from "./lib.ts"
 
 const env = {
   CLICKSEND_USERNAME: v.pipe(v.string(), v.description("API user name of the account")),
@@ -25,7 +26,7 @@ export default {
   evidence: "vendor",
   url: "https://rest.clicksend.com/v3",
   env,
-  request({ recipient, sender, body }, env, { url, basic }) {
+  request({ recipient, sender, body }, env, { url }) {
     const message = { source: "sdk", ...(sender && { from: sender }), to: recipient, body }
     return new Request(`${url}/sms/send`, {
       method: "POST",

@@ -55,7 +55,7 @@ export interface Session {
   expires: number
 }
 
-/** What a request may depend on besides the message and the variables, so that it stays a pure function. */
+/** What touches the world: all that a request may depend on besides the message and the variables. Pure helpers are in lib.ts. */
 export interface Context {
   /** The provider's base URL with no slash at its end, or what `<NAME>_URL` puts in its place. */
   url: string
@@ -67,33 +67,8 @@ export interface Context {
   clock(): number
   /** 32 random hexadecimal digits. */
   nonce(): string
-  /** Whether the text fits the GSM 7-bit alphabet and its extension (3GPP TS 23.038); any other is sent as UCS-2. */
-  isGsm7(text: string): boolean
-  /** The Authorization header of user and password, in UTF-8 (RFC 7617). */
-  basic(user: string, password: string): string
-  /**
-   * A template's variables: every text in `template`, however deep, with its placeholders `{code}`, `{body}`, `{locale}`,
-   * `{sender}` and `{recipient}` filled in. Undefined where it holds `{code}` and the message has none.
-   */
-  fill<T>(template: T, message: Message): T | undefined
-  /** The refusal of a message without a code, for a provider that cannot send it. */
-  noCode: Refusal
-  /** The closest of `known` language tags for a BCP 47 tag (RFC 4647, lookup), or `otherwise`. */
-  language(tag: string | undefined, known: readonly string[], otherwise: string): string
-  /** What a voice says: the text twice, its code digit by digit. */
-  speech(message: Message, markup?: Markup): string
   /** Where delivery reports are taken, where GATEWAY_URL and `<NAME>_REPORT_KEY` are set. */
   reportUrl: string | undefined
-}
-
-/** How a provider's voice is told to pause; left out, it is commas and blanks, as every voice reads them. */
-export interface Markup {
-  /** Stands between two digits of a code. */
-  pause?: string
-  /** Stands between the text and its repetition; undefined where the provider repeats by itself. */
-  again?: string | undefined
-  /** Whether the text goes into XML or SSML and must be escaped. */
-  isXml?: boolean
 }
 
 /** Environment variables as valibot schemas, each with `v.description(…)`; `Values` is what they parse to. */
@@ -411,7 +386,7 @@ export interface Gateway {
 }
 
 /** What few messages ask for: `parts/helpers.ts`. */
-export interface Helpers extends Pick<Context, "fill" | "language" | "speech" | "isGsm7"> {
+export interface Helpers {
   /** The text of a code that comes alone, in the closest language that CODE_TEXT or CODE_SPEECH has. */
   textOf(code: string, channel: "sms" | "voice", locale: string | undefined): string
   /** The one code in a text, as `pattern` finds it; undefined where there is none or several. */

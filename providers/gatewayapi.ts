@@ -1,6 +1,7 @@
 import { compactVerify } from "jose/jws/compact/verify"
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { isGsm7 } from "./lib.ts"
 
 const env = {
   GATEWAYAPI_TOKEN: v.pipe(v.string(), v.description("API token, from API Keys")),
@@ -40,7 +41,7 @@ export default {
   evidence: "vendor",
   url: "https://gatewayapi.com",
   env,
-  request({ recipient, sender, body }, env, { url, isGsm7, reportUrl }) {
+  request({ recipient, sender, body }, env, { url, reportUrl }) {
     return new Request(`${url}/rest/mtsms`, {
       method: "POST",
       headers: {

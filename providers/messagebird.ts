@@ -2,6 +2,7 @@ import { createHash } from "node:crypto"
 import { jwtVerify } from "jose/jwt/verify"
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { isGsm7 } from "./lib.ts"
 
 const env = {
   MESSAGEBIRD_API_KEY: v.pipe(v.string(), v.description("live access key of the account")),
@@ -45,7 +46,7 @@ export default {
   needsSender: true,
   url: "https://rest.messagebird.com",
   env,
-  request({ recipient, sender, body }, env, { url, isGsm7, nonce, reportUrl }) {
+  request({ recipient, sender, body }, env, { url, nonce, reportUrl }) {
     return new Request(`${url}/messages`, {
       method: "POST",
       headers: {

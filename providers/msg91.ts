@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider, Report } from "../main.ts"
+import { fill, noCode } from "./lib.ts"
 
 const env = {
   MSG91_AUTH_KEY: v.pipe(v.string(), v.description("Authkey of the account")),
@@ -30,7 +31,7 @@ export default {
   evidence: "clients",
   url: "https://control.msg91.com",
   env,
-  request(message, env, { url, fill, noCode }) {
+  request(message, env, { url }) {
     const { recipient, sender } = message
     const variables = fill(env.MSG91_VARIABLES, message)
     if (!variables) return noCode

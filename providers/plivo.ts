@@ -1,6 +1,7 @@
 import { createHmac, timingSafeEqual } from "node:crypto"
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { basic } from "./lib.ts"
 
 const env = {
   PLIVO_AUTH_ID: v.pipe(v.string(), v.description("Auth ID of the account, from the console's overview")),
@@ -40,7 +41,7 @@ export default {
   url: "https://api.plivo.com",
   env,
   needsSender: ({ PLIVO_POWERPACK_UUID }) => !PLIVO_POWERPACK_UUID,
-  request({ recipient, sender, body }, env, { url, basic, reportUrl }) {
+  request({ recipient, sender, body }, env, { url, reportUrl }) {
     const source = env.PLIVO_POWERPACK_UUID
       ? { powerpack_uuid: env.PLIVO_POWERPACK_UUID }
       : { src: sender || undefined }

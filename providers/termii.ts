@@ -1,6 +1,7 @@
 import { createHmac, timingSafeEqual } from "node:crypto"
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { isGsm7 } from "./lib.ts"
 
 const env = {
   TERMII_API_KEY: v.pipe(v.string(), v.description("API key, from the dashboard")),
@@ -44,7 +45,7 @@ export default {
   evidence: "vendor",
   url: "https://v3.api.termii.com",
   env,
-  request({ recipient, sender, body }, env, { url, isGsm7 }) {
+  request({ recipient, sender, body }, env, { url }) {
     const from = sender && { from: sender.replace("+", "") }
     return new Request(`${url}/api/sms/send`, {
       method: "POST",

@@ -1,6 +1,7 @@
 import { createHmac, timingSafeEqual } from "node:crypto"
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { basic } from "./lib.ts"
 
 const env = {
   TWILIO_ACCOUNT_SID: v.pipe(v.string(), v.startsWith("AC"), v.description("Account SID, which begins with AC")),
@@ -49,7 +50,7 @@ export default {
   url: "https://api.twilio.com",
   env,
   needsSender: ({ TWILIO_MESSAGING_SERVICE_SID }) => !TWILIO_MESSAGING_SERVICE_SID,
-  request({ recipient, sender, body }, env, { url, basic, reportUrl }) {
+  request({ recipient, sender, body }, env, { url, reportUrl }) {
     const [user, password] =
       env.TWILIO_API_KEY && env.TWILIO_API_SECRET
         ? [env.TWILIO_API_KEY, env.TWILIO_API_SECRET]

@@ -1,6 +1,7 @@
 import { createHash, createHmac, timingSafeEqual } from "node:crypto"
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { isGsm7 } from "./lib.ts"
 
 const env = {
   VONAGE_API_KEY: v.pipe(v.string(), v.description("API key of the account")),
@@ -50,7 +51,7 @@ export default {
   needsSender: true,
   url: "https://rest.nexmo.com",
   env,
-  request({ recipient, sender, body }, env, { url, isGsm7, reportUrl }) {
+  request({ recipient, sender, body }, env, { url, reportUrl }) {
     const form = new URLSearchParams({
       api_key: env.VONAGE_API_KEY,
       api_secret: env.VONAGE_API_SECRET,

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto"
 import { jwtVerify } from "jose/jwt/verify"
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { basic } from "./lib.ts"
 
 const env = {
   VONAGE_API_KEY: v.pipe(v.string(), v.description("API key of the account")),
@@ -42,7 +43,7 @@ export default {
   needsSender: true,
   url: "https://api.nexmo.com",
   env,
-  request({ recipient, sender, body }, env, { url, basic, reportUrl }) {
+  request({ recipient, sender, body }, env, { url, reportUrl }) {
     const [from, to] = [sender.replace("+", ""), recipient.slice(1)]
     return new Request(`${url}/v1/messages`, {
       method: "POST",

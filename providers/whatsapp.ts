@@ -1,6 +1,7 @@
 import { createHmac, timingSafeEqual } from "node:crypto"
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { fill, language, noCode } from "./lib.ts"
 
 const env = {
   WHATSAPP_ACCESS_TOKEN: v.pipe(v.string(), v.description("access token of a system user")),
@@ -65,7 +66,7 @@ export default {
   evidence: "vendor",
   url: "https://graph.facebook.com",
   env,
-  request(message, env, { url, fill, noCode, language }) {
+  request(message, env, { url }) {
     const known = env.WHATSAPP_TEMPLATE_LANGUAGE
     const variables = fill(env.WHATSAPP_VARIABLES ?? ["{code}"], message)
     if (!variables) return noCode

@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto"
-import * as v from "valibot"
 import type { LogEvent, Page } from "../../main.ts"
+import { secretToken } from "../lib.ts"
 import { doorOf } from "../parts/door.ts"
 import { headers, page } from "../parts/log-page.ts"
 
 const env = {
-  LOG_TOKEN: v.pipe(v.string(), v.regex(/^[!-~]{32,}$/), v.description("a token of at least 32 characters, no spaces")),
+  LOG_TOKEN: secretToken(),
 }
 
 /** One that reads the stream; the page's events have numbers, so that it misses none when it connects again. */

@@ -1,14 +1,10 @@
-import * as v from "valibot"
 import type { LogEvent, Page, Site } from "../../main.ts"
+import { secretToken } from "../lib.ts"
 import { lackingPackage } from "../parts/check.ts"
 import { doorOf } from "../parts/door.ts"
 
 const env = {
-  METRICS_TOKEN: v.pipe(
-    v.string(),
-    v.regex(/^[!-~]{32,}$/),
-    v.description("a token of at least 32 characters, no spaces"),
-  ),
+  METRICS_TOKEN: secretToken(),
 }
 
 /** Codes that main.ts itself gives where no answer of a provider is there; each other one must stand in its file. */
