@@ -456,7 +456,11 @@ function callFailed(cause: unknown, host: string): Refused {
   let text = ""
   for (let error = cause; error instanceof Error; error = error.cause) text += `${error} ${Object(error).code} `
   const [code = "reset", , reason] = failures.find(([, pattern]) => pattern.test(text)) ?? []
-  return refused("unreachable", code, reason?.replace("HOST", host))
+  return refused(
+    "unreachable",
+    code,
+    reason?.replace("HOST", () => host),
+  )
 }
 
 /** The bytes of a body, or undefined where there are more than 64 KiB; where its length is declared, none are counted. */

@@ -71,7 +71,7 @@ export function helpersOf(env: Environment, complaints: Complaint[]): Helpers {
     const tags = texts[channel].flatMap(({ target }) => target || [])
     const tag = language(locale, tags, "")
     const text = texts[channel].find(({ target }) => target === tag)?.value ?? usual[channel]
-    return text.replaceAll("{code}", code)
+    return text.replaceAll("{code}", () => code)
   }
   return { textOf, findCode, loginOf, told, traceOf }
 }
