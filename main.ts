@@ -776,10 +776,13 @@ export async function once(inbound: Inbound, gateway: Gateway): Promise<contract
 
 // ───────────────────────────── Proof: who calls ─────────────────────────────
 
-/** Compares by the SHA-256 of both, in constant time. */
-export function isSame(given: string | undefined, expected: string): boolean {
+type Texts = string | string[]
+/** Whether one of `given` is one of `expected`: compares the SHA-256 of each, in constant time. */
+export function isSame(given: Texts | undefined, expected: Texts): boolean {
   const { hash, timingSafeEqual } = builtin("node:crypto")
-  return timingSafeEqual(hash("sha256", given ?? "", "buffer"), hash("sha256", expected, "buffer"))
+  const hashes = (texts: Texts) => [texts].flat().map((text) => hash("sha256", text, "buffer"))
+  const known = hashes(expected)
+  return hashes(given ?? "").some((one) => known.some((other) => timingSafeEqual(one, other)))
 }
 
 /** The token of an Authorization header: of Bearer (RFC 6750), Basic's password (RFC 7617), or the bare header. */

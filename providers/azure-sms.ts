@@ -79,15 +79,17 @@ export default {
     return v.is(Refused, json) ? { code: json.error.code, reason: json.error.message } : { code: status }
   },
   /** Event Grid brings them, and first asks whether the address is ours. */
-  report({ text }) {
-    const events = v.parse(Events, JSON.parse(text))
-    const question = events.find(({ eventType }) => eventType === "Microsoft.EventGrid.SubscriptionValidationEvent")
-    if (question) return Response.json({ validationResponse: v.parse(Question, question.data).validationCode })
-    return events.flatMap(({ eventType, data }) => {
-      if (eventType !== "Microsoft.Communication.SMSDeliveryReportReceived") return []
-      const { messageId: id, deliveryStatus } = v.parse(Delivery, data)
-      const state = states.get(deliveryStatus)
-      return state ? [{ id, state }] : []
-    })
+  report: {
+    read({ text }) {
+      const events = v.parse(Events, JSON.parse(text))
+      const question = events.find(({ eventType }) => eventType === "Microsoft.EventGrid.SubscriptionValidationEvent")
+      if (question) return Response.json({ validationResponse: v.parse(Question, question.data).validationCode })
+      return events.flatMap(({ eventType, data }) => {
+        if (eventType !== "Microsoft.Communication.SMSDeliveryReportReceived") return []
+        const { messageId: id, deliveryStatus } = v.parse(Delivery, data)
+        const state = states.get(deliveryStatus)
+        return state ? [{ id, state }] : []
+      })
+    },
   },
 } satisfies Provider<typeof env>

@@ -67,13 +67,15 @@ export default {
     return { code: type.replace(/^.*#/, ""), reason: detail ?? title, fault }
   },
   /** An empty list asks whether the address is there. */
-  report({ text }) {
-    const json = v.parse(v.array(v.unknown()), JSON.parse(text))
-    return json.flatMap((event) => {
-      if (v.parse(Event, event).type !== "SENT") return []
-      const { id, status } = v.parse(Delivery, event)
-      const state = status.subtype === "EXPIRED" ? "expired" : states.get(status.type)
-      return state ? [{ id, state, code: status.subtype ?? undefined }] : []
-    })
+  report: {
+    read({ text }) {
+      const json = v.parse(v.array(v.unknown()), JSON.parse(text))
+      return json.flatMap((event) => {
+        if (v.parse(Event, event).type !== "SENT") return []
+        const { id, status } = v.parse(Delivery, event)
+        const state = status.subtype === "EXPIRED" ? "expired" : states.get(status.type)
+        return state ? [{ id, state, code: status.subtype ?? undefined }] : []
+      })
+    },
   },
 } satisfies Provider<typeof env>

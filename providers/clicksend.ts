@@ -55,9 +55,11 @@ export default {
     if (v.is(RefusedMessage, json)) return { code: json.data.messages[0].status }
     return v.is(Refused, json) ? { code: json.response_code, reason: json.response_msg ?? undefined } : { code: status }
   },
-  report({ text }) {
-    const { message_id: id, status_code } = v.parse(Delivery, Object.fromEntries(new URLSearchParams(text)))
-    // What its other codes mean is not documented.
-    return status_code === "201" ? [{ id, state: "delivered" }] : []
+  report: {
+    read({ text }) {
+      const { message_id: id, status_code } = v.parse(Delivery, Object.fromEntries(new URLSearchParams(text)))
+      // What its other codes mean is not documented.
+      return status_code === "201" ? [{ id, state: "delivered" }] : []
+    },
   },
 } satisfies Provider<typeof env>

@@ -44,9 +44,11 @@ export default {
     const reason = /^[^<>{}]{1,200}$/.exec(text.trim())?.[0]
     return { code: status, reason, fault: reason?.startsWith("Invalid to number") ? "recipient" : undefined }
   },
-  report({ text }) {
-    const { id, status } = v.parse(Delivery, Object.fromEntries(new URLSearchParams(text)))
-    const state = states.get(status)
-    return state ? [{ id, state }] : []
+  report: {
+    read({ text }) {
+      const { id, status } = v.parse(Delivery, Object.fromEntries(new URLSearchParams(text)))
+      const state = states.get(status)
+      return state ? [{ id, state }] : []
+    },
   },
 } satisfies Provider<typeof env>

@@ -55,18 +55,20 @@ export default {
     const fault = json.message.startsWith("Template ID") ? "message" : undefined
     return { code: json.code ?? status, reason: json.message, fault }
   },
-  report({ text, headers }) {
-    const isJson = headers.get("content-type")?.includes("json")
-    const json: unknown = JSON.parse(isJson ? text : (new URLSearchParams(text).get("data") ?? ""))
-    const deliveries = isJson
-      ? [v.parse(Delivery, json)]
-      : v
-          .parse(Deliveries, json)
-          .flatMap(({ requestId, report }) => report.map(({ status }) => ({ requestId, status })))
-    return deliveries.flatMap(({ requestId: id, status }): Report[] => {
-      const code = String(status)
-      if (code === "1") return [{ id, state: "delivered" }]
-      return failed.includes(code) ? [{ id, state: "failed", code }] : []
-    })
+  report: {
+    read({ text, headers }) {
+      const isJson = headers.get("content-type")?.includes("json")
+      const json: unknown = JSON.parse(isJson ? text : (new URLSearchParams(text).get("data") ?? ""))
+      const deliveries = isJson
+        ? [v.parse(Delivery, json)]
+        : v
+            .parse(Deliveries, json)
+            .flatMap(({ requestId, report }) => report.map(({ status }) => ({ requestId, status })))
+      return deliveries.flatMap(({ requestId: id, status }): Report[] => {
+        const code = String(status)
+        if (code === "1") return [{ id, state: "delivered" }]
+        return failed.includes(code) ? [{ id, state: "failed", code }] : []
+      })
+    },
   },
 } satisfies Provider<typeof env>
