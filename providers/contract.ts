@@ -243,7 +243,7 @@ export interface Page<E extends Variables = Variables> {
 }
 
 /** What pages are made with. Streams must end when `stopping` aborts. */
-export interface Site extends Pick<World, "clock" | "stopping"> {
+export interface Site extends Clocks, Pick<World, "clock" | "stopping"> {
   log: Log
   problem(code: ProblemCode, detail: string, headers?: Record<string, string>): Response
   /** Calls `listener` with every event of the log, as it happens. */

@@ -201,7 +201,7 @@ export default {
       // The door has a policy of its own.
       for (const [name, value] of Object.entries(headers)) if (!c.res.headers.has(name)) c.res.headers.set(name, value)
     })
-    if (env.INBOX_TOKEN) app.use(doorOf("inbox", env.INBOX_TOKEN, { problem }))
+    if (env.INBOX_TOKEN) app.use(doorOf("inbox", env.INBOX_TOKEN, { ...site, problem }))
     else
       app.use(async (c, next) => {
         if (isLocal(c.env.address?.() ?? "", c.req.raw.headers)) return await next()

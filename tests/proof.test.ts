@@ -6,7 +6,7 @@ import { test } from "node:test"
 import { SignJWT } from "jose"
 import type { Proof, Provider } from "../main.ts"
 import { compare } from "../providers/parts/proof.ts"
-import { providers, start, take } from "./world.ts"
+import { problem, providers, standing, start, take } from "./world.ts"
 
 const now = Date.UTC(2026, 10, 30)
 const minute = 60_000
@@ -159,6 +159,20 @@ const reports: [title: string, report: NonNullable<Provider["report"]>, status: 
 ]
 for (const [title, report, status, delivered] of reports)
   test(`a report ${title}`, async () => assert.deepEqual(await statusOf(report), [status, delivered]))
+
+test("a report whose body never ends is refused at DEADLINE", async () => {
+  const { load, answer, env } = providers({ acme: () => take() }, { acme: { report: { read } } })
+  const time = standing()
+  const settings = { ...env, ACME_REPORT_KEY: reportKey, DEADLINE: "7s" }
+  const { call, line } = await start(settings, answer, { load, ...time.world })
+  const body = new ReadableStream({ pull: () => time.silence().then(() => {}) })
+  const response = await call({ method: "POST", body, duplex: "half" } as RequestInit, `/acme/report/${reportKey}`)
+  const { status, code, detail } = await problem(response)
+  assert.deepEqual([status, code], [400, "invalid_message"])
+  assert.equal(detail, "the body did not arrive within the deadline")
+  assert.equal(time.world.monotonic(), 7_000)
+  assert.equal(line("rejected").reason, detail)
+})
 
 test("no file of a provider or a platform compares by itself", () => {
   for (const folder of ["../providers/", "../providers/platforms/"])

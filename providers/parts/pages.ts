@@ -35,6 +35,7 @@ export async function loadPages(names: string[], world: World, complaints: Compl
 export function mountPages(app: App, { gateway, providers, pages, followers }: Prepared) {
   const { world, log, clocks } = gateway
   const site: Site = {
+    ...clocks,
     clock: world.clock,
     ...(world.stopping && { stopping: world.stopping }),
     log,

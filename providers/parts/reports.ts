@@ -15,6 +15,7 @@ import {
   redact,
   type Site,
   variablePrefix,
+  within,
 } from "../../main.ts"
 import { compare } from "./proof.ts"
 
@@ -72,7 +73,10 @@ export function mountReports(
   app.on(["GET", "POST"], "/report/:key", async (c) => {
     if (!isSame(c.req.param("key"), key))
       return problem("authentication_failed", `the path must end in ${variablePrefix(name)}_REPORT_KEY`)
-    const bytes = await readBytes(c.req.raw).catch(() => undefined)
+    const read = async () => ({ bytes: await readBytes(c.req.raw).catch(() => undefined) })
+    const body = await within(settings.DEADLINE, site, read())
+    if (!body) return problem("invalid_message", "the body did not arrive within the deadline")
+    const { bytes } = body
     if (!bytes) return problem("message_too_large", "at most 64 KiB are read")
     const text = new TextDecoder().decode(bytes)
     // A vendor signs the address that it called, which a proxy may have changed.
