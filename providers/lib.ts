@@ -69,10 +69,10 @@ export const noCode: Refusal = {
 export const isGsm7 = (text: string): boolean =>
   /^[@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !"#¤%&'()*+,./0-9:;<=>?¡A-ZÄÖÑÜ§¿a-zäöñüà^{}\\[~\]|€\f-]*$/.test(text)
 
-/** A setting that holds a template's variables in their order: a JSON list of texts. */
+/** A setting that holds texts in their order, such as a template's variables: a JSON list. */
 export const textList = v.pipe(v.string(), v.parseJson(), v.array(v.string()))
 
-/** A setting that holds a template's variables by name: a JSON object of texts. */
+/** A setting that holds texts by name, such as a template's variables: a JSON object. */
 export const textRecord = v.pipe(v.string(), v.parseJson(), v.record(v.string(), v.string()))
 
 /**
@@ -132,7 +132,7 @@ export const secretToken = (use = "no spaces") =>
 /** A member of a platform's call that may hold anything and may be left out; the gateway checks it later. */
 export const unread = v.optional(v.unknown())
 
-/** Statuses for platforms that repeat a call after 502 and 504 but not after 503, or that know 403 and 422 alone. */
+/** The statuses that most platforms are told in place of the gateway's own: 400, 422, 502 and 504 in this order. */
 export const hookStatuses: Partial<Record<Outcome["code"], number>> = {
   invalid_message: 422,
   destination_not_allowed: 403,
