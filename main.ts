@@ -125,16 +125,17 @@ const uncontrolled = v.regex(/^\P{Cc}*$/u, "must not hold control characters")
 const fitting = v.regex(/^(\+?\d{3,15}|(?!\.+$).{0,11})$/u, `must be ${anySender}`)
 const sender = v.pipe(v.string(), v.maxLength(200, `must be ${anySender}`), uncontrolled, asSender, fitting)
 
-const basic = (user: string, password: string) => `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`
-const noCode: contract.Refusal = { code: "no_code", reason: "the message holds no code, or several", fault: "message" }
 const lacking = (part: string) => () => {
   throw new Error(`a setting or a file needs providers/parts/${part}.ts beside main.ts, and it is not there`)
 }
 /** What few messages ask for, in parts/helpers.ts. Where main.ts is alone, only those fail that cannot do without. */
 const missing = lacking("helpers")
-const none = { fill: missing, language: missing, speech: missing, fetch: missing, session: missing }
-const unasked = { isGsm7: () => false, findCode: () => undefined, traceOf: () => ({}), loginOf: () => none }
-const noHelpers: contract.Helpers = { ...none, ...unasked, told: String, textOf: (code) => `Your code is ${code}` }
+const unasked = {
+  findCode: () => undefined,
+  traceOf: () => ({}),
+  loginOf: () => ({ fetch: missing, session: missing }),
+}
+const noHelpers: contract.Helpers = { ...unasked, told: String, textOf: (code) => `Your code is ${code}` }
 
 // ───────────────────────────── Settings: environment variables, parsed once ─────────────────────────────
 
@@ -178,7 +179,7 @@ const destinations = v.optional(listOf(v.union([country, digits])))
 export const fileName = v.pipe(like(/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/), v.maxLength(40))
 /** `console` and `inbox` show the message to the developer; beside a provider that sends they would hide it. */
 const standAlone = v.check((names: string[]) => names.length === 1 || !/\b(console|inbox)\b/.test(names.join()))
-const free = v.regex(/^(?!(sms|voice|gateway|limit|log|metrics|health|store|default|code|contract)$)/)
+const free = v.regex(/^(?!(sms|voice|gateway|limit|log|metrics|health|store|default|code|contract|lib)$)/)
 const nameList = v.pipe(listOf(v.pipe(fileName, free)), standAlone, isDistinct)
 const fileNames = v.optional(v.pipe(listOf(fileName), isDistinct))
 
@@ -186,7 +187,8 @@ const fileNames = v.optional(v.pipe(listOf(fileName), isDistinct))
 const set = <const S extends Variable>(schema: S, expected: string) => v.pipe(schema, v.description(expected))
 const text = v.optional(v.string())
 const flag = v.optional(v.picklist(["true", "false"]), "false")
-export const token = like(/^[!-~]{32,}$/)
+/** What `secretToken` of providers/lib.ts takes, too. */
+const token = like(/^[!-~]{32,}$/)
 const webAddress = v.pipe(like(/^https?:\/\/[^/?#@\s]+\/?$/), v.url(), v.maxLength(255))
 
 /** Every setting but the families. */
@@ -494,7 +496,11 @@ function callFailed(cause: unknown, host: string): Refused {
   let text = ""
   for (let error = cause; error instanceof Error; error = error.cause) text += `${error} ${Object(error).code} `
   const [code = "reset", , reason] = failures.find(([, pattern]) => pattern.test(text)) ?? []
-  return refused("unreachable", code, reason?.replace("HOST", host))
+  return refused(
+    "unreachable",
+    code,
+    reason?.replace("HOST", () => host),
+  )
 }
 
 /** The bytes of a body, or undefined where there are more than 64 KiB; where its length is declared, none are counted. */
@@ -590,7 +596,6 @@ export async function ask(ready: Ready, message: Message, shared: Shared, signal
     ...helpers.loginOf(state, send, world.clock),
     clock: world.clock,
     nonce: world.nonce ?? (() => crypto.randomUUID().replaceAll("-", "")),
-    ...{ ...helpers, basic, noCode },
   }
   const asked = async (mayRenew: boolean): Promise<{ id: string } | Refused> => {
     const request = await provider.request(message, values, context)
@@ -852,10 +857,13 @@ export async function once(inbound: Inbound, gateway: Gateway): Promise<contract
 
 // ───────────────────────────── Proof: who calls ─────────────────────────────
 
-/** Compares by the SHA-256 of both, in constant time. */
-export function isSame(given: string | undefined, expected: string): boolean {
+type Texts = string | string[]
+/** Whether one of `given` is one of `expected`: compares the SHA-256 of each, in constant time. */
+export function isSame(given: Texts | undefined, expected: Texts): boolean {
   const { hash, timingSafeEqual } = builtin("node:crypto")
-  return timingSafeEqual(hash("sha256", given ?? "", "buffer"), hash("sha256", expected, "buffer"))
+  const hashes = (texts: Texts) => [texts].flat().map((text) => hash("sha256", text, "buffer"))
+  const known = hashes(expected)
+  return hashes(given ?? "").some((one) => known.some((other) => timingSafeEqual(one, other)))
 }
 
 /** Headers for the files of platforms and providers, each cut to 4,096 characters: no expression meets more. */

@@ -72,9 +72,11 @@ export default {
     const reason = status === 401 ? /^[^<>{}]{1,200}$/.exec(text.trim())?.[0] : undefined
     return { code: status, reason }
   },
-  report({ text }) {
-    const { id, status, failureReason: code } = v.parse(Delivery, Object.fromEntries(new URLSearchParams(text)))
-    const state = states.get(status)
-    return state ? [{ id, state, code }] : []
+  report: {
+    read({ text }) {
+      const { id, status, failureReason: code } = v.parse(Delivery, Object.fromEntries(new URLSearchParams(text)))
+      const state = states.get(status)
+      return state ? [{ id, state, code }] : []
+    },
   },
 } satisfies Provider<typeof env>

@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { fill, hmac, isoTime, noCode, textRecord } from "./lib.ts"
 
 const env = {
   ALIYUN_VOICE_ACCESS_KEY_ID: v.pipe(v.string(), v.description("AccessKey ID of a RAM user who may call by voice")),
@@ -7,8 +8,7 @@ const env = {
   ALIYUN_VOICE_TTS_CODE: v.pipe(v.string(), v.startsWith("TTS_"), v.description("approved voice template, TTS_…")),
   ALIYUN_VOICE_VARIABLES: v.pipe(
     v.optional(v.string(), '{"code": "{code}"}'),
-    v.parseJson(),
-    v.record(v.string(), v.string()),
+    textRecord,
     v.description("the template's variables as JSON; {code}, {body}, {locale}, {sender} and {recipient} are filled in"),
   ),
   ALIYUN_VOICE_SENDER: v.optional(
@@ -28,7 +28,7 @@ export default {
   channel: "voice",
   url: "https://dyvmsapi.aliyuncs.com",
   env,
-  async request(message, env, { url, clock, nonce, fill, noCode }) {
+  async request(message, env, { url, clock, nonce }) {
     const variables = fill(env.ALIYUN_VOICE_VARIABLES, message)
     if (!variables) return noCode
     const form = new URLSearchParams({
@@ -42,7 +42,7 @@ export default {
       SignatureMethod: "HMAC-SHA1",
       SignatureNonce: nonce(),
       SignatureVersion: "1.0",
-      Timestamp: new Date(clock()).toISOString().replace(/\.\d+/, ""),
+      Timestamp: isoTime(clock()),
       TtsCode: env.ALIYUN_VOICE_TTS_CODE,
       TtsParam: JSON.stringify(variables),
       Version: "2017-05-25",
@@ -50,12 +50,9 @@ export default {
     form.sort()
     // What is signed is encoded by RFC 3986, whatever the encoding of the body.
     const fields = form.toString().replaceAll("+", "%20").replaceAll("*", "%2A").replaceAll("%7E", "~")
-    const bytes = (text: string) => new TextEncoder().encode(text)
-    const hmac = { name: "HMAC", hash: "SHA-1" }
-    const secret = bytes(`${env.ALIYUN_VOICE_ACCESS_KEY_SECRET}&`)
-    const key = await crypto.subtle.importKey("raw", secret, hmac, false, ["sign"])
-    const signature = await crypto.subtle.sign("HMAC", key, bytes(`POST&%2F&${encodeURIComponent(fields)}`))
-    form.set("Signature", Buffer.from(signature).toString("base64"))
+    const signed = `POST&%2F&${encodeURIComponent(fields)}`
+    const signature = await hmac("SHA-1", `${env.ALIYUN_VOICE_ACCESS_KEY_SECRET}&`, signed)
+    form.set("Signature", signature.toString("base64"))
     return new Request(`${url}/`, { method: "POST", body: form })
   },
   faults: {

@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { fill, hmac, isoTime, noCode, textRecord } from "./lib.ts"
 
 const env = {
   ALIYUN_ACCESS_KEY_ID: v.pipe(v.string(), v.description("AccessKey ID of a RAM user who may send SMS")),
@@ -12,8 +13,7 @@ const env = {
   ),
   ALIYUN_VARIABLES: v.pipe(
     v.optional(v.string(), '{"code": "{code}"}'),
-    v.parseJson(),
-    v.record(v.string(), v.string()),
+    textRecord,
     v.description("the template's variables as JSON; {code}, {body}, {locale}, {sender} and {recipient} are filled in"),
   ),
 }
@@ -28,7 +28,7 @@ export default {
   evidence: "vendor",
   url: "https://dysmsapi.aliyuncs.com",
   env,
-  async request(message, env, { url, clock, nonce, fill, noCode }) {
+  async request(message, env, { url, clock, nonce }) {
     const variables = fill(env.ALIYUN_VARIABLES, message)
     if (!variables) return noCode
     const { recipient } = message
@@ -44,17 +44,15 @@ export default {
       SignatureVersion: "1.0",
       TemplateCode: env.ALIYUN_SMS_TEMPLATE_CODE,
       TemplateParam: JSON.stringify(variables),
-      Timestamp: new Date(clock()).toISOString().replace(/\.\d+/, ""),
+      Timestamp: isoTime(clock()),
       Version: "2017-05-25",
     })
     form.sort()
     // What is signed is encoded by RFC 3986, whatever the encoding of the body.
     const fields = form.toString().replaceAll("+", "%20").replaceAll("*", "%2A").replaceAll("%7E", "~")
-    const bytes = (text: string) => new TextEncoder().encode(text)
-    const hmac = { name: "HMAC", hash: "SHA-1" }
-    const key = await crypto.subtle.importKey("raw", bytes(`${env.ALIYUN_ACCESS_KEY_SECRET}&`), hmac, false, ["sign"])
-    const signature = await crypto.subtle.sign("HMAC", key, bytes(`POST&%2F&${encodeURIComponent(fields)}`))
-    form.set("Signature", Buffer.from(signature).toString("base64"))
+    const signed = `POST&%2F&${encodeURIComponent(fields)}`
+    const signature = await hmac("SHA-1", `${env.ALIYUN_ACCESS_KEY_SECRET}&`, signed)
+    form.set("Signature", signature.toString("base64"))
     return new Request(`${url}/`, { method: "POST", body: form })
   },
   faults: {

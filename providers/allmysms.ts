@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { basic } from "./lib.ts"
 
 const env = {
   ALLMYSMS_LOGIN: v.pipe(v.string(), v.description("login of the account")),
@@ -16,7 +17,7 @@ export default {
   evidence: "thin",
   url: "https://api.allmysms.com",
   env,
-  request({ recipient, sender, body }, env, { url, basic }) {
+  request({ recipient, sender, body }, env, { url }) {
     const from = /^\+?\d*$/.test(sender) ? undefined : sender
     return new Request(`${url}/sms/send/`, {
       method: "POST",

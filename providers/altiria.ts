@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { isGsm7 } from "./lib.ts"
 
 const env = {
   ALTIRIA_API_KEY: v.pipe(v.string(), v.description("API key, from the settings of the account")),
@@ -19,7 +20,7 @@ export default {
   evidence: "vendor",
   url: "https://www.altiria.net:8443",
   env,
-  request({ recipient, sender, body }, env, { url, isGsm7 }) {
+  request({ recipient, sender, body }, env, { url }) {
     const [limit, encoding] = isGsm7(body) ? [160] : [70, "unicode"]
     // A text of several parts is refused unless it asks for them; characters of the extension count twice.
     const concat = body.replace(/[\^{}\\[~\]|€]/g, "--").length > limit || undefined

@@ -1,6 +1,7 @@
 import { AwsClient } from "aws4fetch"
 import * as v from "valibot"
 import type { Fault, Provider } from "../main.ts"
+import { basicTime, language, speech } from "./lib.ts"
 
 const env = {
   AWS_END_USER_MESSAGING_VOICE_ACCESS_KEY_ID: v.pipe(
@@ -62,7 +63,7 @@ export default {
   needsSender: true,
   url: (env) => `https://sms-voice.${env.AWS_END_USER_MESSAGING_VOICE_REGION}.amazonaws.com`,
   env,
-  async request(message, env, { url, clock, language, speech }) {
+  async request(message, env, { url, clock }) {
     const sessionToken = env.AWS_END_USER_MESSAGING_VOICE_SESSION_TOKEN
     const aws = new AwsClient({
       accessKeyId: env.AWS_END_USER_MESSAGING_VOICE_ACCESS_KEY_ID,
@@ -89,7 +90,7 @@ export default {
         // In seconds: else it calls for three days.
         TimeToLive: 300,
       }),
-      aws: { datetime: new Date(clock()).toISOString().replace(/[:-]|\.\d+/g, ""), allHeaders: true },
+      aws: { datetime: basicTime(clock()), allHeaders: true },
     })
   },
   faults: {

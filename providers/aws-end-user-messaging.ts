@@ -1,7 +1,7 @@
-import { verify } from "node:crypto"
 import { AwsClient } from "aws4fetch"
 import * as v from "valibot"
 import type { Fault, Provider } from "../main.ts"
+import { basicTime } from "./lib.ts"
 
 const env = {
   AWS_ACCESS_KEY_ID: v.pipe(v.string(), v.description("access key ID of an IAM user who may send text messages")),
@@ -78,6 +78,7 @@ const states = new Map(
     TEXT_PROTECT_BLOCKED: "failed",
   } as const),
 )
+const isQuestion = ({ Type }: { Type: string }) => Type === "SubscriptionConfirmation"
 let certificate = { url: "", text: "" }
 
 /** Every fault of the caller is a 400, throttling too; IAM's own refusals write `message` in lower case. */
@@ -108,7 +109,7 @@ export default {
         MessageType: "TRANSACTIONAL",
         ConfigurationSetName: env.AWS_SMS_CONFIGURATION_SET,
       }),
-      aws: { datetime: new Date(clock()).toISOString().replace(/[:-]|\.\d+/g, ""), allHeaders: true },
+      aws: { datetime: basicTime(clock()), allHeaders: true },
     })
   },
   faults: {
@@ -150,28 +151,36 @@ export default {
     }
   },
   /** SNS brings the events of the configuration set. Its first call is a question, which is answered by a GET. */
-  async report({ text }, env, { fetch }) {
-    const json: unknown = JSON.parse(text)
-    const notice = v.parse(Notice, json)
-    const { success, output: proof } = v.safeParse(Signed, json)
-    if (!success || (env.AWS_SMS_REPORT_TOPIC && notice.TopicArn !== env.AWS_SMS_REPORT_TOPIC)) return undefined
-    const { SigningCertURL: url, Signature, SignatureVersion } = proof
-    if (certificate.url !== url) certificate = { url, text: await (await fetch(url)).text() }
-    const { Subject, SubscribeURL, Token, ...rest } = notice
-    const isQuestion = notice.Type === "SubscriptionConfirmation"
-    const signed = Object.entries(isQuestion ? { ...rest, SubscribeURL, Token } : { ...rest, Subject })
-      .filter(([, value]) => value !== undefined)
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([name, value]) => `${name}\n${value}\n`)
-    const hash = SignatureVersion === "2" ? "sha256" : "sha1"
-    if (!verify(hash, Buffer.from(signed.join("")), certificate.text, Buffer.from(Signature, "base64")))
-      return undefined
-    if (isQuestion && SubscribeURL) await fetch(SubscribeURL)
-    const delivery = v.safeParse(Delivery, notice.Message)
-    if (!delivery.success) return []
-    const { eventType: code, messageId: id } = delivery.output
-    const state = states.get(code)
-    if (state === "delivered" || state === "pending") return [{ id, state }]
-    return state ? [{ id, state, code, fault: code === "TEXT_INVALID" ? "recipient" : undefined }] : []
+  report: {
+    async proof({ text }, env, { fetch }) {
+      const json: unknown = JSON.parse(text)
+      const notice = v.parse(Notice, json)
+      const { success, output } = v.safeParse(Signed, json)
+      if (!success || (env.AWS_SMS_REPORT_TOPIC && notice.TopicArn !== env.AWS_SMS_REPORT_TOPIC)) return undefined
+      const { SigningCertURL: url, Signature, SignatureVersion } = output
+      if (certificate.url !== url) certificate = { url, text: await (await fetch(url)).text() }
+      const { Subject, SubscribeURL, Token, ...rest } = notice
+      const signed = Object.entries(isQuestion(notice) ? { ...rest, SubscribeURL, Token } : { ...rest, Subject })
+        .filter(([, value]) => value !== undefined)
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .map(([name, value]) => `${name}\n${value}\n`)
+      return {
+        publicKey: certificate.text,
+        hash: SignatureVersion === "2" ? "sha256" : "sha1",
+        signed: signed.join(""),
+        given: [Signature],
+      }
+    },
+    async read({ text }, _, { fetch }) {
+      const notice = v.parse(Notice, JSON.parse(text))
+      // The proof holds for addresses of SNS alone.
+      if (isQuestion(notice) && notice.SubscribeURL) await fetch(notice.SubscribeURL)
+      const delivery = v.safeParse(Delivery, notice.Message)
+      if (!delivery.success) return []
+      const { eventType: code, messageId: id } = delivery.output
+      const state = states.get(code)
+      if (state === "delivered" || state === "pending") return [{ id, state }]
+      return state ? [{ id, state, code, fault: code === "TEXT_INVALID" ? "recipient" : undefined }] : []
+    },
   },
 } satisfies Provider<typeof env>

@@ -1,6 +1,7 @@
 import { AwsClient } from "aws4fetch"
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { basicTime } from "./lib.ts"
 
 const env = {
   AWS_ACCESS_KEY_ID: v.pipe(v.string(), v.description("access key ID of an IAM user who may call sns:Publish")),
@@ -44,7 +45,7 @@ export default {
       method: "POST",
       headers: { "content-type": "application/x-www-form-urlencoded" },
       body: form.toString(),
-      aws: { datetime: new Date(clock()).toISOString().replace(/[:-]|\.\d+/g, ""), allHeaders: true },
+      aws: { datetime: basicTime(clock()), allHeaders: true },
     })
   },
   faults: {

@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { hmac, sha256 } from "./lib.ts"
 
 const connection = /^endpoint=(https:\/\/[^;]+);accesskey=([\w+/]+=*);?$/i
 const env = {
@@ -50,21 +51,17 @@ export default {
       message: body,
       smsSendOptions: { enableDeliveryReport: Boolean(reportUrl) },
     })
-    const bytes = (text: string) => new TextEncoder().encode(text)
-    const base64 = (buffer: ArrayBuffer) => Buffer.from(buffer).toString("base64")
     const date = new Date(clock()).toUTCString()
-    const hash = base64(await crypto.subtle.digest("SHA-256", bytes(text)))
-    const hmac = { name: "HMAC", hash: "SHA-256" }
-    const key = await crypto.subtle.importKey("raw", Buffer.from(accessKey, "base64"), hmac, false, ["sign"])
-    const signed = bytes(`POST\n${pathname}${search}\n${date};${host};${hash}`)
-    const signature = base64(await crypto.subtle.sign("HMAC", key, signed))
+    const digest = (await sha256(text)).toString("base64")
+    const signed = `POST\n${pathname}${search}\n${date};${host};${digest}`
+    const signature = (await hmac("SHA-256", Buffer.from(accessKey, "base64"), signed)).toString("base64")
     return new Request(href, {
       method: "POST",
       headers: {
         "content-type": "application/json",
         accept: "application/json",
         "x-ms-date": date,
-        "x-ms-content-sha256": hash,
+        "x-ms-content-sha256": digest,
         authorization: `HMAC-SHA256 SignedHeaders=x-ms-date;host;x-ms-content-sha256&Signature=${signature}`,
       },
       body: text,
@@ -82,15 +79,17 @@ export default {
     return v.is(Refused, json) ? { code: json.error.code, reason: json.error.message } : { code: status }
   },
   /** Event Grid brings them, and first asks whether the address is ours. */
-  report({ text }) {
-    const events = v.parse(Events, JSON.parse(text))
-    const question = events.find(({ eventType }) => eventType === "Microsoft.EventGrid.SubscriptionValidationEvent")
-    if (question) return Response.json({ validationResponse: v.parse(Question, question.data).validationCode })
-    return events.flatMap(({ eventType, data }) => {
-      if (eventType !== "Microsoft.Communication.SMSDeliveryReportReceived") return []
-      const { messageId: id, deliveryStatus } = v.parse(Delivery, data)
-      const state = states.get(deliveryStatus)
-      return state ? [{ id, state }] : []
-    })
+  report: {
+    read({ text }) {
+      const events = v.parse(Events, JSON.parse(text))
+      const question = events.find(({ eventType }) => eventType === "Microsoft.EventGrid.SubscriptionValidationEvent")
+      if (question) return Response.json({ validationResponse: v.parse(Question, question.data).validationCode })
+      return events.flatMap(({ eventType, data }) => {
+        if (eventType !== "Microsoft.Communication.SMSDeliveryReportReceived") return []
+        const { messageId: id, deliveryStatus } = v.parse(Delivery, data)
+        const state = states.get(deliveryStatus)
+        return state ? [{ id, state }] : []
+      })
+    },
   },
 } satisfies Provider<typeof env>

@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { basic, readToken } from "./lib.ts"
 
 const env = {
   BANDWIDTH_ACCOUNT_ID: v.pipe(v.string(), v.description("account id, a number")),
@@ -14,11 +15,6 @@ const env = {
   ),
 }
 
-const Token = v.object({
-  access_token: v.pipe(v.string(), v.nonEmpty()),
-  expires_in: v.pipe(v.union([v.number(), v.string()]), v.transform(Number), v.minValue(1)),
-})
-const RefusedToken = v.object({ error: v.string(), error_description: v.optional(v.string()) })
 const Accepted = v.object({ id: v.pipe(v.string(), v.nonEmpty()) })
 const Refused = v.object({
   type: v.string(),
@@ -34,7 +30,7 @@ export default {
   needsSender: true,
   url: "https://messaging.bandwidth.com/api/v2",
   env,
-  async request({ recipient, sender, body }, env, { url, basic, clock, session, fetch }) {
+  async request({ recipient, sender, body }, env, { url, clock, session, fetch }) {
     const token = await session(async () => {
       const answer = await fetch("https://api.bandwidth.com/api/v1/oauth2/token", {
         method: "POST",
@@ -44,15 +40,7 @@ export default {
         },
         body: new URLSearchParams({ grant_type: "client_credentials" }),
       })
-      const json: unknown = await answer.json().catch(() => undefined)
-      const read = v.safeParse(Token, json)
-      if (answer.status === 200 && read.success) {
-        const { access_token, expires_in } = read.output
-        return { token: access_token, expires: clock() + (expires_in - 60) * 1000 }
-      }
-      const fault = [400, 401, 403].includes(answer.status) ? "account" : "provider"
-      if (v.is(RefusedToken, json)) return { code: json.error, reason: json.error_description, fault }
-      return { code: answer.status, reason: "the log-in brought no token", fault }
+      return await readToken(answer, clock())
     })
     if (typeof token !== "string") return token
     return new Request(`${url}/users/${env.BANDWIDTH_ACCOUNT_ID}/messages`, {

@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { basic } from "./lib.ts"
 
 const env = {
   BEEM_API_KEY: v.pipe(v.string(), v.description("API key of the account")),
@@ -27,7 +28,7 @@ export default {
   evidence: "vendor",
   url: "https://apisms.beem.africa",
   env,
-  request({ recipient, sender, body }, env, { url, basic }) {
+  request({ recipient, sender, body }, env, { url }) {
     return new Request(`${url}/v1/send`, {
       method: "POST",
       headers: {

@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { isGsm7 } from "./lib.ts"
 
 const env = {
   BREVO_API_KEY: v.pipe(v.string(), v.description("API key of the account, from its settings under SMTP & API")),
@@ -16,7 +17,7 @@ export default {
   needsSender: true,
   url: "https://api.brevo.com/v3",
   env,
-  request({ recipient, sender, body }, env, { url, isGsm7 }) {
+  request({ recipient, sender, body }, env, { url }) {
     return new Request(`${url}/transactionalSMS/send`, {
       method: "POST",
       headers: {

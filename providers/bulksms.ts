@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { basic, isGsm7 } from "./lib.ts"
 
 const env = {
   BULKSMS_TOKEN_ID: v.pipe(v.string(), v.description("id of an API token, or the account's user name")),
@@ -37,7 +38,7 @@ export default {
   evidence: "vendor",
   url: "https://api.bulksms.com/v1",
   env,
-  request({ recipient, sender, body }, env, { url, isGsm7, basic }) {
+  request({ recipient, sender, body }, env, { url }) {
     const from = /^\d{1,6}$/.test(sender) ? { type: "SHORTCODE", address: sender } : sender
     return new Request(`${url}/messages`, {
       method: "POST",
@@ -66,13 +67,15 @@ export default {
     return { code: type.replace(/^.*#/, ""), reason: detail ?? title, fault }
   },
   /** An empty list asks whether the address is there. */
-  report({ text }) {
-    const json = v.parse(v.array(v.unknown()), JSON.parse(text))
-    return json.flatMap((event) => {
-      if (v.parse(Event, event).type !== "SENT") return []
-      const { id, status } = v.parse(Delivery, event)
-      const state = status.subtype === "EXPIRED" ? "expired" : states.get(status.type)
-      return state ? [{ id, state, code: status.subtype ?? undefined }] : []
-    })
+  report: {
+    read({ text }) {
+      const json = v.parse(v.array(v.unknown()), JSON.parse(text))
+      return json.flatMap((event) => {
+        if (v.parse(Event, event).type !== "SENT") return []
+        const { id, status } = v.parse(Delivery, event)
+        const state = status.subtype === "EXPIRED" ? "expired" : states.get(status.type)
+        return state ? [{ id, state, code: status.subtype ?? undefined }] : []
+      })
+    },
   },
 } satisfies Provider<typeof env>

@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { basic } from "./lib.ts"
 
 const env = {
   BULKVS_USERNAME: v.pipe(v.string(), v.description("API user name, from API Credentials in the portal")),
@@ -22,7 +23,7 @@ export default {
   needsSender: true,
   url: "https://portal.bulkvs.com",
   env,
-  request({ recipient, sender, body }, env, { url, basic }) {
+  request({ recipient, sender, body }, env, { url }) {
     return new Request(`${url}/api/v1.0/messageSend`, {
       method: "POST",
       headers: {

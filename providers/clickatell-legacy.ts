@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { isGsm7 } from "./lib.ts"
 
 const env = {
   CLICKATELL_USER: v.pipe(v.string(), v.description("user name of the Developers' Central account")),
@@ -14,7 +15,7 @@ export default {
   evidence: "clients",
   url: "https://api.clickatell.com",
   env,
-  request({ recipient, sender, body }, env, { url, isGsm7 }) {
+  request({ recipient, sender, body }, env, { url }) {
     const form = new URLSearchParams({
       user: env.CLICKATELL_USER,
       password: env.CLICKATELL_PASSWORD,

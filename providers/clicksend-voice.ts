@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { basic, language, speech } from "./lib.ts"
 
 const env = {
   CLICKSEND_VOICE_USERNAME: v.pipe(v.string(), v.description("API user name of the account")),
@@ -32,7 +33,7 @@ export default {
   channel: "voice",
   url: "https://rest.clicksend.com/v3",
   env,
-  request(message, env, { url, basic, nonce, language, speech }) {
+  request(message, env, { url, nonce }) {
     const call = {
       source: "sdk",
       to: message.recipient,

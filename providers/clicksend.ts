@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { basic } from "./lib.ts"
 
 const env = {
   CLICKSEND_USERNAME: v.pipe(v.string(), v.description("API user name of the account")),
@@ -25,7 +26,7 @@ export default {
   evidence: "vendor",
   url: "https://rest.clicksend.com/v3",
   env,
-  request({ recipient, sender, body }, env, { url, basic }) {
+  request({ recipient, sender, body }, env, { url }) {
     const message = { source: "sdk", ...(sender && { from: sender }), to: recipient, body }
     return new Request(`${url}/sms/send`, {
       method: "POST",
@@ -54,9 +55,11 @@ export default {
     if (v.is(RefusedMessage, json)) return { code: json.data.messages[0].status }
     return v.is(Refused, json) ? { code: json.response_code, reason: json.response_msg ?? undefined } : { code: status }
   },
-  report({ text }) {
-    const { message_id: id, status_code } = v.parse(Delivery, Object.fromEntries(new URLSearchParams(text)))
-    // What its other codes mean is not documented.
-    return status_code === "201" ? [{ id, state: "delivered" }] : []
+  report: {
+    read({ text }) {
+      const { message_id: id, status_code } = v.parse(Delivery, Object.fromEntries(new URLSearchParams(text)))
+      // What its other codes mean is not documented.
+      return status_code === "201" ? [{ id, state: "delivered" }] : []
+    },
   },
 } satisfies Provider<typeof env>

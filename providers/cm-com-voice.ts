@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { language, speech } from "./lib.ts"
 
 const env = {
   CM_COM_VOICE_PRODUCT_TOKEN: v.pipe(v.string(), v.description("product token of the Voice API")),
@@ -25,7 +26,7 @@ export default {
   needsSender: true,
   url: "https://api.cm.com/voiceapi/v2",
   env,
-  request(message, env, { url, nonce, language, speech }) {
+  request(message, env, { url, nonce }) {
     return new Request(`${url}/Notification`, {
       method: "POST",
       headers: { "content-type": "application/json", "x-cm-producttoken": env.CM_COM_VOICE_PRODUCT_TOKEN },

@@ -65,9 +65,11 @@ export default {
     }
     return { code: status }
   },
-  report({ text }) {
-    const { reference: id, status } = v.parse(Deliveries, JSON.parse(text)).messages.msg
-    const state = states.get(status.code)
-    return state ? [{ id, state, code: status.errorCode || undefined }] : []
+  report: {
+    read({ text }) {
+      const { reference: id, status } = v.parse(Deliveries, JSON.parse(text)).messages.msg
+      const state = states.get(status.code)
+      return state ? [{ id, state, code: status.errorCode || undefined }] : []
+    },
   },
 } satisfies Provider<typeof env>

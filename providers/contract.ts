@@ -55,7 +55,7 @@ export interface Session {
   expires: number
 }
 
-/** What a request may depend on besides the message and the variables, so that it stays a pure function. */
+/** What touches the world: all that a request may depend on besides the message and the variables. Pure helpers are in lib.ts. */
 export interface Context {
   /** The provider's base URL with no slash at its end, or what `<NAME>_URL` puts in its place. */
   url: string
@@ -67,33 +67,8 @@ export interface Context {
   clock(): number
   /** 32 random hexadecimal digits. */
   nonce(): string
-  /** Whether the text fits the GSM 7-bit alphabet and its extension (3GPP TS 23.038); any other is sent as UCS-2. */
-  isGsm7(text: string): boolean
-  /** The Authorization header of user and password, in UTF-8 (RFC 7617). */
-  basic(user: string, password: string): string
-  /**
-   * A template's variables: every text in `template`, however deep, with its placeholders `{code}`, `{body}`, `{locale}`,
-   * `{sender}` and `{recipient}` filled in. Undefined where it holds `{code}` and the message has none.
-   */
-  fill<T>(template: T, message: Message): T | undefined
-  /** The refusal of a message without a code, for a provider that cannot send it. */
-  noCode: Refusal
-  /** The closest of `known` language tags for a BCP 47 tag (RFC 4647, lookup), or `otherwise`. */
-  language(tag: string | undefined, known: readonly string[], otherwise: string): string
-  /** What a voice says: the text twice, its code digit by digit. */
-  speech(message: Message, markup?: Markup): string
   /** Where delivery reports are taken, where GATEWAY_URL and `<NAME>_REPORT_KEY` are set. */
   reportUrl: string | undefined
-}
-
-/** How a provider's voice is told to pause; left out, it is commas and blanks, as every voice reads them. */
-export interface Markup {
-  /** Stands between two digits of a code. */
-  pause?: string
-  /** Stands between the text and its repetition; undefined where the provider repeats by itself. */
-  again?: string | undefined
-  /** Whether the text goes into XML or SSML and must be escaped. */
-  isXml?: boolean
 }
 
 /** Environment variables as valibot schemas, each with `v.description(…)`; `Values` is what they parse to. */
@@ -123,20 +98,27 @@ export interface Provider<E extends Variables = Variables> {
   receipt(answer: Answer, env: Values<E>): Receipt
   /** The provider's own codes by whose fault they are; a refusal of `{ code: status }` alone is decided by the status. */
   faults?: { readonly [F in Fault]?: readonly (string | number)[] }
-  /**
-   * Reads a delivery report that came to `/<name>/report/<NAME>_REPORT_KEY`, at `url` as the vendor called it. Undefined
-   * where the vendor's own proof fails, [] for what is no report, a Response for a handshake. Throws what it cannot read.
-   */
-  report?(
-    call: Call & { method: string; url: string },
-    env: Values<E>,
-    context: Pick<Context, "clock" | "fetch">,
-  ): Reported | Promise<Reported>
+  /** Delivery reports, which come to `/<name>/report/<NAME>_REPORT_KEY`. */
+  report?: {
+    /**
+     * Names what must equal what, where the vendor signs its reports. Left out, or "unsigned" where no secret is set: the key
+     * in the path is all. Undefined where nothing can prove this call.
+     */
+    proof?(
+      call: ReportCall,
+      env: Values<E>,
+      context: Pick<Context, "fetch">,
+    ): Proof | "unsigned" | undefined | Promise<Proof | "unsigned" | undefined>
+    /** Reads a call that is proven: [] for what is no report, a Response for a handshake. Throws what it cannot read. */
+    read(
+      call: ReportCall,
+      env: Values<E>,
+      context: Pick<Context, "fetch">,
+    ): Report[] | Response | Promise<Report[] | Response>
+  }
   /** Pages or webhooks of the provider's own, served under `/<name>`. */
   routes?(app: Hono<{ Bindings: Bindings }>, env: Values<E>, site: Site): void
 }
-
-export type Reported = Report[] | Response | undefined
 
 /** What became of a message at the handset, by the provider's id of its acceptance. */
 export interface Report {
@@ -155,16 +137,50 @@ export interface Call {
   text: string
 }
 
+/** A call of a provider's webhook; `url` is the whole address that the vendor called. */
+export interface ReportCall extends Call {
+  method: string
+  url: string
+}
+
 /** A message as its platform writes it: unread values, which main.ts checks; `ip` is the end user's, `key` what marks a repetition. */
 export type Written = { readonly [K in keyof Message | "ip" | "key"]?: unknown }
 
-/**
- * What must equal what: `given` holds HMAC-SHA256 over one of `signed`, in hex or base64, made at `time` (milliseconds since
- * 1970, five minutes off at most); or `token` is one of `<NAME>_TOKEN`. Only main.ts compares.
- */
-export type Proof =
-  | { key: Uint8Array; signed: string | string[]; given: string[]; time?: number }
-  | { token: string | undefined }
+/** What must equal what. A file names it; only the gateway compares, in constant time. */
+export type Proof = HmacProof | SignatureProof | JwtProof | TokenProof
+
+/** What signatures have in common: of `given` ten are looked at, of at most 512 characters each. */
+interface Given {
+  given: string[]
+  /** When it was signed, in milliseconds since 1970; five minutes off at most. */
+  time?: number
+}
+/** One of `given` is the HMAC of one of `signed`, in hex or base64. */
+export interface HmacProof extends Given {
+  key: Uint8Array
+  /** Left out: SHA-256. */
+  hash?: "sha1" | "sha256" | "sha512"
+  signed: string | string[]
+}
+/** One of `given` is the signature of `signed`, in base64, by the owner of a public key. */
+export interface SignatureProof extends Given {
+  /** A key or a certificate, in PEM. */
+  publicKey: string
+  /** Left out for Ed25519, which has its own. */
+  hash?: "sha1" | "sha256"
+  signed: string
+}
+/** A JSON Web Token (RFC 7519) of HS256, HS384 or HS512, which has not expired and holds these claims. */
+export interface JwtProof {
+  jwt: string
+  key: Uint8Array
+  claims: Record<string, string>
+}
+/** `token` is one of `expected`; that left out, one of `<NAME>_TOKEN`. */
+export interface TokenProof {
+  token: string | undefined
+  expected?: string[]
+}
 
 /** The stable codes of every refusal (README, "Answers"). */
 export type ProblemCode =
@@ -228,7 +244,7 @@ export interface Page<E extends Variables = Variables> {
 }
 
 /** What pages are made with. Streams must end when `stopping` aborts. */
-export interface Site extends Pick<World, "clock" | "stopping"> {
+export interface Site extends Clocks, Pick<World, "clock" | "stopping"> {
   /** GATEWAY_URL, where it is set. */
   url: string | undefined
   log: Log
@@ -404,7 +420,7 @@ export interface Caller {
   /** Whether the proof covers the body, which is then read before. */
   isSigned: boolean
   prove(call: Call): Proven | Promise<Proven>
-  greet?: ((headers: Call["headers"], log: Log) => Response) | undefined
+  greet?: ((headers: Call["headers"], log: Log) => Response | Promise<Response>) | undefined
   /** In the platform's own words, where it has some; `id` is that of the request. */
   answer?(delivery: Delivery, id: string): Response | undefined
 }
@@ -427,7 +443,7 @@ export interface Gateway {
 }
 
 /** What few messages ask for: `parts/helpers.ts`. */
-export interface Helpers extends Pick<Context, "fill" | "language" | "speech" | "isGsm7"> {
+export interface Helpers {
   /** The text of a code that comes alone, in the closest language that CODE_TEXT or CODE_SPEECH has. */
   textOf(code: string, channel: "sms" | "voice", locale: string | undefined): string
   /** The one code in a text, as `pattern` finds it; undefined where there is none or several. */

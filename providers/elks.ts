@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { basic } from "./lib.ts"
 
 const env = {
   ELKS_API_USERNAME: v.pipe(v.string(), v.description("API user name of the account")),
@@ -25,7 +26,7 @@ export default {
   needsSender: true,
   url: "https://api.46elks.com/a1",
   env,
-  request({ recipient, sender, body }, env, { url, basic, reportUrl }) {
+  request({ recipient, sender, body }, env, { url, reportUrl }) {
     const form = new URLSearchParams({ from: sender, to: recipient, message: body })
     if (reportUrl) form.set("whendelivered", reportUrl)
     return new Request(`${url}/sms`, {
@@ -43,9 +44,11 @@ export default {
     const reason = /^[^<>{}]{1,200}$/.exec(text.trim())?.[0]
     return { code: status, reason, fault: reason?.startsWith("Invalid to number") ? "recipient" : undefined }
   },
-  report({ text }) {
-    const { id, status } = v.parse(Delivery, Object.fromEntries(new URLSearchParams(text)))
-    const state = states.get(status)
-    return state ? [{ id, state }] : []
+  report: {
+    read({ text }) {
+      const { id, status } = v.parse(Delivery, Object.fromEntries(new URLSearchParams(text)))
+      const state = states.get(status)
+      return state ? [{ id, state }] : []
+    },
   },
 } satisfies Provider<typeof env>

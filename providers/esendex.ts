@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { basic, isGsm7 } from "./lib.ts"
 
 const env = {
   ESENDEX_USERNAME: v.pipe(v.string(), v.description("user name, an email address")),
@@ -20,7 +21,7 @@ export default {
   evidence: "clients",
   url: "https://api.esendex.com",
   env,
-  request({ recipient, sender, body }, env, { url, isGsm7, basic }) {
+  request({ recipient, sender, body }, env, { url }) {
     const message = {
       ...(sender && { from: sender.replace("+", "") }),
       to: recipient.slice(1),

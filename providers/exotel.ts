@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { basic, isGsm7 } from "./lib.ts"
 
 const env = {
   EXOTEL_API_KEY: v.pipe(v.string(), v.description("API key, from the API settings of the dashboard")),
@@ -36,7 +37,7 @@ export default {
   needsSender: true,
   url: "https://api.exotel.com",
   env,
-  request({ recipient, sender, body }, env, { url, basic, isGsm7 }) {
+  request({ recipient, sender, body }, env, { url }) {
     const EncodingType = isGsm7(body) ? "plain" : "unicode"
     const form = new URLSearchParams({ From: sender, To: recipient, Body: body, EncodingType })
     if (env.EXOTEL_DLT_ENTITY_ID) form.set("DltEntityId", env.EXOTEL_DLT_ENTITY_ID)

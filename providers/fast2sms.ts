@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { fill, noCode, textList } from "./lib.ts"
 
 const routes = v.picklist(["q", "dlt", "dlt_manual", "otp"])
 const env = {
@@ -8,8 +9,7 @@ const env = {
   FAST2SMS_MESSAGE_ID: v.optional(v.pipe(v.string(), v.description("Message ID of the DLT Manager, for dlt"))),
   FAST2SMS_VARIABLES: v.pipe(
     v.optional(v.string(), '["{code}"]'),
-    v.parseJson(),
-    v.array(v.string()),
+    textList,
     v.description(
       "values for dlt and otp, a JSON list; {code}, {body}, {locale}, {sender} and {recipient} are filled in",
     ),
@@ -30,7 +30,7 @@ export default {
   url: "https://www.fast2sms.com",
   env,
   needsSender: ({ FAST2SMS_ROUTE }) => FAST2SMS_ROUTE === "dlt" || FAST2SMS_ROUTE === "dlt_manual",
-  request(message, env, { url, fill, noCode }) {
+  request(message, env, { url }) {
     const { recipient, sender, body } = message
     const route = env.FAST2SMS_ROUTE
     const variables_values = fill(env.FAST2SMS_VARIABLES, message)?.join("|")

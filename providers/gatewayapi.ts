@@ -1,6 +1,6 @@
-import { compactVerify } from "jose/jws/compact/verify"
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { isGsm7 } from "./lib.ts"
 
 const env = {
   GATEWAYAPI_TOKEN: v.pipe(v.string(), v.description("API token, from API Keys")),
@@ -40,7 +40,7 @@ export default {
   evidence: "vendor",
   url: "https://gatewayapi.com",
   env,
-  request({ recipient, sender, body }, env, { url, isGsm7, reportUrl }) {
+  request({ recipient, sender, body }, env, { url, reportUrl }) {
     return new Request(`${url}/rest/mtsms`, {
       method: "POST",
       headers: {
@@ -67,19 +67,20 @@ export default {
     if (status === 200 && v.is(Accepted, json)) return { id: /"ids":\s*\[\s*(\d+)/.exec(text)?.[1] ?? "" }
     return v.is(Refused, json) ? { code: json.code || status, reason: json.message } : { code: status }
   },
-  async report({ text, headers }, env) {
-    let report = text
-    if (env.GATEWAYAPI_WEBHOOK_TOKEN) {
+  report: {
+    proof({ headers }, env) {
+      if (!env.GATEWAYAPI_WEBHOOK_TOKEN) return "unsigned"
+      const jwt = headers.get("x-gwapi-signature") ?? ""
+      return { jwt, key: Buffer.from(env.GATEWAYAPI_WEBHOOK_TOKEN), claims: {} }
+    },
+    read({ text, headers }, env) {
       // The claims are the report; the body beside them is not signed.
-      const token = headers.get("x-gwapi-signature") ?? ""
-      const secret = Buffer.from(env.GATEWAYAPI_WEBHOOK_TOKEN)
-      const proven = await compactVerify(token, secret, { algorithms: ["HS256"] }).catch(() => undefined)
-      if (!proven) return undefined
-      report = Buffer.from(proven.payload).toString()
-    }
-    const { status, code } = v.parse(Delivery, JSON.parse(report))
-    const id = /"id":\s*(\d+)/.exec(report)?.[1]
-    const state = states.get(status)
-    return id && state ? [{ id, state, code: code ?? undefined }] : []
+      const [, claims = ""] = headers.get("x-gwapi-signature")?.split(".") ?? []
+      const report = env.GATEWAYAPI_WEBHOOK_TOKEN ? Buffer.from(claims, "base64url").toString() : text
+      const { status, code } = v.parse(Delivery, JSON.parse(report))
+      const id = /"id":\s*(\d+)/.exec(report)?.[1]
+      const state = states.get(status)
+      return id && state ? [{ id, state, code: code ?? undefined }] : []
+    },
   },
 } satisfies Provider<typeof env>

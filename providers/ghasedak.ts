@@ -1,13 +1,13 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { fill, noCode, textRecord } from "./lib.ts"
 
 const env = {
   GHASEDAK_API_KEY: v.pipe(v.string(), v.description("API key of the account")),
   GHASEDAK_TEMPLATE: v.pipe(v.string(), v.description("name of the approved OTP template")),
   GHASEDAK_VARIABLES: v.pipe(
     v.optional(v.string(), '{"code": "{code}"}'),
-    v.parseJson(),
-    v.record(v.string(), v.string()),
+    textRecord,
     v.description("the template's variables as JSON; {code}, {body}, {locale}, {sender} and {recipient} are filled in"),
   ),
 }
@@ -26,7 +26,7 @@ export default {
   countries: ["IR"],
   url: "https://gateway.ghasedak.me",
   env,
-  request(message, env, { url, fill, noCode }) {
+  request(message, env, { url }) {
     const variables = fill(env.GHASEDAK_VARIABLES, message)
     if (!variables) return noCode
     return new Request(`${url}/rest/api/v1/WebService/SendOtpSMS`, {

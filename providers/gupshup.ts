@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { isGsm7 } from "./lib.ts"
 
 const env = {
   GUPSHUP_USER_ID: v.pipe(v.string(), v.description("account number of Enterprise SMS")),
@@ -15,7 +16,7 @@ export default {
   evidence: "vendor",
   url: "https://enterprise.smsgupshup.com",
   env,
-  request({ recipient, sender, body }, env, { url, isGsm7 }) {
+  request({ recipient, sender, body }, env, { url }) {
     if (/^\+\d{10}$/.test(recipient))
       return { code: "ambiguous_number", reason: "it would be taken for an Indian number", fault: "account" }
     const form = new URLSearchParams({

@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { noCode, textRecord } from "./lib.ts"
 
 const placeholder = /\{(recipient|recipient_digits|sender|body|code)\}/g
 const isJson = (template: string) => /^\s*[[{]/.test(template)
@@ -46,8 +47,7 @@ const env = {
   HTTP_METHOD: v.pipe(v.optional(v.picklist(["GET", "POST", "PUT"]), "POST"), v.description("GET, POST or PUT")),
   HTTP_HEADERS: v.pipe(
     v.optional(v.string(), "{}"),
-    v.parseJson(),
-    v.record(v.string(), v.string()),
+    textRecord,
     v.transform(lowerCase),
     headers,
     v.description("headers as a JSON object of texts, without placeholders"),
@@ -64,9 +64,7 @@ export default {
   request(message, env) {
     const values = { ...message, recipient_digits: message.recipient.slice(1) }
     const template = env.HTTP_METHOD === "GET" ? "" : (env.HTTP_BODY ?? "")
-    if (!message.code && `${env.HTTP_URL} ${template}`.includes("{code}")) {
-      return { code: "no_code", reason: "the message holds no code, or several", fault: "message" }
-    }
+    if (!message.code && `${env.HTTP_URL} ${template}`.includes("{code}")) return noCode
     // In a path these would name another one, and no escape keeps a URL from reading them so.
     const isDots = Object.values(values).some((value) => value && /^\.{1,2}$/.test(value))
     if (isDots) return { code: "dots", reason: "sender, text or code is dots alone", fault: "message" }

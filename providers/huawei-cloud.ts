@@ -1,7 +1,7 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { fill, isoTime, noCode, sha256, textList } from "./lib.ts"
 
-const variables = v.pipe(v.optional(v.string(), '["{code}"]'), v.parseJson(), v.array(v.string()))
 const env = {
   HUAWEI_CLOUD_APP_KEY: v.pipe(v.string(), v.description("APP_Key of the SMS application")),
   HUAWEI_CLOUD_APP_SECRET: v.pipe(v.string(), v.description("APP_Secret that belongs to it")),
@@ -10,7 +10,8 @@ const env = {
   ),
   HUAWEI_CLOUD_TEMPLATE_ID: v.pipe(v.string(), v.description("ID of an approved verification template")),
   HUAWEI_CLOUD_VARIABLES: v.pipe(
-    variables,
+    v.optional(v.string(), '["{code}"]'),
+    textList,
     v.description('the template\'s variables in their order, as a JSON array with {code}; else ["{code}"]'),
   ),
   HUAWEI_CLOUD_SIGNATURE: v.optional(
@@ -36,7 +37,7 @@ export default {
   url: "https://api.rtc.huaweicloud.com:10443",
   env,
   needsSender: ({ HUAWEI_CLOUD_CHANNEL }) => !HUAWEI_CLOUD_CHANNEL,
-  async request(message, env, { url, clock, nonce, fill, noCode }) {
+  async request(message, env, { url, clock, nonce }) {
     const variables = fill(env.HUAWEI_CLOUD_VARIABLES, message)
     if (!variables) return noCode
     const form = new URLSearchParams({
@@ -46,10 +47,9 @@ export default {
       templateParas: JSON.stringify(variables),
     })
     if (env.HUAWEI_CLOUD_SIGNATURE) form.set("signature", env.HUAWEI_CLOUD_SIGNATURE)
-    const created = new Date(clock()).toISOString().replace(/\.\d+/, "")
+    const created = isoTime(clock())
     const once = nonce()
-    const signed = new TextEncoder().encode(once + created + env.HUAWEI_CLOUD_APP_SECRET)
-    const digest = Buffer.from(await crypto.subtle.digest("SHA-256", signed)).toString("base64")
+    const digest = (await sha256(once + created + env.HUAWEI_CLOUD_APP_SECRET)).toString("base64")
     const proof = `Nonce="${once}",Created="${created}"`
     return new Request(`${url}/sms/batchSendSms/v1`, {
       method: "POST",

@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { basic } from "./lib.ts"
 
 const env = {
   HUBTEL_CLIENT_ID: v.pipe(v.string(), v.description("client ID of the SMS API keys")),
@@ -20,7 +21,7 @@ export default {
   needsSender: true,
   url: "https://sms.hubtel.com",
   env,
-  request({ recipient, sender, body }, env, { url, basic }) {
+  request({ recipient, sender, body }, env, { url }) {
     return new Request(`${url}/v1/messages/send`, {
       method: "POST",
       headers: {

@@ -1,16 +1,11 @@
 import { createHash, randomInt, randomUUID } from "node:crypto"
 import * as v from "valibot"
 import { type LogEvent, type Message, type Provider, problems, type Receipt, type Site } from "../main.ts"
+import { secretToken, speech } from "./lib.ts"
 import { doorOf } from "./parts/door.ts"
 
 const env = {
-  INBOX_TOKEN: v.optional(
-    v.pipe(
-      v.string(),
-      v.regex(/^\S{32,}$/),
-      v.description("a token of at least 32 characters, no spaces, that opens the inbox from elsewhere"),
-    ),
-  ),
+  INBOX_TOKEN: v.optional(secretToken("no spaces, that opens the inbox from elsewhere")),
 }
 
 /** Of the range that Twilio sets aside for tests, where nobody has a telephone. */
@@ -181,7 +176,7 @@ export default {
   docs: "README.md",
   url: "",
   env,
-  request(message, env, { clock, speech }): Receipt | Promise<Receipt> {
+  request(message, env, { clock }): Receipt | Promise<Receipt> {
     const [told, refusal] = magic[message.recipient] ?? []
     if (told) return refusal ?? new Promise(() => {})
     const spoken = message.channel === "voice" ? { speech: speech(message, { again: "\n" }) } : {}
@@ -206,7 +201,7 @@ export default {
       // The door has a policy of its own.
       for (const [name, value] of Object.entries(headers)) if (!c.res.headers.has(name)) c.res.headers.set(name, value)
     })
-    if (env.INBOX_TOKEN) app.use(doorOf("inbox", env.INBOX_TOKEN, { problem, url: site.url }))
+    if (env.INBOX_TOKEN) app.use(doorOf("inbox", env.INBOX_TOKEN, { ...site, problem }))
     else
       app.use(async (c, next) => {
         if (isLocal(c.env.address?.() ?? "", c.req.raw.headers)) return await next()

@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { language, speech } from "./lib.ts"
 
 const env = {
   INFOBIP_VOICE_API_KEY: v.pipe(v.string(), v.description("API key of the account")),
@@ -35,7 +36,7 @@ export default {
   channel: "voice",
   needsSender: true,
   env,
-  request(message, env, { url, language, speech }) {
+  request(message, env, { url }) {
     return new Request(`${url}/tts/3/single`, {
       method: "POST",
       headers: {

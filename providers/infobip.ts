@@ -74,14 +74,16 @@ export default {
     }
     return v.is(Refused, json) ? { code: json.errorCode, reason: json.description } : { code: status }
   },
-  report({ text }) {
-    return v.parse(Deliveries, JSON.parse(text)).results.flatMap(({ messageId: id, status, error }) => {
-      const state = uncertain.includes(status.id) ? "pending" : states.get(status.groupName)
-      const cause = error?.id ? error : status
-      // Unknown, wrong, or opted out.
-      const isNumber = error && [1, 5, 603].includes(error.id)
-      const code = state === "delivered" || state === "pending" ? undefined : cause.name
-      return state ? [{ id, state, code, fault: isNumber ? ("recipient" as const) : undefined }] : []
-    })
+  report: {
+    read({ text }) {
+      return v.parse(Deliveries, JSON.parse(text)).results.flatMap(({ messageId: id, status, error }) => {
+        const state = uncertain.includes(status.id) ? "pending" : states.get(status.groupName)
+        const cause = error?.id ? error : status
+        // Unknown, wrong, or opted out.
+        const isNumber = error && [1, 5, 603].includes(error.id)
+        const code = state === "delivered" || state === "pending" ? undefined : cause.name
+        return state ? [{ id, state, code, fault: isNumber ? ("recipient" as const) : undefined }] : []
+      })
+    },
   },
 } satisfies Provider<typeof env>

@@ -1,14 +1,15 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { fill, noCode, textRecord } from "./lib.ts"
 
-const variables = v.pipe(v.optional(v.string(), '{"code": "{code}"}'), v.parseJson(), v.record(v.string(), v.string()))
 const env = {
   IPPANEL_API_KEY: v.pipe(v.string(), v.description("API key, from the panel's developer page")),
   IPPANEL_PATTERN_CODE: v.optional(
     v.pipe(v.string(), v.description("code of an approved pattern; else the text itself is sent")),
   ),
   IPPANEL_VARIABLES: v.pipe(
-    variables,
+    v.optional(v.string(), '{"code": "{code}"}'),
+    textRecord,
     v.description('the pattern\'s variables, as JSON with {code}; else {"code": "{code}"}'),
   ),
 }
@@ -36,7 +37,7 @@ export default {
   needsSender: true,
   url: "https://edge.ippanel.com",
   env,
-  request(message, env, { url, fill, noCode }) {
+  request(message, env, { url }) {
     const params = fill(env.IPPANEL_VARIABLES, message)
     const [recipients, code] = [[message.recipient], env.IPPANEL_PATTERN_CODE]
     if (code && !params) return noCode

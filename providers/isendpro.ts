@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { isGsm7 } from "./lib.ts"
 
 const flag = v.picklist(["0", "1"])
 const env = {
@@ -19,7 +20,7 @@ export default {
   evidence: "vendor",
   url: "https://apirest.isendpro.com",
   env,
-  request({ recipient, sender, body }, env, { url, isGsm7 }) {
+  request({ recipient, sender, body }, env, { url }) {
     const isUnicode = !isGsm7(body)
     // One message less the 12 characters of the STOP clause; a longer one is refused without smslong.
     const isLong = body.length > (isUnicode ? 58 : 148)

@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { isGsm7 } from "./lib.ts"
 
 const env = {
   JASMIN_USERNAME: v.pipe(v.string(), v.description("user name of a Jasmin user")),
@@ -12,7 +13,7 @@ export default {
   region: "Your own SMPP gateway",
   evidence: "vendor",
   env,
-  request({ recipient, sender, body }, env, { url, isGsm7 }) {
+  request({ recipient, sender, body }, env, { url }) {
     const form = new URLSearchParams({
       username: env.JASMIN_USERNAME,
       password: env.JASMIN_PASSWORD,

@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { isGsm7 } from "./lib.ts"
 
 const env = {
   KANNEL_USERNAME: v.pipe(v.string(), v.description("username of a sendsms-user group of smsbox")),
@@ -15,7 +16,7 @@ export default {
   region: "Self-hosted",
   evidence: "vendor",
   env,
-  request({ recipient, sender, body }, env, { url, isGsm7 }) {
+  request({ recipient, sender, body }, env, { url }) {
     const query = new URLSearchParams({ username: env.KANNEL_USERNAME, password: env.KANNEL_PASSWORD })
     if (sender) query.set("from", sender)
     query.set("to", recipient)

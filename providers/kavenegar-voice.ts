@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { speech } from "./lib.ts"
 
 const env = {
   KAVENEGAR_VOICE_API_KEY: v.pipe(
@@ -23,7 +24,7 @@ export default {
   channel: "voice",
   url: "https://api.kavenegar.com",
   env,
-  request(message, env, { url, speech }) {
+  request(message, env, { url }) {
     const { recipient } = message
     const receptor = recipient.startsWith("+98") ? `0${recipient.slice(3)}` : `00${recipient.slice(1)}`
     return new Request(`${url}/v1/${env.KAVENEGAR_VOICE_API_KEY}/call/maketts.json`, {

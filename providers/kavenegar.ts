@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { fill, noCode } from "./lib.ts"
 
 const token = v.pipe(v.string(), v.regex(/^token(2|3|10|20)?$/))
 const env = {
@@ -36,7 +37,7 @@ export default {
   evidence: "vendor",
   url: "https://api.kavenegar.com",
   env,
-  request(message, env, { url, fill, noCode }) {
+  request(message, env, { url }) {
     const { recipient, sender, body } = message
     const receptor = recipient.startsWith("+98") ? `0${recipient.slice(3)}` : `00${recipient.slice(1)}`
     if (env.KAVENEGAR_TEMPLATE) {

@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { basic, isGsm7 } from "./lib.ts"
 
 const env = {
   LABSMOBILE_USERNAME: v.pipe(v.string(), v.description("user name of the account, an e-mail address")),
@@ -20,7 +21,7 @@ export default {
   evidence: "vendor",
   url: "https://api.labsmobile.com",
   env,
-  request({ recipient, sender, body }, env, { url, basic, isGsm7 }) {
+  request({ recipient, sender, body }, env, { url }) {
     const isPlain = isGsm7(body)
     const isLong = isPlain ? body.replace(/[\f^{}\\[~\]|€]/g, "$&$&").length > 160 : body.length > 70
     return new Request(`${url}/json/send`, {

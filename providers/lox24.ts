@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { isGsm7 } from "./lib.ts"
 
 const env = {
   LOX24_USER: v.pipe(v.string(), v.description("client number of the account")),
@@ -18,7 +19,7 @@ export default {
   needsSender: true,
   url: "https://api.lox24.eu",
   env,
-  request({ recipient, sender, body }, env, { url, isGsm7 }) {
+  request({ recipient, sender, body }, env, { url }) {
     return new Request(`${url}/sms`, {
       method: "POST",
       headers: {

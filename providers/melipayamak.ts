@@ -1,13 +1,14 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { fill, noCode, textList } from "./lib.ts"
 
-const variables = v.pipe(v.optional(v.string(), '["{code}"]'), v.parseJson(), v.array(v.string()))
 const env = {
   MELIPAYAMAK_USERNAME: v.pipe(v.string(), v.description("user name of the panel")),
   MELIPAYAMAK_PASSWORD: v.pipe(v.string(), v.description("its password, or the API key of the panel")),
   MELIPAYAMAK_BODY_ID: v.pipe(v.string(), v.digits(), v.description("number of an approved text, bodyId")),
   MELIPAYAMAK_VARIABLES: v.pipe(
-    variables,
+    v.optional(v.string(), '["{code}"]'),
+    textList,
     v.description('the text\'s variables in their order, as a JSON array with {code}; else ["{code}"]'),
   ),
 }
@@ -27,7 +28,7 @@ export default {
   countries: ["IR"],
   url: "https://rest.payamak-panel.com",
   env,
-  request(message, env, { url, fill, noCode }) {
+  request(message, env, { url }) {
     const variables = fill(env.MELIPAYAMAK_VARIABLES, message)
     if (!variables) return noCode
     const form = new URLSearchParams({

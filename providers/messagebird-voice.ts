@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { language, speech } from "./lib.ts"
 
 const env = {
   MESSAGEBIRD_VOICE_API_KEY: v.pipe(v.string(), v.description("live access key of the account")),
@@ -32,7 +33,7 @@ export default {
   channel: "voice",
   url: "https://rest.messagebird.com",
   env,
-  request(message, env, { url, language, speech }) {
+  request(message, env, { url }) {
     const originator = /^\+?(\d+)$/.exec(message.sender)?.[1]
     return new Request(`${url}/voicemessages`, {
       method: "POST",

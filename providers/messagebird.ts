@@ -1,7 +1,6 @@
-import { createHash } from "node:crypto"
-import { jwtVerify } from "jose/jwt/verify"
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { isGsm7, sha256 } from "./lib.ts"
 
 const env = {
   MESSAGEBIRD_API_KEY: v.pipe(v.string(), v.description("live access key of the account")),
@@ -45,7 +44,7 @@ export default {
   needsSender: true,
   url: "https://rest.messagebird.com",
   env,
-  request({ recipient, sender, body }, env, { url, isGsm7, nonce, reportUrl }) {
+  request({ recipient, sender, body }, env, { url, nonce, reportUrl }) {
     return new Request(`${url}/messages`, {
       method: "POST",
       headers: {
@@ -73,17 +72,20 @@ export default {
     if (isNumber || parameter === "originator") return { code, reason, fault: "account" }
     return { code, reason, fault: parameter === "body" ? "message" : undefined }
   },
-  async report({ url, headers }, env, { clock }) {
-    if (env.MESSAGEBIRD_SIGNING_KEY) {
-      const token = headers.get("messagebird-signature-jwt") ?? ""
-      const options = { algorithms: ["HS256", "HS384", "HS512"], currentDate: new Date(clock()), clockTolerance: 60 }
-      const secret = Buffer.from(env.MESSAGEBIRD_SIGNING_KEY)
-      const proven = await jwtVerify(token, secret, options).catch(() => undefined)
-      if (proven?.payload.url_hash !== createHash("sha256").update(url).digest("hex")) return undefined
-    }
-    const { id, status, statusErrorCode: code } = v.parse(Delivery, Object.fromEntries(new URL(url).searchParams))
-    const state = states.get(status)
-    // 103: opted out.
-    return state ? [{ id, state, code, fault: code === "103" ? "recipient" : undefined }] : []
+  report: {
+    async proof({ url, headers }, env) {
+      if (!env.MESSAGEBIRD_SIGNING_KEY) return "unsigned"
+      return {
+        jwt: headers.get("messagebird-signature-jwt") ?? "",
+        key: Buffer.from(env.MESSAGEBIRD_SIGNING_KEY),
+        claims: { url_hash: (await sha256(url)).toString("hex") },
+      }
+    },
+    read({ url }) {
+      const { id, status, statusErrorCode: code } = v.parse(Delivery, Object.fromEntries(new URL(url).searchParams))
+      const state = states.get(status)
+      // 103: opted out.
+      return state ? [{ id, state, code, fault: code === "103" ? "recipient" : undefined }] : []
+    },
   },
 } satisfies Provider<typeof env>

@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { basic } from "./lib.ts"
 
 const env = {
   MESSAGEMEDIA_API_KEY: v.pipe(v.string(), v.description("API key for Basic authentication")),
@@ -18,7 +19,7 @@ export default {
   evidence: "vendor",
   url: "https://api.messagemedia.com",
   env,
-  request({ recipient, sender, body }, env, { url, basic }) {
+  request({ recipient, sender, body }, env, { url }) {
     const message = {
       content: body,
       destination_number: recipient,

@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider, Report } from "../main.ts"
+import { fill, noCode } from "./lib.ts"
 
 const env = {
   MSG91_AUTH_KEY: v.pipe(v.string(), v.description("Authkey of the account")),
@@ -30,7 +31,7 @@ export default {
   evidence: "clients",
   url: "https://control.msg91.com",
   env,
-  request(message, env, { url, fill, noCode }) {
+  request(message, env, { url }) {
     const { recipient, sender } = message
     const variables = fill(env.MSG91_VARIABLES, message)
     if (!variables) return noCode
@@ -54,18 +55,20 @@ export default {
     const fault = json.message.startsWith("Template ID") ? "message" : undefined
     return { code: json.code ?? status, reason: json.message, fault }
   },
-  report({ text, headers }) {
-    const isJson = headers.get("content-type")?.includes("json")
-    const json: unknown = JSON.parse(isJson ? text : (new URLSearchParams(text).get("data") ?? ""))
-    const deliveries = isJson
-      ? [v.parse(Delivery, json)]
-      : v
-          .parse(Deliveries, json)
-          .flatMap(({ requestId, report }) => report.map(({ status }) => ({ requestId, status })))
-    return deliveries.flatMap(({ requestId: id, status }): Report[] => {
-      const code = String(status)
-      if (code === "1") return [{ id, state: "delivered" }]
-      return failed.includes(code) ? [{ id, state: "failed", code }] : []
-    })
+  report: {
+    read({ text, headers }) {
+      const isJson = headers.get("content-type")?.includes("json")
+      const json: unknown = JSON.parse(isJson ? text : (new URLSearchParams(text).get("data") ?? ""))
+      const deliveries = isJson
+        ? [v.parse(Delivery, json)]
+        : v
+            .parse(Deliveries, json)
+            .flatMap(({ requestId, report }) => report.map(({ status }) => ({ requestId, status })))
+      return deliveries.flatMap(({ requestId: id, status }): Report[] => {
+        const code = String(status)
+        if (code === "1") return [{ id, state: "delivered" }]
+        return failed.includes(code) ? [{ id, state: "failed", code }] : []
+      })
+    },
   },
 } satisfies Provider<typeof env>

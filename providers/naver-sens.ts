@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { hmac } from "./lib.ts"
 
 const env = {
   NAVER_SENS_ACCESS_KEY: v.pipe(v.string(), v.description("Access Key ID of an account or sub-account")),
@@ -28,17 +29,15 @@ export default {
     const bytes = body.replace(/\P{ASCII}/gu, "xx").length
     const endpoint = `${url}/sms/v2/services/${env.NAVER_SENS_SERVICE_ID}/messages`
     const timestamp = String(clock())
-    const utf8 = new TextEncoder()
-    const hmac = { name: "HMAC", hash: "SHA-256" }
-    const key = await crypto.subtle.importKey("raw", utf8.encode(env.NAVER_SENS_SECRET_KEY), hmac, false, ["sign"])
-    const signed = utf8.encode(`POST ${new URL(endpoint).pathname}\n${timestamp}\n${env.NAVER_SENS_ACCESS_KEY}`)
+    const signed = `POST ${new URL(endpoint).pathname}\n${timestamp}\n${env.NAVER_SENS_ACCESS_KEY}`
+    const signature = await hmac("SHA-256", env.NAVER_SENS_SECRET_KEY, signed)
     return new Request(endpoint, {
       method: "POST",
       headers: {
         "content-type": "application/json; charset=utf-8",
         "x-ncp-apigw-timestamp": timestamp,
         "x-ncp-iam-access-key": env.NAVER_SENS_ACCESS_KEY,
-        "x-ncp-apigw-signature-v2": Buffer.from(await crypto.subtle.sign("HMAC", key, signed)).toString("base64"),
+        "x-ncp-apigw-signature-v2": signature.toString("base64"),
       },
       body: JSON.stringify({
         type: isKorean && bytes > 90 ? "LMS" : "SMS",

@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { basic } from "./lib.ts"
 
 const env = {
   NETGSM_USERNAME: v.pipe(v.string(), v.description("subscriber number, such as 850…")),
@@ -21,7 +22,7 @@ export default {
   needsSender: true,
   url: "https://api.netgsm.com.tr",
   env,
-  request({ recipient, sender, body }, env, { url, basic }) {
+  request({ recipient, sender, body }, env, { url }) {
     return new Request(`${url}/sms/rest/v2/send`, {
       method: "POST",
       headers: {

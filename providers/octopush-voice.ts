@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { language, speech } from "./lib.ts"
 
 const env = {
   OCTOPUSH_VOICE_API_LOGIN: v.pipe(v.string(), v.description("API login, an e-mail address")),
@@ -27,7 +28,7 @@ export default {
   channel: "voice",
   url: "https://api.octopush.com/v1/public",
   env,
-  request(message, env, { url, language, speech }) {
+  request(message, env, { url }) {
     const sender = message.sender.replace("+", "")
     return new Request(`${url}/voice-campaign/send`, {
       method: "POST",

@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { basic, readToken } from "./lib.ts"
 
 const env = {
   ORANGE_SMS_CLIENT_ID: v.pipe(v.string(), v.description("client ID of the application")),
@@ -11,10 +12,6 @@ const env = {
   ),
 }
 
-const Token = v.object({
-  access_token: v.pipe(v.string(), v.nonEmpty()),
-  expires_in: v.pipe(v.union([v.number(), v.string()]), v.transform(Number), v.minValue(1)),
-})
 const isResource = v.regex(/\/requests\/[^/]+$/)
 const Accepted = v.object({ outboundSMSMessageRequest: v.object({ resourceURL: v.pipe(v.string(), isResource) }) })
 const Reason = v.object({ messageId: v.string(), text: v.string() })
@@ -30,7 +27,7 @@ export default {
   evidence: "clients",
   url: "https://api.orange.com",
   env,
-  async request({ recipient, sender, body }, env, { url, clock, session, fetch, basic }) {
+  async request({ recipient, sender, body }, env, { url, clock, session, fetch }) {
     const token = await session(async () => {
       const answer = await fetch(`${url}/oauth/v3/token`, {
         method: "POST",
@@ -40,13 +37,7 @@ export default {
         },
         body: new URLSearchParams({ grant_type: "client_credentials" }),
       })
-      const read = v.safeParse(Token, await answer.json().catch(() => undefined))
-      if (answer.status === 200 && read.success) {
-        const { access_token, expires_in } = read.output
-        return { token: access_token, expires: clock() + (expires_in - 60) * 1000 }
-      }
-      const isOurs = [400, 401, 403].includes(answer.status)
-      return { code: answer.status, reason: "the log-in brought no token", fault: isOurs ? "account" : "provider" }
+      return await readToken(answer, clock())
     })
     if (typeof token !== "string") return token
     const address = `tel:${env.ORANGE_SMS_SENDER_ADDRESS}`

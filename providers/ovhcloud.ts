@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { isGsm7 } from "./lib.ts"
 
 const env = {
   OVH_APPLICATION_KEY: v.pipe(v.string(), v.description("application key")),
@@ -21,7 +22,7 @@ export default {
   evidence: "vendor",
   url: "https://eu.api.ovh.com/1.0",
   env,
-  async request({ recipient, sender, body }, env, { url, clock, session, fetch, isGsm7 }) {
+  async request({ recipient, sender, body }, env, { url, clock, session, fetch }) {
     const now = () => Math.floor(clock() / 1000)
     const distance = await session(async () => {
       const answer = await fetch(`${url}/auth/time`)

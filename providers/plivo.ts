@@ -1,6 +1,6 @@
-import { createHmac, timingSafeEqual } from "node:crypto"
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { basic } from "./lib.ts"
 
 const env = {
   PLIVO_AUTH_ID: v.pipe(v.string(), v.description("Auth ID of the account, from the console's overview")),
@@ -40,7 +40,7 @@ export default {
   url: "https://api.plivo.com",
   env,
   needsSender: ({ PLIVO_POWERPACK_UUID }) => !PLIVO_POWERPACK_UUID,
-  request({ recipient, sender, body }, env, { url, basic, reportUrl }) {
+  request({ recipient, sender, body }, env, { url, reportUrl }) {
     const source = env.PLIVO_POWERPACK_UUID
       ? { powerpack_uuid: env.PLIVO_POWERPACK_UUID }
       : { src: sender || undefined }
@@ -63,15 +63,18 @@ export default {
       /(not a valid|invalid) phone number/i.test(reason ?? "") && !/\b(src|source|sender)\b/i.test(reason ?? "")
     return { code: status, reason, fault: isNumber ? "recipient" : undefined }
   },
-  report({ url, text, headers }, env) {
+  report: {
     // Only the address is signed, without its query, and a nonce.
-    const signed = url.replace(/\?.*/, "") + headers.get("x-plivo-signature-v2-nonce")
-    const signature = createHmac("sha256", env.PLIVO_AUTH_TOKEN).update(signed).digest()
-    const given = Buffer.from(headers.get("x-plivo-signature-v2") ?? "", "base64")
-    if (given.length !== signature.length || !timingSafeEqual(given, signature)) return undefined
-    const { MessageUUID: id, Status, ErrorCode } = v.parse(Delivery, Object.fromEntries(new URLSearchParams(text)))
-    const state = states.get(Status)
-    const code = ErrorCode === "000" ? undefined : ErrorCode
-    return state ? [{ id, state, code, fault: code === "50" ? "recipient" : undefined }] : []
+    proof: ({ url, headers }, env) => ({
+      key: Buffer.from(env.PLIVO_AUTH_TOKEN),
+      signed: url.replace(/\?.*/, "") + headers.get("x-plivo-signature-v2-nonce"),
+      given: [headers.get("x-plivo-signature-v2") ?? ""],
+    }),
+    read({ text }) {
+      const { MessageUUID: id, Status, ErrorCode } = v.parse(Delivery, Object.fromEntries(new URLSearchParams(text)))
+      const state = states.get(Status)
+      const code = ErrorCode === "000" ? undefined : ErrorCode
+      return state ? [{ id, state, code, fault: code === "50" ? "recipient" : undefined }] : []
+    },
   },
 } satisfies Provider<typeof env>

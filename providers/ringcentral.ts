@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { basic, readToken } from "./lib.ts"
 
 const env = {
   RINGCENTRAL_CLIENT_ID: v.pipe(v.string(), v.description("client ID of an app with the permission SMS")),
@@ -7,11 +8,6 @@ const env = {
   RINGCENTRAL_JWT: v.pipe(v.string(), v.description("JWT credential of the user whose number sends, eyJ…")),
 }
 
-const Token = v.object({
-  access_token: v.pipe(v.string(), v.nonEmpty()),
-  expires_in: v.pipe(v.number(), v.minValue(1)),
-})
-const NoToken = v.object({ error: v.string(), error_description: v.optional(v.string()) })
 const Accepted = v.object({
   id: v.pipe(v.number(), v.integer()),
   messageStatus: v.picklist(["Queued", "Sent", "Delivered"]),
@@ -28,7 +24,7 @@ export default {
   needsSender: true,
   url: "https://platform.ringcentral.com",
   env,
-  async request({ recipient, sender, body }, env, { url, basic, clock, session, fetch }) {
+  async request({ recipient, sender, body }, env, { url, clock, session, fetch }) {
     const token = await session(async () => {
       const answer = await fetch(`${url}/restapi/oauth/token`, {
         method: "POST",
@@ -41,12 +37,7 @@ export default {
           assertion: env.RINGCENTRAL_JWT,
         }),
       })
-      const json: unknown = await answer.json().catch(() => undefined)
-      if (answer.status === 200 && v.is(Token, json))
-        return { token: json.access_token, expires: clock() + (json.expires_in - 60) * 1000 }
-      const fault = [400, 401, 403].includes(answer.status) ? "account" : "provider"
-      if (v.is(NoToken, json)) return { code: json.error, reason: json.error_description, fault }
-      return { code: answer.status, reason: "the log-in brought no token", fault }
+      return await readToken(answer, clock())
     })
     if (typeof token !== "string") return token
     return new Request(`${url}/restapi/v1.0/account/~/extension/~/sms`, {

@@ -1,15 +1,12 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { basic, readToken } from "./lib.ts"
 
 const env = {
   ROUTEE_APPLICATION_ID: v.pipe(v.string(), v.description("application ID, from the dashboard's applications")),
   ROUTEE_APPLICATION_SECRET: v.pipe(v.string(), v.description("secret of that application")),
 }
 
-const Token = v.object({
-  access_token: v.pipe(v.string(), v.nonEmpty()),
-  expires_in: v.pipe(v.number(), v.minValue(1)),
-})
 const OAuthError = v.object({ error: v.string(), error_description: v.optional(v.string()) })
 const Accepted = v.object({
   trackingId: v.pipe(v.string(), v.nonEmpty()),
@@ -26,19 +23,14 @@ export default {
   needsSender: true,
   url: "https://connect.routee.net",
   env,
-  async request({ recipient, sender, body }, env, { url, basic, clock, session, fetch }) {
+  async request({ recipient, sender, body }, env, { url, clock, session, fetch }) {
     const token = await session(async () => {
       const answer = await fetch(`${url.replace("//connect.", "//auth.")}/oauth/token`, {
         method: "POST",
         headers: { authorization: basic(env.ROUTEE_APPLICATION_ID, env.ROUTEE_APPLICATION_SECRET) },
         body: new URLSearchParams({ grant_type: "client_credentials" }),
       })
-      const json: unknown = await answer.json().catch(() => undefined)
-      if (answer.status === 200 && v.is(Token, json))
-        return { token: json.access_token, expires: clock() + (json.expires_in - 60) * 1000 }
-      const fault = [400, 401, 403].includes(answer.status) ? "account" : "provider"
-      if (v.is(OAuthError, json)) return { code: json.error, reason: json.error_description, fault }
-      return { code: answer.status, reason: "the log-in brought no token", fault }
+      return await readToken(answer, clock())
     })
     if (typeof token !== "string") return token
     return new Request(`${url}/sms`, {

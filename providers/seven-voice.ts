@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { speech } from "./lib.ts"
 
 const env = { SEVEN_VOICE_API_KEY: v.pipe(v.string(), v.description("API key of the account")) }
 
@@ -21,7 +22,7 @@ export default {
   channel: "voice",
   url: "https://gateway.seven.io",
   env,
-  request(message, env, { url, speech }) {
+  request(message, env, { url }) {
     const from = /^\+?(\d+)$/.exec(message.sender)?.[1]
     return new Request(`${url}/api/voice`, {
       method: "POST",

@@ -1,4 +1,4 @@
-import { createHash, createHmac, timingSafeEqual } from "node:crypto"
+import { createHash } from "node:crypto"
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
 
@@ -59,25 +59,29 @@ export default {
     if (v.is(Code, json)) return { code: json }
     return { code: status }
   },
-  report({ method, url, text, headers }, env, { clock }) {
-    if (env.SEVEN_SIGNING_KEY) {
-      const [time, nonce, signature = ""] = ["x-timestamp", "x-nonce", "x-signature"].map(
+  report: {
+    proof({ method, url, text, headers }, env) {
+      if (!env.SEVEN_SIGNING_KEY) return "unsigned"
+      const [time = "", nonce, signature = ""] = ["x-timestamp", "x-nonce", "x-signature"].map(
         (name) => headers.get(name) ?? "",
       )
       const md5 = createHash("md5").update(text).digest("hex")
-      const signed = [time, nonce, method, url, md5].join("\n")
-      const made = createHmac("sha256", env.SEVEN_SIGNING_KEY).update(signed).digest()
-      const given = Buffer.from(signature, "hex")
-      if (given.length !== made.length || !timingSafeEqual(given, made)) return undefined
-      if (Math.abs(clock() - Number(time) * 1000) > 300_000) return undefined
-    }
-    const json: unknown = method === "POST" ? JSON.parse(text) : undefined
-    if (json && v.parse(v.object({ webhook_event: v.string() }), json).webhook_event !== "dlr") return []
-    const data = json
-      ? v.parse(v.object({ data: v.unknown() }), json).data
-      : Object.fromEntries(new URL(url).searchParams)
-    const { msg_id: id, status } = v.parse(Delivery, data)
-    const state = states.get(status)
-    return state ? [{ id, state }] : []
+      return {
+        key: Buffer.from(env.SEVEN_SIGNING_KEY),
+        signed: [time, nonce, method, url, md5].join("\n"),
+        given: [signature],
+        time: Number(time) * 1000,
+      }
+    },
+    read({ method, url, text }) {
+      const json: unknown = method === "POST" ? JSON.parse(text) : undefined
+      if (json && v.parse(v.object({ webhook_event: v.string() }), json).webhook_event !== "dlr") return []
+      const data = json
+        ? v.parse(v.object({ data: v.unknown() }), json).data
+        : Object.fromEntries(new URL(url).searchParams)
+      const { msg_id: id, status } = v.parse(Delivery, data)
+      const state = states.get(status)
+      return state ? [{ id, state }] : []
+    },
   },
 } satisfies Provider<typeof env>

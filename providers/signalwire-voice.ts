@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { basic, language, speech } from "./lib.ts"
 
 const isSpace = v.regex(/^[\w-]+$/)
 const env = {
@@ -46,7 +47,7 @@ export default {
   needsSender: true,
   url: (env) => `https://${env.SIGNALWIRE_VOICE_SPACE}.signalwire.com`,
   env,
-  request(message, env, { url, basic, language, speech }) {
+  request(message, env, { url }) {
     const languages = Object.keys(voices)
     const say_language = language(
       message.locale,

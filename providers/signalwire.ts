@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { basic } from "./lib.ts"
 
 const isSpace = v.regex(/^[\w-]+$/)
 const env = {
@@ -27,7 +28,7 @@ export default {
   url: ({ SIGNALWIRE_SPACE }) => `https://${SIGNALWIRE_SPACE}.signalwire.com`,
   env,
   needsSender: ({ SIGNALWIRE_MESSAGING_SERVICE_SID }) => !SIGNALWIRE_MESSAGING_SERVICE_SID,
-  request({ recipient, sender, body }, env, { url, basic }) {
+  request({ recipient, sender, body }, env, { url }) {
     const form = new URLSearchParams({ To: recipient })
     if (env.SIGNALWIRE_MESSAGING_SERVICE_SID) form.set("MessagingServiceSid", env.SIGNALWIRE_MESSAGING_SERVICE_SID)
     else if (sender) form.set("From", sender)

@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { basic, language, speech } from "./lib.ts"
 
 const env = {
   SINCH_VOICE_APPLICATION_KEY: v.pipe(v.string(), v.description("key of the voice application, from the dashboard")),
@@ -25,7 +26,7 @@ export default {
   channel: "voice",
   url: "https://calling.api.sinch.com",
   env,
-  request(message, env, { url, basic, language, speech }) {
+  request(message, env, { url }) {
     const cli = /^\+?\d+$/.test(message.sender) ? message.sender : undefined
     const ttsCallout = {
       cli,

@@ -1,4 +1,3 @@
-import { createHmac, timingSafeEqual } from "node:crypto"
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
 
@@ -69,22 +68,23 @@ export default {
       code === "syntax_invalid_parameter_format" && /^'?to\b/.test(text ?? "") && /\bMSISDN\b/i.test(text ?? "")
     return { code, reason: text ?? undefined, fault: isNumber ? "recipient" : undefined }
   },
-  report({ text, headers }, env) {
-    if (env.SINCH_WEBHOOK_SECRET) {
+  report: {
+    proof({ text, headers }, env) {
+      if (!env.SINCH_WEBHOOK_SECRET) return "unsigned"
       const [signature = "", nonce, time] = ["", "-nonce", "-timestamp"].map(
         (part) => headers.get(`x-sinch-webhook-signature${part}`) ?? "",
       )
-      const made = createHmac("sha256", env.SINCH_WEBHOOK_SECRET).update(`${text}.${nonce}.${time}`).digest()
-      const given = Buffer.from(signature, "base64")
-      if (given.length !== made.length || !timingSafeEqual(given, made)) return undefined
-    }
-    const json: unknown = JSON.parse(text)
-    if (v.parse(v.object({ type: v.string() }), json).type !== "recipient_delivery_report_sms") return []
-    const { batch_id: id, status, code: number } = v.parse(Delivery, json)
-    const code = String(number)
-    // 406: it expired before the operator had it.
-    const state = code === "406" ? "expired" : states.get(status)
-    if (state === "delivered" || state === "pending") return [{ id, state }]
-    return state ? [{ id, state, code, fault: code === "300" ? "recipient" : undefined }] : []
+      return { key: Buffer.from(env.SINCH_WEBHOOK_SECRET), signed: `${text}.${nonce}.${time}`, given: [signature] }
+    },
+    read({ text }) {
+      const json: unknown = JSON.parse(text)
+      if (v.parse(v.object({ type: v.string() }), json).type !== "recipient_delivery_report_sms") return []
+      const { batch_id: id, status, code: number } = v.parse(Delivery, json)
+      const code = String(number)
+      // 406: it expired before the operator had it.
+      const state = code === "406" ? "expired" : states.get(status)
+      if (state === "delivered" || state === "pending") return [{ id, state }]
+      return state ? [{ id, state, code, fault: code === "300" ? "recipient" : undefined }] : []
+    },
   },
 } satisfies Provider<typeof env>

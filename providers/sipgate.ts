@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { basic } from "./lib.ts"
 
 const env = {
   SIPGATE_TOKEN_ID: v.pipe(v.string(), v.description("ID of a personal access token with scope sessions:sms:write")),
@@ -14,7 +15,7 @@ export default {
   evidence: "vendor",
   url: "https://api.sipgate.com/v2",
   env,
-  request({ recipient, body }, env, { url, basic }) {
+  request({ recipient, body }, env, { url }) {
     return new Request(`${url}/sessions/sms`, {
       method: "POST",
       headers: {

@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { basic } from "./lib.ts"
 
 const env = {
   SMS_AERO_EMAIL: v.pipe(v.string(), v.description("e-mail address of the account")),
@@ -30,7 +31,7 @@ export default {
   evidence: "vendor",
   url: "https://gate.smsaero.ru",
   env,
-  request({ recipient, sender, body }, env, { url, basic }) {
+  request({ recipient, sender, body }, env, { url }) {
     return new Request(`${url}/v2/sms/send`, {
       method: "POST",
       headers: {

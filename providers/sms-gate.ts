@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { basic } from "./lib.ts"
 
 const env = {
   SMSGATE_USERNAME: v.pipe(v.string(), v.description("user name that the app shows")),
@@ -29,7 +30,7 @@ export default {
   evidence: "vendor",
   url: "https://api.sms-gate.app/3rdparty/v1",
   env,
-  request({ recipient, body }, env, { url, basic }) {
+  request({ recipient, body }, env, { url }) {
     const device = env.SMSGATE_DEVICE_ID && { deviceId: env.SMSGATE_DEVICE_ID }
     const sim = env.SMSGATE_SIM_NUMBER && { simNumber: Number(env.SMSGATE_SIM_NUMBER) }
     const query = env.SMSGATE_SKIP_PHONE_VALIDATION === "true" ? "?skipPhoneValidation=true" : ""

@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { fill, noCode, textRecord } from "./lib.ts"
 
 const isNumber = v.regex(/^\d{1,15}$/)
 const env = {
@@ -12,8 +13,7 @@ const env = {
   ),
   SMS_IR_VARIABLES: v.pipe(
     v.optional(v.string(), '{"Code": "{code}"}'),
-    v.parseJson(),
-    v.record(v.string(), v.string()),
+    textRecord,
     v.description(
       "the template's variables as JSON, with {code}, {body}, {locale}, {sender} and {recipient} for what they hold",
     ),
@@ -34,7 +34,7 @@ export default {
   countries: ["IR"],
   url: "https://api.sms.ir",
   env,
-  request(message, env, { url, fill, noCode }) {
+  request(message, env, { url }) {
     const variables = fill(env.SMS_IR_VARIABLES, message)
     if (!variables) return noCode
     return new Request(`${url}/v1/send/verify`, {

@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { speech } from "./lib.ts"
 
 const env = {
   SMSAPI_VOICE_ACCESS_TOKEN: v.pipe(v.string(), v.description("API token (OAuth) of the account")),
@@ -25,7 +26,7 @@ export default {
   channel: "voice",
   url: "https://api.smsapi.com",
   env,
-  request(message, env, { url, speech }) {
+  request(message, env, { url }) {
     const form = new URLSearchParams({ to: message.recipient.slice(1) })
     const from = /^\+?(\d+)$/.exec(message.sender)?.[1]
     if (from) form.set("from", from)

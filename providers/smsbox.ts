@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { isGsm7 } from "./lib.ts"
 
 const env = {
   SMSBOX_API_KEY: v.pipe(v.string(), v.description("API key of the account")),
@@ -22,7 +23,7 @@ export default {
   evidence: "vendor",
   url: "https://api.smsbox.pro",
   env,
-  request({ recipient, sender, body }, env, { url, isGsm7 }) {
+  request({ recipient, sender, body }, env, { url }) {
     const mode = env.SMSBOX_MODE ?? (sender ? "Expert" : "Standard")
     const kind = { id: "1", usage: "smstask", mode, strategy: env.SMSBOX_STRATEGY }
     const form = new URLSearchParams({ dest: recipient, msg: body, ...kind })

@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { speech } from "./lib.ts"
 
 const env = {
   SMSC_RU_VOICE_LOGIN: v.pipe(v.string(), v.description("login of the account")),
@@ -22,7 +23,7 @@ export default {
   channel: "voice",
   url: "https://smsc.ru",
   env,
-  request(message, env, { url, speech }) {
+  request(message, env, { url }) {
     const form = new URLSearchParams({
       login: env.SMSC_RU_VOICE_LOGIN,
       psw: env.SMSC_RU_VOICE_PASSWORD,

@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { isGsm7 } from "./lib.ts"
 
 const env = {
   SMSFACTOR_TOKEN: v.pipe(v.string(), v.description("API token of the account")),
@@ -30,7 +31,7 @@ export default {
   evidence: "vendor",
   url: "https://api.smsfactor.com",
   env,
-  request({ recipient, sender, body }, env, { url, isGsm7 }) {
+  request({ recipient, sender, body }, env, { url }) {
     const from = sender && { sender: sender.replace("+", "") }
     const unicode = !isGsm7(body) && { unicode: 1 }
     const message = { text: body, pushtype: env.SMSFACTOR_PUSHTYPE, ...from, ...unicode }

@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { hmac } from "./lib.ts"
 
 const env = {
   SMSGLOBAL_API_KEY: v.pipe(v.string(), v.description("REST API key")),
@@ -23,13 +24,10 @@ export default {
   env,
   async request({ recipient, sender, body }, env, { url, clock, nonce }) {
     const { href, hostname, pathname, protocol, port } = new URL(`${url}/v2/sms`)
-    const bytes = (text: string) => new TextEncoder().encode(text)
     const ts = Math.floor(clock() / 1000)
     const once = nonce()
     const lines = [ts, once, "POST", pathname, hostname, port || (protocol === "https:" ? 443 : 80), "", ""]
-    const hmac = { name: "HMAC", hash: "SHA-256" }
-    const key = await crypto.subtle.importKey("raw", bytes(env.SMSGLOBAL_API_SECRET), hmac, false, ["sign"])
-    const mac = Buffer.from(await crypto.subtle.sign("HMAC", key, bytes(lines.join("\n")))).toString("base64")
+    const mac = (await hmac("SHA-256", env.SMSGLOBAL_API_SECRET, lines.join("\n"))).toString("base64")
     return new Request(href, {
       method: "POST",
       headers: {

@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { isGsm7 } from "./lib.ts"
 
 const env = { SMSPUBLI_API_KEY: v.pipe(v.string(), v.description("API key, from the panel of SMSPubli or 360NRS")) }
 
@@ -15,7 +16,7 @@ export default {
   evidence: "clients",
   url: "https://api.gateway360.com",
   env,
-  request({ recipient, sender, body }, env, { url, isGsm7 }) {
+  request({ recipient, sender, body }, env, { url }) {
     const from = sender && { from: sender.replace("+", "") }
     return new Request(`${url}/api/3.0/sms/send`, {
       method: "POST",

@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { hmac, isoTime } from "./lib.ts"
 
 const env = {
   SOLAPI_API_KEY: v.pipe(v.string(), v.description("API key of SOLAPI or CoolSMS, NCS…")),
@@ -34,17 +35,14 @@ export default {
       text: body,
       ...(code !== "82" && { country: code }),
     }
-    const date = new Date(clock()).toISOString().replace(/\.\d+/, "")
+    const date = isoTime(clock())
     const salt = nonce()
-    const utf8 = new TextEncoder()
-    const hmac = { name: "HMAC", hash: "SHA-256" }
-    const key = await crypto.subtle.importKey("raw", utf8.encode(env.SOLAPI_API_SECRET), hmac, false, ["sign"])
-    const signature = await crypto.subtle.sign("HMAC", key, utf8.encode(date + salt))
+    const signature = await hmac("SHA-256", env.SOLAPI_API_SECRET, date + salt)
     const signed = `apiKey=${env.SOLAPI_API_KEY}, date=${date}, salt=${salt}`
     return new Request(`${url}/messages/v4/send-many/detail`, {
       method: "POST",
       headers: {
-        authorization: `HMAC-SHA256 ${signed}, signature=${Buffer.from(signature).toString("hex")}`,
+        authorization: `HMAC-SHA256 ${signed}, signature=${signature.toString("hex")}`,
         "content-type": "application/json",
         accept: "application/json",
       },

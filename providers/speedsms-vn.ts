@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { basic } from "./lib.ts"
 
 const env = {
   SPEEDSMS_VN_ACCESS_TOKEN: v.pipe(v.string(), v.description("API access token, from the profile of the account")),
@@ -29,7 +30,7 @@ export default {
   url: "https://api.speedsms.vn",
   env,
   needsSender: ({ SPEEDSMS_VN_SMS_TYPE }) => SPEEDSMS_VN_SMS_TYPE === 3 || SPEEDSMS_VN_SMS_TYPE === 5,
-  request({ recipient, sender, body }, env, { url, basic }) {
+  request({ recipient, sender, body }, env, { url }) {
     return new Request(`${url}/index.php/sms/send`, {
       method: "POST",
       headers: {

@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { noCode } from "./lib.ts"
 
 const env = {
   TELEGRAM_GATEWAY_TOKEN: v.pipe(v.string(), v.description("access token, from the account settings")),
@@ -24,7 +25,7 @@ export default {
   evidence: "vendor",
   url: "https://gatewayapi.telegram.org",
   env,
-  request({ recipient, code }, env, { url, noCode }) {
+  request({ recipient, code }, env, { url }) {
     if (!code) return noCode
     return new Request(`${url}/sendVerificationMessage`, {
       method: "POST",

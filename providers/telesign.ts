@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { basic } from "./lib.ts"
 
 const env = {
   TELESIGN_CUSTOMER_ID: v.pipe(v.string(), v.description("customer ID of the account")),
@@ -23,7 +24,7 @@ export default {
   evidence: "vendor",
   url: "https://rest-ww.telesign.com",
   env,
-  request({ recipient, sender, body }, env, { url, basic }) {
+  request({ recipient, sender, body }, env, { url }) {
     const form = new URLSearchParams({
       phone_number: recipient.slice(1),
       message: body,

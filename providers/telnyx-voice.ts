@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { language, speech } from "./lib.ts"
 
 const env = {
   TELNYX_VOICE_API_KEY: v.pipe(v.string(), v.description("API key of version 2, KEY…")),
@@ -39,7 +40,7 @@ export default {
   needsSender: true,
   url: "https://api.telnyx.com",
   env,
-  request(message, env, { url, language, speech }) {
+  request(message, env, { url }) {
     // Mandarin is cmn and Arabic arb.
     const tag = language(message.locale, languages, env.TELNYX_VOICE_LANGUAGE).replace("zh-", "cmn-")
     const say = `<Say voice="alice" language="${tag.replace(/^ar$/, "arb")}">`

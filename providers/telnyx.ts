@@ -92,22 +92,27 @@ export default {
     const isRecipient = ["10002", "10016"].includes(error.code) && error.source?.pointer === "/to"
     return { code: error.code, reason: error.detail ?? error.title, fault: isRecipient ? "recipient" : undefined }
   },
-  async report({ text, headers }, env, { clock }) {
-    if (env.TELNYX_PUBLIC_KEY) {
+  report: {
+    proof({ text, headers }, env) {
+      if (!env.TELNYX_PUBLIC_KEY) return "unsigned"
       const time = headers.get("telnyx-timestamp") ?? ""
-      const signature = Buffer.from(headers.get("telnyx-signature-ed25519") ?? "", "base64")
-      const raw = Buffer.from(env.TELNYX_PUBLIC_KEY, "base64")
-      const key = await crypto.subtle.importKey("raw", raw, "Ed25519", false, ["verify"])
-      const isSigned = await crypto.subtle.verify("Ed25519", key, signature, Buffer.from(`${time}|${text}`))
-      if (!isSigned || Math.abs(clock() - Number(time) * 1000) > 300_000) return undefined
-    }
-    const { event_type, payload } = v.parse(Event, JSON.parse(text)).data
-    if (event_type !== "message.sent" && event_type !== "message.finalized") return []
-    const { id, to, errors } = v.parse(Delivery, payload)
-    const state = states.get(to[0].status)
-    const code = errors?.[0]?.code
-    // Opted out, or malformed.
-    const fault = ["40300", "40310"].includes(code ?? "") ? "recipient" : undefined
-    return state ? [{ id, state, code, fault }] : []
+      return {
+        // What stands before the 32 bytes of an Ed25519 key in PEM (RFC 8410).
+        publicKey: `-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA${env.TELNYX_PUBLIC_KEY}\n-----END PUBLIC KEY-----\n`,
+        signed: `${time}|${text}`,
+        given: [headers.get("telnyx-signature-ed25519") ?? ""],
+        time: Number(time) * 1000,
+      }
+    },
+    read({ text }) {
+      const { event_type, payload } = v.parse(Event, JSON.parse(text)).data
+      if (event_type !== "message.sent" && event_type !== "message.finalized") return []
+      const { id, to, errors } = v.parse(Delivery, payload)
+      const state = states.get(to[0].status)
+      const code = errors?.[0]?.code
+      // Opted out, or malformed.
+      const fault = ["40300", "40310"].includes(code ?? "") ? "recipient" : undefined
+      return state ? [{ id, state, code, fault }] : []
+    },
   },
 } satisfies Provider<typeof env>

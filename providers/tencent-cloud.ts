@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { fill, hmac, noCode, sha256, textList } from "./lib.ts"
 
 const env = {
   TENCENTCLOUD_SECRET_ID: v.pipe(v.string(), v.description("SecretId of a sub-account that may send SMS")),
@@ -9,8 +10,7 @@ const env = {
   TENCENTCLOUD_SMS_TEMPLATE_ID: v.pipe(v.string(), v.description("approved template")),
   TENCENT_CLOUD_VARIABLES: v.pipe(
     v.optional(v.string(), '["{code}"]'),
-    v.parseJson(),
-    v.array(v.string()),
+    textList,
     v.description('the template\'s variables in their order, as JSON, such as ["{code}", "5"]'),
   ),
   TENCENTCLOUD_REGION: v.pipe(v.optional(v.string(), "ap-guangzhou"), v.description("region of the API")),
@@ -27,10 +27,6 @@ const Reason = v.object({ Code: v.pipe(v.string(), v.notValue("Ok")), Message: v
 const Refused = v.object({ Response: v.object({ Error: Reason }) })
 const RefusedNumber = v.object({ Response: v.object({ SendStatusSet: v.strictTuple([Reason]) }) })
 
-const utf8 = new TextEncoder()
-const sha256 = async (text: string) =>
-  Buffer.from(await crypto.subtle.digest("SHA-256", utf8.encode(text))).toString("hex")
-
 /** Sends a template's variables alone. Every answer is a 200, and "Ok" is written just so. */
 export default {
   docs: "https://cloud.tencent.com/document/api/382/55981",
@@ -38,7 +34,7 @@ export default {
   evidence: "vendor",
   url: "https://sms.tencentcloudapi.com",
   env,
-  async request(message, env, { url, clock, fill, noCode }) {
+  async request(message, env, { url, clock }) {
     const { recipient, sender } = message
     const variables = fill(env.TENCENT_CLOUD_VARIABLES, message)
     if (!variables) return noCode
@@ -55,16 +51,13 @@ export default {
     const timestamp = String(Math.floor(now / 1000))
     const date = new Date(now).toISOString().slice(0, 10)
     const headers = `content-type:${type}\nhost:${new URL(url).host}\n`
-    const call = await sha256(`POST\n/\n\n${headers}\ncontent-type;host\n${await sha256(body)}`)
-    const signed = `TC3-HMAC-SHA256\n${timestamp}\n${date}/sms/tc3_request\n${call}`
-    let signature = utf8.encode(`TC3${env.TENCENTCLOUD_SECRET_KEY}`)
-    for (const text of [date, "sms", "tc3_request", signed]) {
-      const hmac = { name: "HMAC", hash: "SHA-256" }
-      const key = await crypto.subtle.importKey("raw", signature, hmac, false, ["sign"])
-      signature = new Uint8Array(await crypto.subtle.sign("HMAC", key, utf8.encode(text)))
-    }
+    const digest = (await sha256(body)).toString("hex")
+    const call = await sha256(`POST\n/\n\n${headers}\ncontent-type;host\n${digest}`)
+    const signed = `TC3-HMAC-SHA256\n${timestamp}\n${date}/sms/tc3_request\n${call.toString("hex")}`
+    let signature = Buffer.from(`TC3${env.TENCENTCLOUD_SECRET_KEY}`)
+    for (const text of [date, "sms", "tc3_request", signed]) signature = await hmac("SHA-256", signature, text)
     const credential = `${env.TENCENTCLOUD_SECRET_ID}/${date}/sms/tc3_request`
-    const hex = Buffer.from(signature).toString("hex")
+    const hex = signature.toString("hex")
     return new Request(`${url}/`, {
       method: "POST",
       headers: {

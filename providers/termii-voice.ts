@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { noCode } from "./lib.ts"
 
 const env = { TERMII_VOICE_API_KEY: v.pipe(v.string(), v.description("API key, from the dashboard")) }
 
@@ -22,7 +23,7 @@ export default {
   channel: "voice",
   url: "https://v3.api.termii.com",
   env,
-  request({ recipient, code }, env, { url, noCode }) {
+  request({ recipient, code }, env, { url }) {
     if (!code) return noCode
     return new Request(`${url}/api/sms/otp/call`, {
       method: "POST",

@@ -1,6 +1,6 @@
-import { createHmac, timingSafeEqual } from "node:crypto"
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { isGsm7 } from "./lib.ts"
 
 const env = {
   TERMII_API_KEY: v.pipe(v.string(), v.description("API key, from the dashboard")),
@@ -44,7 +44,7 @@ export default {
   evidence: "vendor",
   url: "https://v3.api.termii.com",
   env,
-  request({ recipient, sender, body }, env, { url, isGsm7 }) {
+  request({ recipient, sender, body }, env, { url }) {
     const from = sender && { from: sender.replace("+", "") }
     return new Request(`${url}/api/sms/send`, {
       method: "POST",
@@ -69,20 +69,25 @@ export default {
     const isAccount = /^(ApplicationSenderId not found|Country Inactive|Insufficient balance)/i.test(reason)
     return { code, reason, fault: isAccount ? "account" : undefined }
   },
-  report({ text, headers }, env) {
-    if (env.TERMII_SECRET_KEY) {
-      const made = createHmac("sha512", env.TERMII_SECRET_KEY).update(text).digest()
-      const signature = headers.get("x-termii-signature") ?? ""
-      // Its pages do not say which of the two it is.
-      const given = Buffer.from(signature, signature.length === 128 ? "hex" : "base64")
-      if (given.length !== made.length || !timingSafeEqual(given, made)) return undefined
-    }
-    const json: unknown = JSON.parse(text)
-    if (v.parse(Event, json).type !== "outbound") return []
-    const { message_id: id, status } = v.parse(Delivery, json)
-    const [code = ""] = status.split(" | ")
-    const state = states.get(code.toLowerCase())
-    if (state === "delivered" || state === "pending") return [{ id, state }]
-    return state ? [{ id, state, code }] : []
+  report: {
+    // Its pages do not say whether it is in hex or in base64.
+    proof: ({ text, headers }, env) =>
+      env.TERMII_SECRET_KEY
+        ? {
+            key: Buffer.from(env.TERMII_SECRET_KEY),
+            hash: "sha512",
+            signed: text,
+            given: [headers.get("x-termii-signature") ?? ""],
+          }
+        : "unsigned",
+    read({ text }) {
+      const json: unknown = JSON.parse(text)
+      if (v.parse(Event, json).type !== "outbound") return []
+      const { message_id: id, status } = v.parse(Delivery, json)
+      const [code = ""] = status.split(" | ")
+      const state = states.get(code.toLowerCase())
+      if (state === "delivered" || state === "pending") return [{ id, state }]
+      return state ? [{ id, state, code }] : []
+    },
   },
 } satisfies Provider<typeof env>

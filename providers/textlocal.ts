@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { isGsm7 } from "./lib.ts"
 
 const env = {
   TEXTLOCAL_API_KEY: v.pipe(v.string(), v.description("API key, from the settings of the account")),
@@ -25,7 +26,7 @@ export default {
   evidence: "clients",
   url: ({ TEXTLOCAL_REGION }) => (TEXTLOCAL_REGION === "uk" ? "https://api.txtlocal.com" : "https://api.textlocal.in"),
   env,
-  request({ recipient, sender, body }, env, { url, isGsm7 }) {
+  request({ recipient, sender, body }, env, { url }) {
     const form = new URLSearchParams({ apikey: env.TEXTLOCAL_API_KEY, numbers: recipient.slice(1) })
     if (sender) form.set("sender", sender.replace("+", ""))
     form.set("message", body)

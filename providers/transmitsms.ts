@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { basic } from "./lib.ts"
 
 const env = {
   TRANSMITSMS_API_KEY: v.pipe(v.string(), v.description("API key of the account")),
@@ -22,7 +23,7 @@ export default {
   evidence: "vendor",
   url: "https://api.transmitsms.com",
   env,
-  request({ recipient, sender, body }, env, { url, basic }) {
+  request({ recipient, sender, body }, env, { url }) {
     const form = new URLSearchParams({ message: body, to: recipient.slice(1) })
     if (sender) form.set("from", sender.replace("+", ""))
     return new Request(`${url}/send-sms.json`, {

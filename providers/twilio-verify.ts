@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { basic, language, noCode } from "./lib.ts"
 
 const env = {
   TWILIO_VERIFY_ACCOUNT_SID: v.pipe(
@@ -37,7 +38,7 @@ export default {
   evidence: "vendor",
   url: "https://verify.twilio.com",
   env,
-  request({ recipient, code, locale }, env, { url, basic, language, noCode }) {
+  request({ recipient, code, locale }, env, { url }) {
     if (!code) return noCode
     const form = new URLSearchParams({ To: recipient, Channel: env.TWILIO_VERIFY_CHANNEL })
     const known = language(locale, locales, "")

@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { basic, language, speech } from "./lib.ts"
 
 const env = {
   TWILIO_VOICE_ACCOUNT_SID: v.pipe(v.string(), v.startsWith("AC"), v.description("Account SID, which begins with AC")),
@@ -36,7 +37,7 @@ export default {
   needsSender: true,
   url: "https://api.twilio.com",
   env,
-  request(message, env, { url, basic, language, speech }) {
+  request(message, env, { url }) {
     const [user, password] =
       env.TWILIO_VOICE_API_KEY && env.TWILIO_VOICE_API_SECRET
         ? [env.TWILIO_VOICE_API_KEY, env.TWILIO_VOICE_API_SECRET]

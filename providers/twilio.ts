@@ -1,6 +1,6 @@
-import { createHmac, timingSafeEqual } from "node:crypto"
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { basic } from "./lib.ts"
 
 const env = {
   TWILIO_ACCOUNT_SID: v.pipe(v.string(), v.startsWith("AC"), v.description("Account SID, which begins with AC")),
@@ -49,7 +49,7 @@ export default {
   url: "https://api.twilio.com",
   env,
   needsSender: ({ TWILIO_MESSAGING_SERVICE_SID }) => !TWILIO_MESSAGING_SERVICE_SID,
-  request({ recipient, sender, body }, env, { url, basic, reportUrl }) {
+  request({ recipient, sender, body }, env, { url, reportUrl }) {
     const [user, password] =
       env.TWILIO_API_KEY && env.TWILIO_API_SECRET
         ? [env.TWILIO_API_KEY, env.TWILIO_API_SECRET]
@@ -74,17 +74,24 @@ export default {
     if (status === 201 && v.is(Accepted, json)) return { id: json.sid }
     return v.is(Refused, json) ? { code: json.code, reason: json.message } : { code: status }
   },
-  report({ url, text, headers }, env) {
-    const form = new URLSearchParams(text)
-    form.sort()
-    const signed = url + [...form].flat().join("")
-    const signature = createHmac("sha1", env.TWILIO_AUTH_TOKEN).update(signed).digest()
-    const given = Buffer.from(headers.get("x-twilio-signature") ?? "", "base64")
-    if (given.length !== signature.length || !timingSafeEqual(given, signature)) return undefined
-    const { MessageSid: id, MessageStatus, ErrorCode: code } = v.parse(Delivery, Object.fromEntries(form))
-    const state = states.get(MessageStatus)
-    // Opted out, no mobile, unknown. A landline (30006) may be a carrier without a route as well.
-    const fault = ["21610", "21614", "30005"].includes(code ?? "") ? "recipient" : undefined
-    return state ? [{ id, state, code, fault }] : []
+  report: {
+    proof({ url, text, headers }, env) {
+      const form = new URLSearchParams(text)
+      form.sort()
+      return {
+        key: Buffer.from(env.TWILIO_AUTH_TOKEN),
+        hash: "sha1",
+        signed: url + [...form].flat().join(""),
+        given: [headers.get("x-twilio-signature") ?? ""],
+      }
+    },
+    read({ text }) {
+      const form = Object.fromEntries(new URLSearchParams(text))
+      const { MessageSid: id, MessageStatus, ErrorCode: code } = v.parse(Delivery, form)
+      const state = states.get(MessageStatus)
+      // Opted out, no mobile, unknown. A landline (30006) may be a carrier without a route as well.
+      const fault = ["21610", "21614", "30005"].includes(code ?? "") ? "recipient" : undefined
+      return state ? [{ id, state, code, fault }] : []
+    },
   },
 } satisfies Provider<typeof env>

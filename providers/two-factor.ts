@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { noCode } from "./lib.ts"
 
 const env = {
   TWO_FACTOR_API_KEY: v.pipe(v.string(), v.regex(/^[\w-]+$/), v.description("API key of the account")),
@@ -19,7 +20,7 @@ export default {
   countries: ["IN"],
   url: "https://2factor.in",
   env,
-  request({ recipient, code }, env, { url, noCode }) {
+  request({ recipient, code }, env, { url }) {
     if (!code) return noCode
     const template = env.TWO_FACTOR_TEMPLATE ? `/${encodeURIComponent(env.TWO_FACTOR_TEMPLATE)}` : ""
     const path = `${env.TWO_FACTOR_API_KEY}/SMS/${recipient.slice(1)}/${encodeURIComponent(code)}${template}`

@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { language, speech } from "./lib.ts"
 
 const env = {
   UNIFONIC_VOICE_APPS_ID: v.pipe(v.string(), v.description("AppsId of a voice application, not the AppSid of SMS")),
@@ -21,7 +22,7 @@ export default {
   needsSender: true,
   url: "https://voice.unifonic.com",
   env,
-  request(message, env, { url, language, speech }) {
+  request(message, env, { url }) {
     const isArabic = language(message.locale, ["en", "ar"], env.UNIFONIC_VOICE_LANGUAGE) === "ar"
     return new Request(`${url}/v1/calls`, {
       method: "POST",

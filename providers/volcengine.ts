@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { basicTime, fill, hmac, noCode, sha256, textRecord } from "./lib.ts"
 
 const env = {
   VOLCENGINE_ACCESS_KEY: v.pipe(v.string(), v.description("access key ID of a user who may send SMS, AKLT…")),
@@ -9,8 +10,7 @@ const env = {
   VOLCENGINE_SMS_TEMPLATE_ID: v.pipe(v.string(), v.startsWith("ST_"), v.description("approved template, ST_…")),
   VOLCENGINE_VARIABLES: v.pipe(
     v.optional(v.string(), '{"code": "{code}"}'),
-    v.parseJson(),
-    v.record(v.string(), v.string()),
+    textRecord,
     v.description('the template\'s variables as JSON, such as {"code": "{code}"}'),
   ),
   VOLCENGINE_REGION: v.pipe(
@@ -25,10 +25,6 @@ const Accepted = v.object({
 })
 const Refused = v.object({ ResponseMetadata: v.object({ Error: v.object({ Code: v.string(), Message: v.string() }) }) })
 
-const utf8 = new TextEncoder()
-const sha256 = async (text: string) =>
-  Buffer.from(await crypto.subtle.digest("SHA-256", utf8.encode(text))).toString("hex")
-
 /** Sends a template's variables alone; refusals are 200s. A number of +1 would pass for a Chinese one, which has 11 digits. */
 export default {
   docs: "https://www.volcengine.com/docs/6361/67380",
@@ -37,7 +33,7 @@ export default {
   url: ({ VOLCENGINE_REGION }) =>
     VOLCENGINE_REGION === "cn-north-1" ? "https://sms.volcengineapi.com" : "https://sms.byteplusapi.com",
   env,
-  async request(message, env, { url, clock, fill, noCode }) {
+  async request(message, env, { url, clock }) {
     const variables = fill(env.VOLCENGINE_VARIABLES, message)
     if (!variables) return noCode
     const region = env.VOLCENGINE_REGION
@@ -53,19 +49,16 @@ export default {
     })
     const query = "Action=SendSms&Version=2020-01-01"
     const type = "application/json; charset=utf-8"
-    const digest = await sha256(body)
-    const time = new Date(clock()).toISOString().replace(/[:-]|\.\d+/g, "")
+    const digest = (await sha256(body)).toString("hex")
+    const time = basicTime(clock())
     const scope = `${time.slice(0, 8)}/${region}/volcSMS/request`
     const names = "content-type;host;x-content-sha256;x-date"
     const headers = `content-type:${type}\nhost:${new URL(url).host}\nx-content-sha256:${digest}\nx-date:${time}\n`
-    const signed = `HMAC-SHA256\n${time}\n${scope}\n${await sha256(`POST\n/\n${query}\n${headers}\n${names}\n${digest}`)}`
-    let signature = utf8.encode(env.VOLCENGINE_SECRET_KEY)
-    for (const text of [...scope.split("/"), signed]) {
-      const hmac = { name: "HMAC", hash: "SHA-256" }
-      const key = await crypto.subtle.importKey("raw", signature, hmac, false, ["sign"])
-      signature = new Uint8Array(await crypto.subtle.sign("HMAC", key, utf8.encode(text)))
-    }
-    const hex = Buffer.from(signature).toString("hex")
+    const call = await sha256(`POST\n/\n${query}\n${headers}\n${names}\n${digest}`)
+    const signed = `HMAC-SHA256\n${time}\n${scope}\n${call.toString("hex")}`
+    let signature = Buffer.from(env.VOLCENGINE_SECRET_KEY)
+    for (const text of [...scope.split("/"), signed]) signature = await hmac("SHA-256", signature, text)
+    const hex = signature.toString("hex")
     return new Request(`${url}/?${query}`, {
       method: "POST",
       headers: {

@@ -1,6 +1,7 @@
-import { createHash, createHmac, timingSafeEqual } from "node:crypto"
+import { createHash, createHmac } from "node:crypto"
 import * as v from "valibot"
-import type { Provider } from "../main.ts"
+import type { Provider, ReportCall } from "../main.ts"
+import { isGsm7 } from "./lib.ts"
 
 const env = {
   VONAGE_API_KEY: v.pipe(v.string(), v.description("API key of the account")),
@@ -41,6 +42,11 @@ const hashes = new Map([
   [64, "sha256"],
   [128, "sha512"],
 ])
+/** JSON, a form, or a query, as the account has chosen. */
+function fieldsOf({ url, text, headers }: ReportCall): unknown {
+  if (headers.get("content-type")?.includes("json")) return JSON.parse(text)
+  return Object.fromEntries(text ? new URLSearchParams(text) : new URL(url).searchParams)
+}
 
 /** Nearly every refusal is a 200, and a long text is several messages, each with a status of its own. */
 export default {
@@ -50,7 +56,7 @@ export default {
   needsSender: true,
   url: "https://rest.nexmo.com",
   env,
-  request({ recipient, sender, body }, env, { url, isGsm7, reportUrl }) {
+  request({ recipient, sender, body }, env, { url, reportUrl }) {
     const form = new URLSearchParams({
       api_key: env.VONAGE_API_KEY,
       api_secret: env.VONAGE_API_SECRET,
@@ -69,29 +75,25 @@ export default {
     const refused = v.is(Refused, json) ? json.messages.find((part) => part.status !== "0") : undefined
     return refused ? { code: refused.status, reason: refused["error-text"] } : { code: status }
   },
-  report({ url, text, headers }, env) {
-    const isJson = headers.get("content-type")?.includes("json")
-    const fields: unknown = isJson
-      ? JSON.parse(text)
-      : Object.fromEntries(text ? new URLSearchParams(text) : new URL(url).searchParams)
-    if (env.VONAGE_SMS_SIGNATURE_SECRET) {
-      const { sig = "", ...signed } = v.parse(v.record(v.string(), v.string()), fields)
-      const pairs = Object.entries(signed).sort(([a], [b]) => (a < b ? -1 : 1))
-      const line = pairs.map(([name, value]) => `&${name}=${value.replace(/[&=]/g, "_")}`).join("")
+  report: {
+    proof(call, env) {
+      const secret = env.VONAGE_SMS_SIGNATURE_SECRET
+      if (!secret) return "unsigned"
+      const { sig = "", ...signed } = v.parse(v.record(v.string(), v.string()), fieldsOf(call))
       const hash = hashes.get(sig.length)
       if (!hash) return undefined
-      const given = Buffer.from(sig, "hex")
-      const secret = env.VONAGE_SMS_SIGNATURE_SECRET
-      const isProven = [createHmac(hash, secret).update(line), createHash(hash).update(line + secret)].some((made) => {
-        const signature = made.digest()
-        return given.length === signature.length && timingSafeEqual(given, signature)
-      })
-      if (!isProven) return undefined
-    }
-    const { messageId: id, status, "err-code": error } = v.parse(Delivery, fields)
-    const code = error === "0" ? undefined : error
-    const state = states.get(status)
-    // 9: opted out.
-    return state ? [{ id, state, code, fault: code === "9" ? "recipient" : undefined }] : []
+      const pairs = Object.entries(signed).sort(([a], [b]) => (a < b ? -1 : 1))
+      const line = pairs.map(([name, value]) => `&${name}=${value.replace(/[&=]/g, "_")}`).join("")
+      const made = [createHmac(hash, secret).update(line), createHash(hash).update(line + secret)]
+      // Its sample is upper case.
+      return { token: sig.toLowerCase(), expected: made.map((one) => one.digest("hex")) }
+    },
+    read(call) {
+      const { messageId: id, status, "err-code": error } = v.parse(Delivery, fieldsOf(call))
+      const code = error === "0" ? undefined : error
+      const state = states.get(status)
+      // 9: opted out.
+      return state ? [{ id, state, code, fault: code === "9" ? "recipient" : undefined }] : []
+    },
   },
 } satisfies Provider<typeof env>

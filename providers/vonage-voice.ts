@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { language, speech } from "./lib.ts"
 
 const env = {
   VONAGE_VOICE_APPLICATION_ID: v.pipe(v.string(), v.description("ID of an application with the Voice capability")),
@@ -36,7 +37,7 @@ export default {
   channel: "voice",
   url: "https://api.nexmo.com",
   env,
-  async request(message, env, { url, clock, nonce, language, speech }) {
+  async request(message, env, { url, clock, nonce }) {
     const [{ SignJWT }, { importPKCS8 }] = await Promise.all([import("jose/jwt/sign"), import("jose/key/import")])
     const iat = Math.floor(clock() / 1_000)
     const claims = { application_id: env.VONAGE_VOICE_APPLICATION_ID, iat, exp: iat + 900, jti: nonce() }

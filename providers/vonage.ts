@@ -1,7 +1,6 @@
-import { createHash } from "node:crypto"
-import { jwtVerify } from "jose/jwt/verify"
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { basic, sha256 } from "./lib.ts"
 
 const env = {
   VONAGE_API_KEY: v.pipe(v.string(), v.description("API key of the account")),
@@ -42,7 +41,7 @@ export default {
   needsSender: true,
   url: "https://api.nexmo.com",
   env,
-  request({ recipient, sender, body }, env, { url, basic, reportUrl }) {
+  request({ recipient, sender, body }, env, { url, reportUrl }) {
     const [from, to] = [sender.replace("+", ""), recipient.slice(1)]
     return new Request(`${url}/v1/messages`, {
       method: "POST",
@@ -67,18 +66,22 @@ export default {
     const isNumber = json.invalid_parameters?.some(({ name }) => name === "to")
     return { code, reason: json.detail ?? json.title, fault: isNumber ? "recipient" : undefined }
   },
-  async report({ text, headers }, env) {
-    if (env.VONAGE_SIGNATURE_SECRET) {
-      const token = headers.get("authorization")?.replace(/^Bearer /i, "") ?? ""
-      const secret = Buffer.from(env.VONAGE_SIGNATURE_SECRET)
-      const proven = await jwtVerify(token, secret, { algorithms: ["HS256"] }).catch(() => undefined)
-      if (proven?.payload.payload_hash !== createHash("sha256").update(text).digest("hex")) return undefined
-    }
-    const { message_uuid: id, status, error } = v.parse(Delivery, JSON.parse(text))
-    const code = error ? String(error.title) : undefined
-    // A rejection by this code is a text that outlived its validity.
-    const state = code === "1360" ? "expired" : states.get(status)
-    const fault = ["1170", "1240"].includes(code ?? "") ? "recipient" : undefined
-    return state ? [{ id, state, code, fault }] : []
+  report: {
+    async proof({ text, headers }, env) {
+      if (!env.VONAGE_SIGNATURE_SECRET) return "unsigned"
+      return {
+        jwt: headers.get("authorization")?.replace(/^Bearer /i, "") ?? "",
+        key: Buffer.from(env.VONAGE_SIGNATURE_SECRET),
+        claims: { payload_hash: (await sha256(text)).toString("hex") },
+      }
+    },
+    read({ text }) {
+      const { message_uuid: id, status, error } = v.parse(Delivery, JSON.parse(text))
+      const code = error ? String(error.title) : undefined
+      // A rejection by this code is a text that outlived its validity.
+      const state = code === "1360" ? "expired" : states.get(status)
+      const fault = ["1170", "1240"].includes(code ?? "") ? "recipient" : undefined
+      return state ? [{ id, state, code, fault }] : []
+    },
   },
 } satisfies Provider<typeof env>

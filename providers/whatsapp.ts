@@ -1,6 +1,6 @@
-import { createHmac, timingSafeEqual } from "node:crypto"
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { fill, language, noCode } from "./lib.ts"
 
 const env = {
   WHATSAPP_ACCESS_TOKEN: v.pipe(v.string(), v.description("access token of a system user")),
@@ -57,6 +57,7 @@ const Event = v.object({ entry: v.array(v.object({ changes: v.array(Change) })) 
 const states = new Map(
   Object.entries({ sent: "pending", delivered: "delivered", read: "delivered", failed: "failed" } as const),
 )
+const challengeOf = (url: string) => /^\w+$/.exec(new URL(url).searchParams.get("hub.challenge") ?? "")?.[0]
 
 /** Its template has the code in text and button. Who is not on WhatsApp (131026) may still get an SMS. */
 export default {
@@ -65,7 +66,7 @@ export default {
   evidence: "vendor",
   url: "https://graph.facebook.com",
   env,
-  request(message, env, { url, fill, noCode, language }) {
+  request(message, env, { url }) {
     const known = env.WHATSAPP_TEMPLATE_LANGUAGE
     const variables = fill(env.WHATSAPP_VARIABLES ?? ["{code}"], message)
     if (!variables) return noCode
@@ -109,21 +110,23 @@ export default {
     }
     return v.is(Withheld, json) ? { code: json.messages[0].message_status, fault: "message" } : { code: status }
   },
-  report({ method, url, text, headers }, env) {
-    // Meta asks once whether the address is ours, which the key in it shows.
-    const challenge = /^\w+$/.exec(new URL(url).searchParams.get("hub.challenge") ?? "")?.[0]
-    if (method === "GET") return challenge ? new Response(challenge) : undefined
-    if (env.WHATSAPP_APP_SECRET) {
-      const made = createHmac("sha256", env.WHATSAPP_APP_SECRET).update(text).digest()
-      const given = Buffer.from(headers.get("x-hub-signature-256")?.replace(/^sha256=/, "") ?? "", "hex")
-      if (given.length !== made.length || !timingSafeEqual(given, made)) return undefined
-    }
-    const changes = v.parse(Event, JSON.parse(text)).entry.flatMap(({ changes }) => changes)
-    return changes
-      .flatMap(({ value }) => value.statuses)
-      .flatMap(({ id, status, errors }) => {
-        const state = states.get(status)
-        return state ? [{ id, state, code: errors?.[0]?.code }] : []
-      })
+  report: {
+    proof({ method, url, text, headers }, env) {
+      // Meta asks once whether the address is ours, which the key in it shows.
+      if (method === "GET") return challengeOf(url) ? "unsigned" : undefined
+      if (!env.WHATSAPP_APP_SECRET) return "unsigned"
+      const given = headers.get("x-hub-signature-256")?.replace(/^sha256=/, "") ?? ""
+      return { key: Buffer.from(env.WHATSAPP_APP_SECRET), signed: text, given: [given] }
+    },
+    read({ method, url, text }) {
+      if (method === "GET") return new Response(challengeOf(url))
+      const changes = v.parse(Event, JSON.parse(text)).entry.flatMap(({ changes }) => changes)
+      return changes
+        .flatMap(({ value }) => value.statuses)
+        .flatMap(({ id, status, errors }) => {
+          const state = states.get(status)
+          return state ? [{ id, state, code: errors?.[0]?.code }] : []
+        })
+    },
   },
 } satisfies Provider<typeof env>

@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { fill, noCode, textRecord } from "./lib.ts"
 
 const env = {
   YUNPIAN_API_KEY: v.pipe(v.string(), v.description("API key of the account")),
@@ -11,8 +12,7 @@ const env = {
   ),
   YUNPIAN_VARIABLES: v.pipe(
     v.optional(v.string(), '{"#code#": "{code}"}'),
-    v.parseJson(),
-    v.record(v.string(), v.string()),
+    textRecord,
     v.description('that template\'s variables as JSON, such as {"#code#": "{code}", "#company#": "Acme"}'),
   ),
 }
@@ -30,7 +30,7 @@ export default {
   evidence: "clients",
   url: "https://sms.yunpian.com",
   env,
-  request(message, env, { url, fill, noCode }) {
+  request(message, env, { url }) {
     const { recipient, body } = message
     const form = new URLSearchParams({ apikey: env.YUNPIAN_API_KEY, mobile: recipient.replace(/^\+86/, "") })
     if (env.YUNPIAN_TEMPLATE_ID) {

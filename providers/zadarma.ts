@@ -1,6 +1,7 @@
-import { createHash, createHmac } from "node:crypto"
+import { createHash } from "node:crypto"
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { hmac } from "./lib.ts"
 
 const env = {
   ZADARMA_KEY: v.pipe(v.string(), v.description("API key, from the settings of the account")),
@@ -23,7 +24,7 @@ export default {
   evidence: "clients",
   url: "https://api.zadarma.com",
   env,
-  request({ recipient, sender, body }, env, { url }) {
+  async request({ recipient, sender, body }, env, { url }) {
     const form = new URLSearchParams({
       ...(sender && { caller_id: sender.replace("+", "") }),
       format: "json",
@@ -33,7 +34,7 @@ export default {
     // In the encoding of PHP, which signs again what it read.
     const fields = form.toString().replaceAll("*", "%2A")
     const md5 = createHash("md5").update(fields).digest("hex")
-    const hex = createHmac("sha1", env.ZADARMA_SECRET).update(`/v1/sms/send/${fields}${md5}`).digest("hex")
+    const hex = (await hmac("SHA-1", env.ZADARMA_SECRET, `/v1/sms/send/${fields}${md5}`)).toString("hex")
     return new Request(`${url}/v1/sms/send/`, {
       method: "POST",
       headers: {

@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { fill, noCode, textRecord } from "./lib.ts"
 
 const env = {
   ZALO_ZNS_ACCESS_TOKEN: v.pipe(
@@ -9,8 +10,7 @@ const env = {
   ZALO_ZNS_TEMPLATE_ID: v.pipe(v.string(), v.regex(/^\d+$/), v.description("id of the approved template, a number")),
   ZALO_ZNS_VARIABLES: v.pipe(
     v.optional(v.string(), '{"otp": "{code}"}'),
-    v.parseJson(),
-    v.record(v.string(), v.string()),
+    textRecord,
     v.description('the template\'s data as JSON, such as {"otp": "{code}"}'),
   ),
 }
@@ -27,7 +27,7 @@ export default {
   countries: ["VN"],
   url: "https://business.openapi.zalo.me",
   env,
-  request(message, env, { url, nonce, fill, noCode }) {
+  request(message, env, { url, nonce }) {
     const variables = fill(env.ZALO_ZNS_VARIABLES, message)
     if (!variables) return noCode
     return new Request(`${url}/message/template`, {

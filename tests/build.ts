@@ -1,8 +1,8 @@
 /**
  * Builds what is shipped, into dist/: one module that holds main.ts, its packages and every provider and needs nothing
- * beside it, the types for the authors of provider files, and executables of the module.
+ * beside it, the helpers and the types for the authors of provider files, and executables of the module.
  *
- *     npm run build                dist/smstask.js and dist/main.d.ts
+ *     npm run build                dist/smstask.js, dist/lib.js and dist/main.d.ts
  *     npm run build -- bun|deno    the same, and dist/smstask, an executable with that runtime inside
  */
 import { spawnSync } from "node:child_process"
@@ -70,7 +70,7 @@ const entry = { ...common, entryPoints: [`${root}main.ts`], footer }
 
 /** What Bun need not transpile it reads as Latin-1, and esbuild leaves patterns and raw texts as they stand: all is ASCII. */
 async function bundle(file: string, options: BuildOptions) {
-  const { outputFiles = [] } = await build({ ...entry, ...options, write: false })
+  const { outputFiles = [] } = await build({ ...options, write: false })
   const unicode = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`
   const text = `${outputFiles[0]?.text}`.replace(/[^\n -~\t\r\f\v]/g, unicode)
   writeFileSync(file, text)
@@ -78,7 +78,8 @@ async function bundle(file: string, options: BuildOptions) {
 
 rmSync(`${root}dist`, { recursive: true, force: true })
 mkdirSync(`${root}dist`)
-await bundle(outfile, { external, banner: { js } })
+await bundle(outfile, { ...entry, external, banner: { js } })
+await bundle(`${root}dist/lib.js`, { ...common, entryPoints: [`${root}providers/lib.ts`], external: ["valibot"] })
 run(`${tools}/.bin/tsc`, ["-p", "tests/types.json"])
 const compilers: Record<string, string[]> = {
   bun: [
@@ -94,6 +95,6 @@ const compilers: Record<string, string[]> = {
 }
 // A CommonJS package requires Node's modules.
 const whole = `${js}\nimport { createRequire } from "node:module";\nconst require = createRequire(import.meta.url);`
-if ((process.argv[2] ?? "") in compilers) await bundle(executable, { banner: { js: whole } })
+if ((process.argv[2] ?? "") in compilers) await bundle(executable, { ...entry, banner: { js: whole } })
 const [command, ...args] = compilers[process.argv[2] ?? ""] ?? []
 if (command) run(command, args)

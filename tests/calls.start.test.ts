@@ -75,7 +75,8 @@ test("a provider's answer, whatever its bytes, has its outcome and ends nothing"
   const { port } = server.address() as { port: number }
   const HTTP_URL = `http://127.0.0.1:${port}/send?from=smstask`
   const env = { GATEWAY_SECRET: secret, ...httpEnv, HTTP_URL, DEADLINE: "1s", LIMIT_RECIPIENT: "off" }
-  const files = { "providers/http.ts": readFileSync(`${root}providers/http.ts`, "utf8") }
+  const paths = ["providers/http.ts", "providers/lib.ts"]
+  const files = Object.fromEntries(paths.map((path) => [path, readFileSync(root + path, "utf8")]))
   await copy(files, async (folder) => await callsOf(await serving(env, folder), port))
 })
 

@@ -114,3 +114,39 @@ test("CODE_PATTERN finds the code by its group, or by its match", async () => {
   assert.equal(await codeOf(body, { CODE_PATTERN: "PIN (\\d+)" }), undefined)
   await assert.rejects(start({ CODE_PATTERN: "(" }), /CODE_PATTERN is wrong: expected a regular expression/)
 })
+
+/** Codes with what a replacement of JavaScript takes for a pattern, and what a voice says of them in XML. */
+const patterns: [code: string, spoken: string][] = [
+  ["12$$34", "1, 2, $, $, 3, 4"],
+  ["A$&B", "A, $, &#38;, B"],
+  ["$`$'$1", "$, `, $, &#39;, $, 1"],
+]
+for (const [code, spoken] of patterns) {
+  test(`the code ${code} goes out as it is, by text, template and voice`, async () => {
+    const bodyOf = async (env: Record<string, string>, more: object = {}) => {
+      const { post, calls } = await start(env)
+      await post({ recipient: message.recipient, code, ...more })
+      assert.equal(calls.length, 1)
+      return calls[0]?.text ?? ""
+    }
+    assert.equal(JSON.parse(await bodyOf({ CODE_TEXT: "Code: {code}!" })).text, `Code: ${code}!`)
+    assert.equal(JSON.parse(await bodyOf({ HTTP_BODY: '{"code":"{code}"}' })).code, code)
+    const template = { SMS_PROVIDER: "ghasedak", GHASEDAK_API_KEY: "key", GHASEDAK_TEMPLATE: "otp" }
+    const sent = await bodyOf(
+      { ...template, GHASEDAK_VARIABLES: '{"code":"{code}","text":"{body}"}', CODE_TEXT: "Code: {code}!" },
+      { recipient: "+989123456789" },
+    )
+    assert.deepEqual(
+      JSON.parse(sent).inputs.map(({ value }: { value: string }) => value),
+      [code, `Code: ${code}!`],
+    )
+    const account = { TWILIO_VOICE_ACCOUNT_SID: `AC${"a".repeat(32)}`, TWILIO_VOICE_AUTH_TOKEN: "b".repeat(32) }
+    const voice = { VOICE_PROVIDER: "twilio-voice", ...account, TWILIO_VOICE_SENDER: "+15005550006" }
+    const called = await bodyOf({ ...voice, CODE_SPEECH: "It is {code}." }, { channel: "voice" })
+    const said = [...`${new URLSearchParams(called).get("Twiml")}`.matchAll(/<Say[^>]*>([^<]*)</g)]
+    assert.deepEqual(
+      said.map(([, text]) => text),
+      [`It is ${spoken}.`, `It is ${spoken}.`],
+    )
+  })
+}

@@ -15,6 +15,7 @@ test("who was not reached is told by host and port, but for a secret in them", a
     return line("unreachable").reason
   }
   assert.equal(await reasonWith({ HTTP_URL: "http://127.0.0.1:41029/send" }), "nothing listens at 127.0.0.1:41029")
+  assert.equal(await reasonWith({ HTTP_URL: "https://a$&b$$c.example/send" }), "nothing listens at a$&b$$c.example")
   const env = { HTTP_URL: "https://acme-key-0.example/send", HTTP_HEADERS: '{"authorization":"Bearer acme-key-0"}' }
   assert.equal(await reasonWith(env), "nothing listens at •.example")
 })

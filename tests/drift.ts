@@ -21,7 +21,7 @@ function dayOf(path: string): string {
 const found: { weight: number; line: string }[] = []
 for (const file of readdirSync(new URL("providers/", root)).filter((file) => file.endsWith(".ts"))) {
   const name = file.replace(/\.ts$/, "")
-  if (["contract", "inbox", "http"].includes(name)) continue
+  if (["contract", "lib", "inbox", "http"].includes(name)) continue
   const provider: Provider = (await import(`../providers/${file}`)).default
   const fixture: Fixture = (await import(`./fixtures/${file}`)).default
   const faults = new Set(fixture.refused.map(({ fault }) => fault))

@@ -85,7 +85,7 @@ export async function history(minutes = 60, more: Record<string, string> = {}, r
       return Response.json({ message_uuid: [id()] }, { status: 202 })
     },
   }
-  const report = ({ text }: { text: string }): Report[] => [JSON.parse(text)]
+  const report = { read: ({ text }: { text: string }): Report[] => [JSON.parse(text)] }
   /** STORE=gone: is a store that never answers. */
   const away = async () => Promise.reject(new Error("ECONNREFUSED"))
   const gone = { take: away, giveBack: away, get: away, set: away }

@@ -4,7 +4,7 @@ import { test } from "node:test"
 import { type LogEvent, loadFile, type Store, type StoreFile } from "../main.ts"
 import { withSpare } from "../providers/parts/store.ts"
 import { history, logToken, metricsToken } from "./history.ts"
-import { message, problem, start } from "./world.ts"
+import { message, problem, standing, start } from "./world.ts"
 
 const env = { PAGES: "log", LOG_TOKEN: logToken }
 const bearer = { authorization: `Bearer ${logToken}` }
@@ -140,6 +140,20 @@ test("a browser without a token is shown the door of a page, wherever below it, 
     assert.match(response.headers.get("content-type") ?? "", /^application\/problem\+json/)
   }
   assert.equal(events().length, 3)
+})
+
+test("a form at the door that never ends is refused after 10 s", async () => {
+  const time = standing()
+  const { call, line } = await start({ ...env, DEADLINE: "60s" }, undefined, time.world)
+  const headers = { ...html, "content-type": "application/x-www-form-urlencoded" }
+  const body = new ReadableStream({ pull: () => time.silence().then(() => {}) })
+  const { status, code, detail } = await problem(
+    await call({ method: "POST", headers, body, duplex: "half" } as RequestInit, "/log"),
+  )
+  assert.deepEqual([status, code], [400, "invalid_message"])
+  assert.equal(detail, "the body did not arrive within the deadline")
+  assert.equal(time.world.monotonic(), 10_000)
+  assert.equal(line("rejected").reason, detail)
 })
 
 test("the form at the door takes the token, and says where it is another", async () => {

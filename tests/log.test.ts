@@ -3,6 +3,7 @@ import { test } from "node:test"
 import { stripVTControlCharacters } from "node:util"
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { basic } from "../providers/lib.ts"
 import { message, route, sign, standing, start } from "./world.ts"
 
 const numbers: [recipient: string, masked: string][] = [
@@ -163,7 +164,7 @@ for (const [reason, told] of lettered) {
 
 test("the Authorization header of a call is a secret, whole, and its account and key", async () => {
   const seen: string[] = []
-  const request: Provider["request"] = (message, _, { url, basic }) => {
+  const request: Provider["request"] = (message, _, { url }) => {
     const headers = { authorization: basic("account-7", "kéy-of-ours") }
     seen.push(headers.authorization)
     return new Request(url, { method: "POST", headers, body: JSON.stringify(message) })

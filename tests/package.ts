@@ -25,6 +25,7 @@ const packed = () => join(folder, readdirSync(folder).find((file) => file.endsWi
 
 const source = `import * as v from "valibot"
 import type { Provider } from "smstask"
+import { basic } from "smstask/lib"
 
 const env = { ACME_KEY: v.pipe(v.string(), v.description("the key")) }
 
@@ -32,7 +33,7 @@ export default {
   docs: "https://acme.example",
   env,
   request({ recipient, body }, { ACME_KEY }, { url }) {
-    const headers = { key: ACME_KEY, "content-type": "application/json" }
+    const headers = { authorization: basic("acme", ACME_KEY), "content-type": "application/json" }
     return new Request(url, { method: "POST", headers, body: JSON.stringify({ recipient, body }) })
   },
   receipt: ({ status, text }) => (status === 200 && text ? { id: text } : { code: status }),
@@ -46,7 +47,7 @@ const tsconfig = {
 test("the package holds the module and its types, and nothing else", () => {
   run("npm", ["pack", "--silent", "--pack-destination", folder], {}, root)
   const files = run("tar", ["-tf", packed()]).trim().split("\n").sort()
-  const names = ["LICENSE", "README.md", "dist/main.d.ts", "dist/smstask.js", "package.json"]
+  const names = ["LICENSE", "README.md", "dist/lib.js", "dist/main.d.ts", "dist/smstask.js", "package.json"]
   const others = files.filter((file) => !/^package\/dist\/providers\/[\w/-]+\.d\.ts$/.test(file))
   assert.deepEqual(others, names.map((name) => `package/${name}`).sort())
 })
@@ -69,7 +70,11 @@ test("a provider of one's own is checked against its types and sends by npx", as
   run(`${tools}/.bin/tsc`, ["-p", folder])
 
   const { url, close } = await provider((request, response, body) => {
-    response.end(request.headers.key === "k-4" && JSON.parse(body).recipient === "+12223334444" ? "m-1" : "")
+    response.end(
+      request.headers.authorization === "Basic YWNtZTprLTQ=" && JSON.parse(body).recipient === "+12223334444"
+        ? "m-1"
+        : "",
+    )
   })
   const env = { SMS_PROVIDER: "acme", ACME_KEY: "k-4", ACME_URL: url }
   // Not synchronous: the provider that it calls is in this process.

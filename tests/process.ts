@@ -123,9 +123,9 @@ export async function copy(files: Record<string, string>, work: (folder: string)
     mkdirSync(`${folder}/providers`)
     cpSync(`${root}package.json`, `${folder}/package.json`)
     // main.ts alone has a folder with nothing in it.
-    const house =
-      SMSTASK || isAlone ? [] : ["contract.ts", "http.ts", "commands", "pages", "parts", "platforms", "stores"]
-    for (const path of house) cpSync(`${root}providers/${path}`, `${folder}/providers/${path}`, { recursive: true })
+    const house = ["contract.ts", "lib.ts", "http.ts", "commands", "pages", "parts", "platforms", "stores"]
+    for (const path of SMSTASK || isAlone ? [] : house)
+      cpSync(`${root}providers/${path}`, `${folder}/providers/${path}`, { recursive: true })
     for (const [path, text] of Object.entries(files)) writeFileSync(`${folder}/${path}`, text)
     await work(folder)
   } finally {

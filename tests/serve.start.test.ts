@@ -170,11 +170,12 @@ test("with nothing set it makes a token, listens on 127.0.0.1 alone and prints a
   }
 })
 
-test("main.ts alone delivers by a provider file that lies beside it", slow, async () => {
+test("main.ts alone delivers by a provider file that lies beside it with lib.ts", slow, async () => {
   const { url, close } = await provider((_, response) =>
     response.writeHead(202).end('{"message":"message(s) queued","message_uuid":["p-1"],"api_id":"x"}'),
   )
-  const files = { "providers/plivo.ts": readFileSync(`${root}providers/plivo.ts`, "utf8") }
+  const paths = ["providers/plivo.ts", "providers/lib.ts"]
+  const files = Object.fromEntries(paths.map((path) => [path, readFileSync(root + path, "utf8")]))
   const start = async (folder: string) => {
     const given = { SMS_PROVIDER: "plivo", PLIVO_AUTH_ID: "a", PLIVO_AUTH_TOKEN: "b", PLIVO_URL: url }
     const gateway = await serving({ GATEWAY_SECRET: secret, ...given }, folder)

@@ -2,6 +2,7 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 import * as v from "valibot"
 import { gateway, loadFile, type Provider, StartError, variables } from "../main.ts"
+import { basic } from "../providers/lib.ts"
 import { whyNot } from "../providers/parts/check.ts"
 import { httpEnv, providers, secret, start, take } from "./world.ts"
 
@@ -98,6 +99,7 @@ const wrong: [env: Record<string, string>, told: RegExp][] = [
     /there is no providers\/nobody-knows-this\.ts, or no permission to read it; main\.ts providers lists what there is$/m,
   ],
   [{ SMS_PROVIDER: "contract" }, /SMS_PROVIDER is wrong/],
+  [{ SMS_PROVIDER: "lib" }, /SMS_PROVIDER is wrong/],
   [{ VOICE_PROVIDER: "twillio" }, /there is no providers\/twillio\.ts/],
   [{ SMS_PROVIDER: "twilio" }, /TWILIO_ACCOUNT_SID is missing: Account SID[\s\S]*TWILIO_AUTH_TOKEN is missing/],
   [{ SMS_PROVIDER: "twilio", TWILIO_ACCOUNT_SID: "canary" }, /TWILIO_ACCOUNT_SID is wrong: expected Account SID/],
@@ -370,7 +372,7 @@ test("a token that no header can carry is an error at start, and Basic takes any
     A_AUTH_TOKEN: v.pipe(v.string(), v.description("a token")),
     A_PASSWORD: v.pipe(v.string(), v.description("a password")),
   }
-  const request: Provider["request"] = (_, { A_AUTH_TOKEN, A_PASSWORD }, { url, basic }) =>
+  const request: Provider["request"] = (_, { A_AUTH_TOKEN, A_PASSWORD }, { url }) =>
     new Request(url, { headers: { "x-token": String(A_AUTH_TOKEN), authorization: basic("me", String(A_PASSWORD)) } })
   const { load, answer, env: named } = providers({ a: () => take() }, { a: { env, request } })
   const given = { GATEWAY_SECRET: secret, ...named, A_PASSWORD: "pässwörd" }

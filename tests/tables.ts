@@ -12,7 +12,7 @@ async function tableOf(channel: "voice" | undefined): Promise<string[]> {
   const table = ["| name | region | serves | variables | contract |", "| --- | --- | --- | --- | --- |"]
   const files = readdirSync(new URL("../providers/", import.meta.url)).filter((file) => /^[a-z].*\.ts$/.test(file))
   for (const name of files.map((file) => file.replace(/\.ts$/, "")).sort()) {
-    if (name === "contract") continue
+    if (name === "contract" || name === "lib") continue
     const provider: Provider = (await import(`../providers/${name}.ts`)).default
     if (provider.channel !== channel) continue
     const NAME = name.toUpperCase().replaceAll("-", "_")

@@ -74,6 +74,7 @@ const faults = v.optional(v.record(v.picklist(faultNames), v.array(v.union([v.st
 const countries = v.optional(v.array(country))
 const url = v.optional(v.union([v.string(), v.function()]))
 const channel = v.optional(v.literal("voice"))
+const report = v.optional(v.object({ proof: v.optional(v.function()), read: v.function() }))
 const needsSender = v.optional(v.union([v.boolean(), v.function()]))
 /** What the files of each folder must export as default. */
 const shapes = {
@@ -87,6 +88,7 @@ const shapes = {
     request: v.function(),
     receipt: v.function(),
     faults,
+    report,
   }),
   "platforms/": v.object({ env, read: v.function(), setup: v.function() }),
   "pages/": v.object({ env, routes: v.function() }),

@@ -4,36 +4,45 @@
  */
 import { createHmac } from "node:crypto"
 import type { Context, MiddlewareHandler } from "hono"
-import { type Bindings, isSame, readBytes, type Site, variablePrefix } from "../../main.ts"
+import { type Bindings, isSame, readBytes, type Site, variablePrefix, within } from "../../main.ts"
 import { doorPage, headers } from "./door-page.ts"
 
+/** Milliseconds within which a form must arrive. */
+const patience = 10_000
+
+/** What a call brings to be remembered: a token, if it has one. */
+type Brought = { token?: string | undefined }
+
 /** The token of a form that was filled in at the door. */
-async function written(request: Request): Promise<string> {
+async function readForm(request: Request): Promise<Brought> {
   const bytes = await readBytes(request).catch(() => undefined)
-  return new URLSearchParams(new TextDecoder().decode(bytes)).get("token")?.trim() ?? ""
+  return { token: new URLSearchParams(new TextDecoder().decode(bytes)).get("token")?.trim() ?? "" }
 }
 
 /** Lets in who brings `token` to the page `/<name>`; a browser is shown where to write it, everyone else is told how. */
 export function doorOf(
   name: string,
   token: string,
-  { problem, url }: Pick<Site, "problem" | "url">,
+  site: Pick<Site, "problem" | "url" | "after" | "monotonic">,
 ): MiddlewareHandler<{ Bindings: Bindings }> {
+  const { problem, url } = site
   // Made from the token, so that it opens every instance, and the same page after a restart.
   const session = createHmac("sha256", token).update(`smstask_${name}`).digest("base64url")
   const path = `/${name}`
   const variable = `${variablePrefix(name)}_TOKEN`
   const cookieOf = new RegExp(`(?:^|; *)smstask_${name}=([\\w-]+)`)
-  /** What was brought to be remembered. An unencoded "+" of a query is read as a blank, which no token holds. */
-  const brought = async (c: Context) => {
-    if (c.req.path !== path) return undefined
-    if (c.req.method === "GET") return c.req.query("token")?.replaceAll(" ", "+")
+  /** Undefined where a form is late. An unencoded "+" of a query is read as a blank, which no token holds. */
+  const readBrought = async (c: Context): Promise<Brought | undefined> => {
+    if (c.req.path !== path) return {}
+    if (c.req.method === "GET") return { token: c.req.query("token")?.replaceAll(" ", "+") }
     const isForm =
       c.req.method === "POST" && /^application\/x-www-form-urlencoded\b/i.test(c.req.header("content-type") ?? "")
-    return isForm ? await written(c.req.raw) : undefined
+    return isForm ? await within(patience, site, readForm(c.req.raw)) : {}
   }
   return async (c, next) => {
-    const given = await brought(c)
+    const brought = await readBrought(c)
+    if (!brought) return problem("invalid_message", "the body did not arrive within the deadline")
+    const { token: given } = brought
     if (given && isSame(given, token)) {
       const isHttps = [c.req.header("x-forwarded-proto"), c.req.url, url].some((one) => one?.startsWith("https"))
       const attributes = `Path=${path}; HttpOnly; SameSite=Strict${isHttps ? "; Secure" : ""}`

@@ -20,7 +20,7 @@ export function fileNames(kind: keyof Kinds): string[] {
   const within = inBundle.flatMap((path) => (path.startsWith(kind) ? path.slice(kind.length) : []))
   const names = [...entries(kind), ...within].flatMap((file) => /^([^/]+)\.[jt]s$/.exec(file)?.[1] ?? [])
   return [...new Set(kind ? names : ["console", ...names])]
-    .filter((name) => v.is(fileName, name) && name !== "contract")
+    .filter((name) => v.is(fileName, name) && name !== "contract" && name !== "lib")
     .sort()
 }
 

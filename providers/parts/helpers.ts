@@ -1,19 +1,10 @@
 /**
- * What few messages ask for: the code in a text, the text of a code that comes alone, languages, what a voice says, templates,
- * and a log-in that is kept.
+ * What few messages ask for: the code in a text, the text of a code that comes alone, and a log-in that is kept.
  * @module
  */
 import * as v from "valibot"
-import {
-  type Complaint,
-  type Environment,
-  type Fields,
-  family,
-  folded,
-  type Helpers,
-  type Markup,
-  type Message,
-} from "../../main.ts"
+import { type Complaint, type Environment, type Fields, family, folded, type Helpers } from "../../main.ts"
+import { language } from "../lib.ts"
 import { placeOf, thrownInstead } from "./check.ts"
 
 /**
@@ -36,47 +27,11 @@ export function findCode(body: string, pattern?: RegExp): string | undefined {
   return codes.size === 1 && !words.some(isOther) ? [...codes][0] : undefined
 }
 
-/** The closest of `known` language tags (RFC 4647, lookup), or `otherwise`. */
-export function language(tag: string | undefined, known: readonly string[], otherwise: string): string {
-  const plain = (tag: string) => tag.toLowerCase().replaceAll("_", "-")
-  for (let range = plain(tag ?? ""); range; range = range.replace(/(^|-)[^-]*$/, "")) {
-    const exact = known.find((name) => plain(name) === range)
-    const found = exact ?? known.find((name) => plain(name).startsWith(`${range}-`))
-    if (found) return found
-  }
-  return otherwise
-}
-
-/** The text twice, its code digit by digit. One that says the code twice is not repeated. */
-function speech({ body, code }: Message, markup: Markup = {}): string {
-  const { pause = ", ", isXml } = markup
-  const again = "again" in markup ? markup.again : " "
-  const escaped = (text: string) => (isXml ? text.replace(/[<>&"']/g, (sign) => `&#${sign.charCodeAt(0)};`) : text)
-  const parts = code ? body.split(code) : [body]
-  const text = parts.map(escaped).join([...(code ?? "")].map(escaped).join(pause))
-  return again === undefined || parts.length > 2 ? text : `${text}${again}${text}`
-}
-
-/** A template's variables; undefined where it holds `{code}` and the message has none. */
-function fill<T>(template: T, message: Message): T | undefined {
-  const values: Record<string, string | undefined> = { ...message }
-  let lacksCode = false
-  const filled = JSON.stringify(template, (_, value) => {
-    if (typeof value !== "string") return value
-    lacksCode ||= value.includes("{code}") && !message.code
-    return value.replace(/\{(code|body|locale|sender|recipient)\}/g, (_, name: string) => values[name] ?? "")
-  })
-  return lacksCode ? undefined : JSON.parse(filled)
-}
-
 const asUnescaped = v.transform((text: string) => text.replaceAll("\\n", "\n"))
 const codeText = v.pipe(v.string(), v.includes("{code}"), asUnescaped, v.description("a text that holds {code}"))
 /** Settings that stand for all languages, or behind a `_` for some. */
 export const textFamilies = { CODE_TEXT: codeText, CODE_SPEECH: codeText }
 const languageBehind: readonly [RegExp, string] = [/^[A-Z]{2,3}(_[A-Z\d]+)*$/, "a language, as PT_BR"]
-
-export const isGsm7 = (text: string) =>
-  /^[@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !"#¤%&'()*+,./0-9:;<=>?¡A-ZÄÖÑÜ§¿a-zäöñüà^{}\\[~\]|€\f-]*$/.test(text)
 
 /** What a call is followed by: its W3C trace and the platform's own id of it. */
 function traceOf(headers: Headers): Fields {
@@ -116,7 +71,7 @@ export function helpersOf(env: Environment, complaints: Complaint[]): Helpers {
     const tags = texts[channel].flatMap(({ target }) => target || [])
     const tag = language(locale, tags, "")
     const text = texts[channel].find(({ target }) => target === tag)?.value ?? usual[channel]
-    return text.replaceAll("{code}", code)
+    return text.replaceAll("{code}", () => code)
   }
-  return { textOf, findCode, loginOf, told, traceOf, fill, language, speech, isGsm7 }
+  return { textOf, findCode, loginOf, told, traceOf }
 }

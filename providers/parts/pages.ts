@@ -3,7 +3,6 @@
  * @module
  */
 import { Hono } from "hono"
-import * as v from "valibot"
 import {
   type Bindings,
   type Complaint,
@@ -14,15 +13,15 @@ import {
   parse,
   refuse,
   type Site,
-  token,
   variablePrefix,
   type World,
 } from "../../main.ts"
+import { secretToken } from "../lib.ts"
 import { doorOf } from "./door.ts"
 import { mountReports } from "./reports.ts"
 
 type App = Hono<{ Bindings: Bindings }>
-const pageToken = v.pipe(token, v.description("a token of at least 32 characters, no spaces"))
+const pageToken = secretToken()
 
 /** The pages that PAGES names, each with its token; what is missing or wrong goes to `complaints`. */
 export async function loadPages(names: string[], world: World, complaints: Complaint[]): Promise<LoadedPage[]> {
@@ -44,6 +43,7 @@ export async function loadPages(names: string[], world: World, complaints: Compl
 export function mountPages(app: App, { gateway, providers, pages, followers }: Prepared) {
   const { world, settings, log, clocks } = gateway
   const site: Site = {
+    ...clocks,
     url: settings.GATEWAY_URL,
     clock: world.clock,
     ...(world.stopping && { stopping: world.stopping }),

@@ -1,57 +1,30 @@
 /**
- * The seam for platforms: their files with their secrets, and the comparison of what each says must be equal. A file never
- * says yes; this does, in constant time, and refuses where anything is missing.
+ * The seam for platforms: their files with their secrets.
  * @module
  */
-import { createHash, createHmac } from "node:crypto"
 import * as v from "valibot"
 import {
-  attempt,
   type Call,
   type Caller,
   type Complaint,
   type Delivery,
   importFile,
   isPerhapsSent,
-  isSame,
   type Log,
   type Outcome,
   type Platform,
-  type Proof,
   type Proven,
   parse,
   problems,
   refuse,
-  token,
   tokenOf,
   type Values,
   type Variables,
   variablePrefix,
   type World,
 } from "../../main.ts"
-
-/** Milliseconds that the clock of a signature may be off. */
-const tolerance = 300_000
-
-/** Whether `given` holds the HMAC-SHA256 of something signed, in hex or in base64 with its variants. */
-function compareSignature({ key, signed, given, time }: Extract<Proof, { key: unknown }>, now: number): Proven {
-  if (given.length === 0 || key.length === 0) return { reason: "the signature is missing" }
-  if (time !== undefined && !(Math.abs(now - time) <= tolerance))
-    return { reason: "the signature's time is more than 5 minutes off" }
-  for (const text of [signed].flat()) {
-    const digest = createHmac("sha256", key).update(text).digest()
-    const base64 = digest.toString("base64")
-    const forms = [digest.toString("hex"), base64, base64.replace(/=+$/, ""), digest.toString("base64url")]
-    if (given.some((one) => forms.some((form) => isSame(one, form))))
-      return { mark: createHash("sha256").update(text).digest("base64url") }
-  }
-  return { reason: "the signature does not match the secret" }
-}
-
-function compareToken(given: string | undefined, known: string[]): Proven {
-  if (!given) return { reason: "the token is missing" }
-  return known.some((one) => isSame(given, one)) ? {} : { reason: "the token does not match" }
-}
+import { secretToken } from "../lib.ts"
+import { compare, compareToken } from "./proof.ts"
 
 /** Who may call a platform's path: a signature by one of its secrets, one of its tokens, and both where both are set. */
 interface Secrets {
@@ -63,27 +36,28 @@ interface Secrets {
 }
 
 function prover(platform: Platform, { signed, tokens, values }: Secrets, clock: World["clock"]) {
-  const proofOf = (call: Call, values: Values<Variables>) => attempt(() => platform.proof?.(call, values), undefined)
-  const bySignature = (call: Call): Proven => {
+  const bySignature = async (call: Call): Promise<Proven> => {
     let reason = "the signature cannot be read"
     for (const values of signed) {
-      const proof = proofOf(call, values)
-      const proven = proof && "key" in proof ? compareSignature(proof, clock()) : { reason }
+      const proof = platform.proof?.(call, values)
+      const proven = proof ? await compare(proof, clock()) : { reason }
       if (!("reason" in proven)) return proven
       reason = proven.reason
     }
     return { reason }
   }
   const byToken = (call: Call): Proven => {
-    const proof = proofOf(call, values)
+    const proof = platform.proof?.(call, values)
     return compareToken(proof && "token" in proof ? proof.token : tokenOf(call.headers), tokens)
   }
-  return (call: Call): Proven => {
-    const proven = signed.length > 0 ? bySignature(call) : byToken(call)
+  const byBoth = async (call: Call): Promise<Proven> => {
+    const proven = signed.length > 0 ? await bySignature(call) : byToken(call)
     if ("reason" in proven || signed.length === 0 || tokens.length === 0) return proven
     const also = byToken(call)
     return "reason" in also ? also : proven
   }
+  // What a file throws proves nothing.
+  return (call: Call) => byBoth(call).catch((): Proven => ({ reason: "the proof cannot be read" }))
 }
 
 /** What a platform may know of a delivery. */
@@ -106,7 +80,8 @@ async function loadPlatform(name: string, world: World, complaints: Complaint[])
   const isEither = SECRET in platform.env && TOKEN in platform.env
   const needed = isEither ? `${SECRET} or ${TOKEN}` : SECRET in platform.env ? SECRET : TOKEN
   const line = `${needed.split(" ")[0]}=`
-  const expected = v.getDescription(platform.env[needed.split(" ")[0] ?? ""] ?? token) ?? "the secret of its calls"
+  const expected =
+    v.getDescription(platform.env[needed.split(" ")[0] ?? ""] ?? secretToken()) ?? "the secret of its calls"
   if (secrets.length + tokens.length === 0)
     complaints.push([
       `${needed} is missing: PLATFORMS names ${name}, whose calls must be proven: expected ${expected}`,
@@ -114,20 +89,20 @@ async function loadPlatform(name: string, world: World, complaints: Complaint[])
     ])
   for (const secret of secrets)
     if (Buffer.byteLength(secret) < 16) complaints.push([`${SECRET} is too short: expected at least 16 bytes`, line])
-  for (const one of tokens)
-    if (!v.is(token, one)) complaints.push([`${TOKEN} is wrong: expected at least 32 characters, no spaces`, line])
+  const hasWrongToken = tokens.some((one) => !v.is(secretToken(), one))
+  if (hasWrongToken) complaints.push([`${TOKEN} is wrong: expected at least 32 characters, no spaces`, `${TOKEN}=`])
   const read = (secret?: string) =>
     parse({ ...world.env, [SECRET]: secret, [TOKEN]: tokens[0] }, platform.env, complaints)
-  if (secrets.length + tokens.length === 0) return undefined
+  if (hasWrongToken || secrets.length + tokens.length === 0) return undefined
   const values = (read(secrets[0]) ?? {}) as Values<Variables>
   const signed = secrets.map((secret) => read(secret) as Values<Variables>)
   const isSigned = signed.length > 0
   const prove = prover(platform, { signed, tokens, values }, world.clock)
   const greet =
     platform.greet &&
-    ((headers: Call["headers"], log: Log) => {
+    (async (headers: Call["headers"], log: Log) => {
       const call = { headers, text: "" }
-      const greeting = "reason" in prove(call) ? undefined : platform.greet?.(call, values)
+      const greeting = "reason" in (await prove(call)) ? undefined : platform.greet?.(call, values)
       return greeting ?? refuse(log, "authentication_failed", "the token is wrong")
     })
   const answer = (delivery: Delivery, id: string) => platform.answer?.(outcomeOf(delivery, id))

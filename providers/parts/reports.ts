@@ -10,12 +10,14 @@ import {
   isSame,
   type Ready,
   type Report,
-  type Reported,
+  type ReportCall,
   readBytes,
   redact,
   type Site,
   variablePrefix,
+  within,
 } from "../../main.ts"
+import { compare } from "./proof.ts"
 
 /** Acceptances whose reports can be told with the time that they took. */
 const most = 10_000
@@ -30,6 +32,8 @@ export function mountReports(
   site: Site,
   { world, settings }: Pick<Gateway, "world" | "settings">,
 ) {
+  const { report: file } = provider
+  if (!file) return
   const { log, problem, clock } = site
   const safe = (foreign: unknown) => redact(foreign, hidden, nobody, false)
   const acceptedAt = new Map<unknown, number>()
@@ -60,23 +64,33 @@ export function mountReports(
     if (reply.status !== 200 || !bytes) throw new Error(`${name} answered ${reply.status}`)
     return new Response(bytes)
   }
+  /** Whether the vendor's own proof holds, where it gives one beside the key in the path. */
+  const isProven = async (call: ReportCall) => {
+    const proof = file.proof ? await file.proof(call, values, { fetch }) : "unsigned"
+    if (proof === "unsigned") return true
+    return proof !== undefined && !("reason" in (await compare(proof, clock())))
+  }
   app.on(["GET", "POST"], "/report/:key", async (c) => {
     if (!isSame(c.req.param("key"), key))
       return problem("authentication_failed", `the path must end in ${variablePrefix(name)}_REPORT_KEY`)
-    const bytes = await readBytes(c.req.raw).catch(() => undefined)
+    const read = async () => ({ bytes: await readBytes(c.req.raw).catch(() => undefined) })
+    const body = await within(settings.DEADLINE, site, read())
+    if (!body) return problem("invalid_message", "the body did not arrive within the deadline")
+    const { bytes } = body
     if (!bytes) return problem("message_too_large", "at most 64 KiB are read")
     const text = new TextDecoder().decode(bytes)
     // A vendor signs the address that it called, which a proxy may have changed.
     const { pathname, search } = new URL(c.req.url)
     const { href } = new URL(pathname + search, settings.GATEWAY_URL ?? c.req.url)
     const call = { method: c.req.method, url: href, headers: c.req.raw.headers, text }
-    let reports: Reported
+    let reports: Report[] | Response
     try {
-      reports = await provider.report?.(call, values, { clock, fetch })
+      if (!(await isProven(call)))
+        return problem("authentication_failed", `the report is not proven as ${name} proves it`)
+      reports = await file.read(call, values, { fetch })
     } catch {
       return problem("invalid_message", `the report is not what ${name} sends`)
     }
-    if (!reports) return problem("authentication_failed", `the report is not proven as ${name} proves it`)
     if (reports instanceof Response) return reports
     for (const report of reports) tell(report)
     return c.body(null, 200)

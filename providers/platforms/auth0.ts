@@ -1,8 +1,9 @@
 import * as v from "valibot"
 import type { Platform } from "../../main.ts"
+import { secretToken } from "../lib.ts"
 
 const env = {
-  AUTH0_TOKEN: v.pipe(v.string(), v.description("a token of at least 32 characters, which the Action sends as Bearer")),
+  AUTH0_TOKEN: secretToken("which the Action sends as Bearer"),
 }
 
 const text = v.nullish(v.string())

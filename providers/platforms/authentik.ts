@@ -1,11 +1,9 @@
 import * as v from "valibot"
 import type { Outcome, Platform } from "../../main.ts"
+import { secretToken } from "../lib.ts"
 
 const env = {
-  AUTHENTIK_TOKEN: v.pipe(
-    v.string(),
-    v.description("a token of at least 32 characters, which the stage sends as Bearer or as Basic's password"),
-  ),
+  AUTHENTIK_TOKEN: secretToken("which the stage sends as Bearer or as Basic's password"),
 }
 
 const Call = v.object({ From: v.string(), To: v.string(), Body: v.string(), Message: v.string() })

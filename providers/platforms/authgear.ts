@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Outcome, Platform } from "../../main.ts"
+import { unread } from "../lib.ts"
 
 const env = {
   AUTHGEAR_SECRET: v.pipe(
@@ -9,13 +10,12 @@ const env = {
   ),
 }
 
-const any = v.optional(v.unknown())
 const Call = v.object({
   to: v.string(),
   body: v.string(),
-  template_name: any,
-  language_tag: any,
-  template_variables: v.fallback(v.object({ code: any }), {}),
+  template_name: unread,
+  language_tag: unread,
+  template_variables: v.fallback(v.object({ code: unread }), {}),
 })
 
 const codes: Partial<Record<Outcome["code"], string>> = {

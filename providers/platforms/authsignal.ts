@@ -1,5 +1,6 @@
 import * as v from "valibot"
-import type { Outcome, Platform } from "../../main.ts"
+import type { Platform } from "../../main.ts"
+import { readTimedSignature, refuseHook, unread } from "../lib.ts"
 
 const env = {
   AUTHSIGNAL_SECRET: v.pipe(
@@ -9,43 +10,26 @@ const env = {
   ),
 }
 
-const any = v.optional(v.unknown())
 const Call = v.object({
-  id: any,
+  id: unread,
   type: v.literal("sms.created"),
-  data: v.object({ to: v.string(), code: v.string(), locale: any }),
+  data: v.object({ to: v.string(), code: v.string(), locale: unread }),
 })
-
-const statuses: Partial<Record<Outcome["code"], number>> = {
-  invalid_message: 422,
-  destination_not_allowed: 403,
-  delivery_rejected: 503,
-  delivery_timeout: 503,
-}
 
 export default {
   docs: "https://docs.authsignal.com/advanced-usage/webhooks/sms-created",
   env,
-  proof({ headers, text }, env) {
-    const signature = headers.get("x-signature-v2") ?? ""
-    const time = /(?:^|,)t=(\d+)(?:,|$)/.exec(signature)?.[1]
-    return {
-      key: Buffer.from(env.AUTHSIGNAL_SECRET),
-      signed: `${time}.${text}`,
-      given: [...signature.matchAll(/(?:^|,)v2=([\w+/-]+)(?=,|$)/g)].flatMap(([, one]) => one ?? []),
-      time: Number(time) * 1_000,
-    }
-  },
+  proof: (call, { AUTHSIGNAL_SECRET }) => readTimedSignature(call, "x-signature-v2", "v2", AUTHSIGNAL_SECRET),
   read(fields) {
     const { id, data } = v.parse(Call, fields)
     // Its idempotencyKey may stay the same when the person asks for another code, the event's id does not.
     return { recipient: data.to, code: data.code, locale: data.locale, key: id }
   },
-  answer({ code, status, id, isPerhapsSent, retryAfter }) {
+  answer(outcome) {
+    const { code, id, isPerhapsSent } = outcome
     // Exactly 200: anything else fails the person's challenge, while the message may arrive.
     if (code === "accepted" || isPerhapsSent) return Response.json({ id })
-    const headers = retryAfter ? { "retry-after": `${retryAfter}` } : {}
-    return Response.json({ code, id }, { status: statuses[code] ?? status, headers })
+    return refuseHook(outcome)
   },
   setup: (url) => `1. Portal: Authenticators, SMS OTP, provider: Webhook. Webhook URL: ${url}
 2. Settings, API keys: copy the server API secret key into AUTHSIGNAL_SECRET here. It can also call Authsignal's API.

@@ -1,5 +1,6 @@
 import * as v from "valibot"
-import type { Outcome, Platform } from "../../main.ts"
+import type { Platform } from "../../main.ts"
+import { hookStatuses, readStandardWebhook, unread } from "../lib.ts"
 
 const env = {
   CLERK_SECRET: v.pipe(
@@ -9,19 +10,17 @@ const env = {
   ),
 }
 
-const any = v.optional(v.unknown())
 const Call = v.object({
   timestamp: v.fallback(v.number(), Number.POSITIVE_INFINITY),
-  event_attributes: any,
-  data: v.object({ id: any, to_phone_number: v.string(), message: v.string(), delivered_by_clerk: any, data: any }),
+  event_attributes: unread,
+  data: v.object({
+    id: unread,
+    to_phone_number: v.string(),
+    message: v.string(),
+    delivered_by_clerk: unread,
+    data: unread,
+  }),
 })
-
-const statuses: Partial<Record<Outcome["code"], number>> = {
-  invalid_message: 422,
-  destination_not_allowed: 403,
-  delivery_rejected: 503,
-  delivery_timeout: 503,
-}
 
 /** Signs as Standard Webhooks do, by Svix. */
 export default {
@@ -29,16 +28,7 @@ export default {
   env,
   // Svix waits 15 s.
   deadline: 14_000,
-  proof({ headers, text }, env) {
-    const [id, time] = [headers.get("svix-id") ?? "", headers.get("svix-timestamp") ?? ""]
-    const signatures = headers.get("svix-signature")?.split(" ") ?? []
-    return {
-      key: Buffer.from(env.CLERK_SECRET.replace(/^whsec_/, ""), "base64"),
-      signed: `${id}.${time}.${text}`,
-      given: id ? signatures.flatMap((one) => /^v1,([\w+/=-]+)$/.exec(one)?.[1] ?? []) : [],
-      time: /^\d+$/.test(time) ? Number(time) * 1_000 : Number.NaN,
-    }
-  },
+  proof: (call, { CLERK_SECRET }) => readStandardWebhook(call, CLERK_SECRET, "svix"),
   read(fields, now = Date.now()) {
     const { type } = v.parse(v.object({ type: v.string() }), fields)
     if (type !== "sms.created") return undefined
@@ -56,7 +46,7 @@ export default {
     // Only a failure of the providers may be repeated, 5 s later. (Never "disable": it switches the endpoint off for good.)
     const isWorthwhile = code === "delivery_rejected" || code === "delivery_timeout"
     const headers = isWorthwhile ? {} : { "webhook-delivery": "abort-message" }
-    return new Response(null, { status: statuses[code] ?? status, headers })
+    return new Response(null, { status: hookStatuses[code] ?? status, headers })
   },
   setup: (url) => `1. Dashboard: Customization, SMS. In each template switch "Delivered by Clerk" off.
 2. Webhooks, Add endpoint: ${url}. Events: sms.created alone.

@@ -1,24 +1,15 @@
 import * as v from "valibot"
-import type { Outcome, Platform } from "../../main.ts"
+import type { Platform } from "../../main.ts"
+import { refuseHook, secretToken, unread } from "../lib.ts"
 
 const env = {
   DESCOPE_SECRET: v.optional(
     v.pipe(v.string(), v.minLength(16), v.description("the connector's HMAC secret, of at least 16 characters")),
   ),
-  DESCOPE_TOKEN: v.optional(
-    v.pipe(v.string(), v.description("a token of at least 32 characters, which the connector sends as Bearer")),
-  ),
+  DESCOPE_TOKEN: v.optional(secretToken("which the connector sends as Bearer")),
 }
 
-const any = v.optional(v.unknown())
-const Call = v.object({ recipient: v.string(), body: v.string(), sender: any, token: any })
-
-const statuses: Partial<Record<Outcome["code"], number>> = {
-  invalid_message: 422,
-  destination_not_allowed: 403,
-  delivery_rejected: 503,
-  delivery_timeout: 503,
-}
+const Call = v.object({ recipient: v.string(), body: v.string(), sender: unread, token: unread })
 
 export default {
   docs: "https://docs.descope.com/connectors/connector-configuration-guides/messaging/sms-gateway",
@@ -45,10 +36,10 @@ export default {
     const { recipient, body, sender, token } = v.parse(Call, fields)
     return { recipient, body, sender, code: token }
   },
-  answer({ code, status, id, isPerhapsSent, retryAfter }) {
+  answer(outcome) {
+    const { code, id, isPerhapsSent } = outcome
     if (code === "accepted" || isPerhapsSent) return Response.json({ id })
-    const headers = retryAfter ? { "retry-after": `${retryAfter}` } : {}
-    return Response.json({ code, id }, { status: statuses[code] ?? status, headers })
+    return refuseHook(outcome)
   },
   setup: (url) => `1. Make a token of at least 32 characters, and set it here as DESCOPE_TOKEN.
 2. Connectors, Generic SMS Gateway. Post Message URL: ${url}

@@ -1,29 +1,19 @@
 import * as v from "valibot"
-import type { Outcome, Platform } from "../../main.ts"
+import type { Platform } from "../../main.ts"
+import { refuseHook, secretToken, unread } from "../lib.ts"
 
 const env = {
-  FUSIONAUTH_TOKEN: v.pipe(
-    v.string(),
-    v.description("a token of at least 32 characters, which the messenger sends as Bearer or as Basic's password"),
-  ),
+  FUSIONAUTH_TOKEN: secretToken("which the messenger sends as Bearer or as Basic's password"),
 }
 
-const any = v.optional(v.unknown())
 const Call = v.object({
   type: v.string(),
   phoneNumber: v.string(),
-  textMessage: any,
-  message: any,
-  code: any,
-  locale: any,
+  textMessage: unread,
+  message: unread,
+  code: unread,
+  locale: unread,
 })
-
-const statuses: Partial<Record<Outcome["code"], number>> = {
-  invalid_message: 422,
-  destination_not_allowed: 403,
-  delivery_rejected: 503,
-  delivery_timeout: 503,
-}
 
 export default {
   docs: "https://fusionauth.io/docs/customize/email-and-messages/generic-messenger",
@@ -36,10 +26,10 @@ export default {
     if (type === "Voice") return { recipient, body: message, code, locale, channel: "voice" }
     return { recipient, body: textMessage, code, locale }
   },
-  answer({ code, status, id, isPerhapsSent, retryAfter }) {
+  answer(outcome) {
+    const { code, id, isPerhapsSent } = outcome
     if (code === "accepted" || isPerhapsSent) return Response.json({ id })
-    const headers = retryAfter ? { "retry-after": `${retryAfter}` } : {}
-    return Response.json({ code, id }, { status: statuses[code] ?? status, headers })
+    return refuseHook(outcome)
   },
   setup: (url) => `1. Make a token of at least 32 characters, and set it here as FUSIONAUTH_TOKEN.
 2. Settings, Messengers, Add Generic Messenger. URL: ${url}

@@ -1,15 +1,12 @@
 import * as v from "valibot"
 import type { Outcome, Platform } from "../../main.ts"
+import { secretToken, unread } from "../lib.ts"
 
 const env = {
-  IBM_VERIFY_TOKEN: v.pipe(
-    v.string(),
-    v.description("a token of at least 32 characters, which the webhook sends as Bearer or as Basic's password"),
-  ),
+  IBM_VERIFY_TOKEN: secretToken("which the webhook sends as Bearer or as Basic's password"),
 }
 
-const any = v.optional(v.unknown())
-const Call = v.object({ destinationPhoneNumber: v.string(), content: v.string(), language: any, otp: any })
+const Call = v.object({ destinationPhoneNumber: v.string(), content: v.string(), language: unread, otp: unread })
 
 /** Its words know 202, 400 and 500. */
 const ours: readonly Outcome["code"][] = ["rate_limited", "delivery_rejected", "delivery_timeout"]

@@ -1,22 +1,12 @@
 import * as v from "valibot"
-import type { Outcome, Platform } from "../../main.ts"
+import type { Platform } from "../../main.ts"
+import { hookStatuses, secretToken, unread } from "../lib.ts"
 
 const env = {
-  LOGTO_TOKEN: v.pipe(
-    v.string(),
-    v.description("a token of at least 32 characters, which the connector sends as Bearer"),
-  ),
+  LOGTO_TOKEN: secretToken("which the connector sends as Bearer"),
 }
 
-const any = v.optional(v.unknown())
-const Call = v.object({ to: v.string(), payload: v.object({ code: v.string(), locale: any }), ip: any })
-
-const statuses: Partial<Record<Outcome["code"], number>> = {
-  invalid_message: 422,
-  destination_not_allowed: 403,
-  delivery_rejected: 503,
-  delivery_timeout: 503,
-}
+const Call = v.object({ to: v.string(), payload: v.object({ code: v.string(), locale: unread }), ip: unread })
 
 export default {
   docs: "https://github.com/logto-io/logto/tree/master/packages/connectors/connector-http-sms",
@@ -36,7 +26,7 @@ export default {
       "content-type": "text/plain; charset=utf-8",
       ...(retryAfter && { "retry-after": `${retryAfter}` }),
     }
-    return new Response(sentence, { status: statuses[code] ?? status, headers })
+    return new Response(sentence, { status: hookStatuses[code] ?? status, headers })
   },
   setup: (url) => `1. Make a token of at least 32 characters, and set it here as LOGTO_TOKEN.
 2. Console: Connectors, Email and SMS connectors, SMS, HTTP SMS.

@@ -1,22 +1,20 @@
 import * as v from "valibot"
-import type { Outcome, Platform } from "../../main.ts"
+import type { Platform } from "../../main.ts"
+import { refuseHook, secretToken, unread } from "../lib.ts"
 
 const env = {
-  NOVU_TOKEN: v.pipe(
-    v.string(),
-    v.description("a token of at least 32 characters, which is Novu's API key, as Bearer or in X-API-KEY"),
-  ),
+  NOVU_TOKEN: secretToken("which is Novu's API key, as Bearer or in X-API-KEY"),
 }
 
-const any = v.optional(v.unknown())
-const Call = v.object({ to: v.string(), content: v.string(), sender: any, from: any, id: any, code: any, locale: any })
-
-const statuses: Partial<Record<Outcome["code"], number>> = {
-  invalid_message: 422,
-  destination_not_allowed: 403,
-  delivery_rejected: 503,
-  delivery_timeout: 503,
-}
+const Call = v.object({
+  to: v.string(),
+  content: v.string(),
+  sender: unread,
+  from: unread,
+  id: unread,
+  code: unread,
+  locale: unread,
+})
 
 export default {
   docs: "https://docs.novu.co/platform/integrations/sms/sms-webhook",
@@ -31,12 +29,12 @@ export default {
     // Whoever passes code and locale through in the overrides has them here.
     return { recipient: to, body: content, sender: sender ?? from, code, locale, key: id }
   },
-  answer({ code, status, id, isPerhapsSent, retryAfter }) {
+  answer(outcome) {
+    const { code, id, isPerhapsSent } = outcome
     // Without an id at its Id Path it takes a message that went out for failed, and both paths are in use.
     const receipt = { id, date: new Date().toISOString() }
     if (code === "accepted" || isPerhapsSent) return Response.json({ ...receipt, data: receipt })
-    const headers = retryAfter ? { "retry-after": `${retryAfter}` } : {}
-    return Response.json({ code, id }, { status: statuses[code] ?? status, headers })
+    return refuseHook(outcome)
   },
   setup: (url) => `1. Make a token of at least 32 characters, and set it here as NOVU_TOKEN.
 2. Integration Store, Connect Provider, SMS, SMS Webhook. Base URL: ${url}

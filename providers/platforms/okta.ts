@@ -1,17 +1,17 @@
 import * as v from "valibot"
 import type { Platform } from "../../main.ts"
+import { secretToken, unread } from "../lib.ts"
 
 const env = {
-  OKTA_TOKEN: v.pipe(v.string(), v.description("a token of at least 32 characters, which the hook sends as Bearer")),
+  OKTA_TOKEN: secretToken("which the hook sends as Bearer"),
 }
 
-const any = v.optional(v.unknown())
 const Call = v.object({
-  eventId: any,
+  eventId: unread,
   data: v.object({
-    context: any,
+    context: unread,
     messageProfile: v.object({
-      msgTemplate: any,
+      msgTemplate: unread,
       phoneNumber: v.string(),
       deliveryChannel: v.string(),
       otpCode: v.string(),

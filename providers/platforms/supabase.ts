@@ -1,5 +1,6 @@
 import * as v from "valibot"
-import type { Outcome, Platform } from "../../main.ts"
+import type { Platform } from "../../main.ts"
+import { hookStatuses, readStandardWebhook, unread } from "../lib.ts"
 
 const env = {
   SUPABASE_SECRET: v.pipe(
@@ -9,19 +10,11 @@ const env = {
   ),
 }
 
-const any = v.optional(v.unknown())
 const Call = v.object({
   sms: v.object({ phone: v.string(), otp: v.string() }),
-  metadata: v.fallback(v.object({ uuid: any, ip_address: any }), {}),
-  user: any,
+  metadata: v.fallback(v.object({ uuid: unread, ip_address: unread }), {}),
+  user: unread,
 })
-
-const statuses: Partial<Record<Outcome["code"], number>> = {
-  invalid_message: 422,
-  destination_not_allowed: 403,
-  delivery_rejected: 503,
-  delivery_timeout: 503,
-}
 
 /** Signs as Standard Webhooks do. A refusal is a 200 with an error inside; its status must be a number, its text not empty. */
 export default {
@@ -29,16 +22,7 @@ export default {
   env,
   // The hook has 5 s in all.
   deadline: 4_000,
-  proof({ headers, text }, env) {
-    const [id, time] = [headers.get("webhook-id") ?? "", headers.get("webhook-timestamp") ?? ""]
-    const signatures = headers.get("webhook-signature")?.split(/[\s,]+(?=v1,)|\s+/) ?? []
-    return {
-      key: Buffer.from(env.SUPABASE_SECRET.replace(/^v1,whsec_/, ""), "base64"),
-      signed: `${id}.${time}.${text}`,
-      given: id ? signatures.flatMap((one) => /^v1,([\w+/=-]+),?$/.exec(one)?.[1] ?? []) : [],
-      time: /^\d+$/.test(time) ? Number(time) * 1_000 : Number.NaN,
-    }
-  },
+  proof: (call, { SUPABASE_SECRET }) => readStandardWebhook(call, SUPABASE_SECRET, "webhook"),
   read(fields) {
     const { sms, metadata, user } = v.parse(Call, fields)
     // The number comes without its plus; all tries of one message have the same uuid.
@@ -50,7 +34,7 @@ export default {
     // The code is stored only after a success: where the message may have gone out, a failure would make it worthless.
     if (code === "accepted" || isPerhapsSent) return Response.json({})
     // 429 and 503 with retry-after would be repeated at once: no such header, and no second try.
-    return Response.json({ error: { http_code: statuses[code] ?? status, message: sentence } })
+    return Response.json({ error: { http_code: hookStatuses[code] ?? status, message: sentence } })
   },
   setup: (url) => `1. In the dashboard: Authentication, Hooks, Add hook, Send SMS hook, of the type HTTPS.
 2. URL: ${url}

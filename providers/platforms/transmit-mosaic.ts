@@ -1,21 +1,12 @@
 import * as v from "valibot"
-import type { Outcome, Platform } from "../../main.ts"
+import type { Platform } from "../../main.ts"
+import { refuseHook, secretToken, unread } from "../lib.ts"
 
 const env = {
-  TRANSMIT_MOSAIC_TOKEN: v.pipe(
-    v.string(),
-    v.description("a token of at least 32 characters, which is the api_key of the custom gateway"),
-  ),
+  TRANSMIT_MOSAIC_TOKEN: secretToken("which is the api_key of the custom gateway"),
 }
 
-const Call = v.object({ phone_number: v.string(), sender_id: v.optional(v.unknown()), message: v.string() })
-
-const statuses: Partial<Record<Outcome["code"], number>> = {
-  invalid_message: 422,
-  destination_not_allowed: 403,
-  delivery_rejected: 503,
-  delivery_timeout: 503,
-}
+const Call = v.object({ phone_number: v.string(), sender_id: unread, message: v.string() })
 
 export default {
   docs: "https://developer.transmitsecurity.com/guides/user/use_custom_sms_provider",
@@ -30,10 +21,10 @@ export default {
     const { phone_number, sender_id, message } = v.parse(Call, fields)
     return { recipient: phone_number, body: message, sender: sender_id }
   },
-  answer({ code, status, id, isPerhapsSent, retryAfter }) {
+  answer(outcome) {
+    const { code, id, isPerhapsSent } = outcome
     if (code === "accepted" || isPerhapsSent) return Response.json({ id })
-    const headers = retryAfter ? { "retry-after": `${retryAfter}` } : {}
-    return Response.json({ code, id }, { status: statuses[code] ?? status, headers })
+    return refuseHook(outcome)
   },
   setup: (
     url,

@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Platform } from "../../main.ts"
+import { readTimedSignature } from "../lib.ts"
 
 const env = {
   ZITADEL_SECRET: v.pipe(
@@ -20,16 +21,7 @@ export default {
   env,
   // ZITADEL waits 5 s.
   deadline: 4_000,
-  proof({ headers, text }, env) {
-    const signature = headers.get("zitadel-signature") ?? ""
-    const time = /(?:^|,)t=(\d+)(?:,|$)/.exec(signature)?.[1]
-    return {
-      key: Buffer.from(env.ZITADEL_SECRET),
-      signed: `${time}.${text}`,
-      given: [...signature.matchAll(/(?:^|,)v1=([\da-f]+)(?=,|$)/g)].flatMap(([, one]) => one ?? []),
-      time: Number(time) * 1_000,
-    }
-  },
+  proof: (call, { ZITADEL_SECRET }) => readTimedSignature(call, "zitadel-signature", "v1", ZITADEL_SECRET),
   read(fields) {
     const { contextInfo, templateData, args } = v.parse(Call, fields)
     // args.verifiedPhone is the number before a change. A one-time password is in oTP, every other code in code.

@@ -6,8 +6,9 @@ import { folder, root } from "./servers.ts"
 /** main.ts with its parts, one provider, and copies of another. */
 function copied(name: string, others: number): string {
   const copy = `${folder}/${name}`
-  const files = ["main.ts", "package.json", "deno.json", "providers/contract.ts", "providers/clickatell.ts"]
-  for (const file of [...files, "providers/parts"]) cpSync(`${root}${file}`, `${copy}/${file}`, { recursive: true })
+  const files = ["main.ts", "package.json", "deno.json"]
+  const own = ["contract.ts", "lib.ts", "clickatell.ts", "parts"].map((path) => `providers/${path}`)
+  for (const file of [...files, ...own]) cpSync(`${root}${file}`, `${copy}/${file}`, { recursive: true })
   symlinkSync(`${root}node_modules`, `${copy}/node_modules`)
   for (let n = 0; n < others; n += 1) cpSync(`${root}providers/plivo.ts`, `${copy}/providers/plivo${n}.ts`)
   return `${copy}/main.ts`

@@ -1,0 +1,187 @@
+/** What a file names as equal, and what the gateway makes of it: the comparison of platforms and of delivery reports. */
+import assert from "node:assert/strict"
+import { createHmac, generateKeyPairSync, sign } from "node:crypto"
+import { readdirSync, readFileSync } from "node:fs"
+import { test } from "node:test"
+import { SignJWT } from "jose"
+import type { Proof, Provider } from "../main.ts"
+import { compare } from "../providers/parts/proof.ts"
+import { problem, providers, standing, start, take } from "./world.ts"
+
+const now = Date.UTC(2026, 10, 30)
+const minute = 60_000
+const key = Buffer.from("the key of these tests")
+const signed = "what was signed"
+const hmac = (hash = "sha256", text = signed) => createHmac(hash, key).update(text).digest()
+const own = { key, signed, given: [hmac().toString("hex")] }
+
+const [ed25519, rsa, other] = [
+  generateKeyPairSync("ed25519"),
+  generateKeyPairSync("rsa", { modulusLength: 2048 }),
+  generateKeyPairSync("ed25519"),
+]
+const pem = ({ publicKey }: typeof ed25519) => publicKey.export({ type: "spki", format: "pem" }) as string
+const ed25519Signature = sign(null, Buffer.from(signed), ed25519.privateKey).toString("base64")
+const rsaSignature = (hash: string) => sign(hash, Buffer.from(signed), rsa.privateKey).toString("base64")
+const owned = { publicKey: pem(ed25519), signed, given: [ed25519Signature] }
+
+const jwt = async (claims: Record<string, unknown>, alg = "HS256", secret = key) =>
+  await new SignJWT(claims).setProtectedHeader({ alg }).sign(secret)
+const seconds = now / 1_000
+const unsignedJwt = `${Buffer.from('{"alg":"none"}').toString("base64url")}.${Buffer.from('{"hash":"x"}').toString("base64url")}.`
+
+const proofs: [title: string, proof: Proof, isProven: boolean][] = [
+  ["an HMAC in hex", own, true],
+  ["an HMAC in hex of capitals", { ...own, given: [hmac().toString("hex").toUpperCase()] }, true],
+  ["an HMAC in base64", { ...own, given: [hmac().toString("base64")] }, true],
+  ["an HMAC in base64 without padding", { ...own, given: [hmac().toString("base64").replace(/=+$/, "")] }, true],
+  ["an HMAC in base64 of URLs", { ...own, given: [hmac().toString("base64url")] }, true],
+  ["an HMAC in base64 of capitals", { ...own, given: [hmac().toString("base64").toUpperCase()] }, false],
+  ["an HMAC by SHA-1", { ...own, hash: "sha1", given: [hmac("sha1").toString("base64")] }, true],
+  ["an HMAC by SHA-512", { ...own, hash: "sha512", given: [hmac("sha512").toString("hex")] }, true],
+  ["an HMAC by SHA-1 in place of SHA-256", { ...own, given: [hmac("sha1").toString("hex")] }, false],
+  ["an HMAC of one of several texts", { ...own, signed: ["another", signed] }, true],
+  ["an HMAC of another text", { ...own, signed: "another" }, false],
+  ["an HMAC by another key", { ...own, key: Buffer.from("another key") }, false],
+  [
+    "an HMAC by an empty key",
+    { key: Buffer.alloc(0), signed, given: [createHmac("sha256", "").update(signed).digest("hex")] },
+    false,
+  ],
+  ["no signature", { ...own, given: [] }, false],
+  ["an empty signature", { ...own, given: [""] }, false],
+  ["the tenth signature", { ...own, given: [...Array(9).fill("x"), ...own.given] }, true],
+  ["the eleventh signature", { ...own, given: [...Array(10).fill("x"), ...own.given] }, false],
+  ["a signature of more than 512 characters", { ...own, given: ["x".repeat(513)] }, false],
+  ["a time five minutes ago", { ...own, time: now - 5 * minute }, true],
+  ["a time in five minutes", { ...own, time: now + 5 * minute }, true],
+  ["a time before that", { ...own, time: now - 5 * minute - 1 }, false],
+  ["a time after that", { ...own, time: now + 5 * minute + 1 }, false],
+  ["a time that is none", { ...own, time: Number.NaN }, false],
+  ["a signature of Ed25519", owned, true],
+  ["a signature of Ed25519 over another text", { ...owned, signed: "another" }, false],
+  ["a signature of Ed25519 by another key", { ...owned, publicKey: pem(other) }, false],
+  ["a signature of Ed25519 long ago", { ...owned, time: now - 6 * minute }, false],
+  ["a cut signature of Ed25519", { ...owned, given: [ed25519Signature.slice(0, 40)] }, false],
+  [
+    "a signature of RSA by SHA-256",
+    { ...owned, publicKey: pem(rsa), hash: "sha256", given: [rsaSignature("sha256")] },
+    true,
+  ],
+  ["a signature of RSA by SHA-1", { ...owned, publicKey: pem(rsa), hash: "sha1", given: [rsaSignature("sha1")] }, true],
+  [
+    "a signature of RSA by the other hash",
+    { ...owned, publicKey: pem(rsa), hash: "sha1", given: [rsaSignature("sha256")] },
+    false,
+  ],
+  ["a token with its claim", { jwt: await jwt({ hash: "x" }), key, claims: { hash: "x" } }, true],
+  ["a token of HS512", { jwt: await jwt({ hash: "x" }, "HS512"), key, claims: { hash: "x" } }, true],
+  ["a token with no claims asked", { jwt: await jwt({ hash: "x" }), key, claims: {} }, true],
+  ["a token with another claim", { jwt: await jwt({ hash: "y" }), key, claims: { hash: "x" } }, false],
+  ["a token without the claim", { jwt: await jwt({}), key, claims: { hash: "x" } }, false],
+  ["a token whose claim is no text", { jwt: await jwt({ hash: ["x"] }), key, claims: { hash: "x" } }, false],
+  ["a token by another key", { jwt: await jwt({}, "HS256", Buffer.from("another")), key, claims: {} }, false],
+  ["a token with no signature", { jwt: unsignedJwt, key, claims: {} }, false],
+  ["a token that is none", { jwt: "", key, claims: {} }, false],
+  ["a token by an empty key", { jwt: await jwt({}), key: Buffer.alloc(0), claims: {} }, false],
+  ["a token that expired half a minute ago", { jwt: await jwt({ exp: seconds - 30 }), key, claims: {} }, true],
+  ["a token that expired", { jwt: await jwt({ exp: seconds - 61 }), key, claims: {} }, false],
+  ["a token that is not good yet", { jwt: await jwt({ nbf: seconds + 61 }), key, claims: {} }, false],
+  ["a static token", { token: "b", expected: ["a", "b"] }, true],
+  ["another static token", { token: "c", expected: ["a", "b"] }, false],
+  ["a static token with nothing to equal", { token: "a", expected: [] }, false],
+  ["an empty static token", { token: "", expected: [""] }, false],
+  ["no static token", { token: undefined, expected: ["a"] }, false],
+  ["a static token of the platform", { token: "platform" }, true],
+  ["a static token of another", { token: "a" }, false],
+]
+for (const [title, proof, isProven] of proofs) {
+  test(`${title} ${isProven ? "proves a call" : "proves nothing"}`, async () => {
+    assert.equal(!("reason" in (await compare(proof, now, ["platform"]))), isProven)
+  })
+}
+
+test("what was signed tells one call from another", async () => {
+  const marks = await Promise.all(
+    [own, { ...own, signed: ["x", signed] }, { ...own, signed: "x", given: [hmac("sha256", "x").toString("hex")] }].map(
+      async (proof) => Object(await compare(proof, now)).mark,
+    ),
+  )
+  assert.match(String(marks[0]), /^[\w-]{43}$/)
+  assert.equal(marks[0], marks[1])
+  assert.notEqual(marks[0], marks[2])
+})
+
+const reportKey = "sampleReportKey0001"
+/** A gateway whose provider reads each call as a delivery, and the status of a report to it. */
+async function statusOf(
+  report: NonNullable<Provider["report"]>,
+  method = "POST",
+): Promise<[status: number, delivered: number]> {
+  const { load, answer, env } = providers({ acme: () => take() }, { acme: { report } })
+  const { call, events } = await start({ ...env, ACME_REPORT_KEY: reportKey }, answer, { load })
+  const { status } = await call({ method, ...(method === "POST" && { body: "{}" }) }, `/acme/report/${reportKey}`)
+  return [status, events().filter(({ event }) => event === "delivered").length]
+}
+const read = () => [{ id: "x-1", state: "delivered" as const }]
+
+const reports: [title: string, report: NonNullable<Provider["report"]>, status: number, delivered: number][] = [
+  ["with no proof is read by the key in its path alone", { read }, 200, 1],
+  ["that is unsigned is read by the key in its path alone", { proof: () => "unsigned", read }, 200, 1],
+  ["that is signed is read", { proof: async () => own, read }, 200, 1],
+  ["that nothing can prove is refused", { proof: () => undefined, read }, 401, 0],
+  ["whose signature does not match is refused", { proof: () => ({ ...own, signed: "another" }), read }, 401, 0],
+  ["whose token has nothing to equal is refused", { proof: () => ({ token: "a" }), read }, 401, 0],
+  ["whose key is none is refused", { proof: () => ({ ...owned, publicKey: "no key" }), read }, 401, 0],
+  ["whose proof is none is refused", { proof: () => null as never, read }, 400, 0],
+  ["whose proof is a yes is refused", { proof: () => true as never, read }, 400, 0],
+  [
+    "whose proof throws is refused",
+    {
+      proof() {
+        throw new Error("junk")
+      },
+      read,
+    },
+    400,
+    0,
+  ],
+  [
+    "that cannot be read is refused",
+    {
+      read() {
+        throw new Error("junk")
+      },
+    },
+    400,
+    0,
+  ],
+]
+for (const [title, report, status, delivered] of reports)
+  test(`a report ${title}`, async () => assert.deepEqual(await statusOf(report), [status, delivered]))
+
+test("a report whose body never ends is refused at DEADLINE", async () => {
+  const { load, answer, env } = providers({ acme: () => take() }, { acme: { report: { read } } })
+  const time = standing()
+  const settings = { ...env, ACME_REPORT_KEY: reportKey, DEADLINE: "7s" }
+  const { call, line } = await start(settings, answer, { load, ...time.world })
+  const body = new ReadableStream({ pull: () => time.silence().then(() => {}) })
+  const response = await call({ method: "POST", body, duplex: "half" } as RequestInit, `/acme/report/${reportKey}`)
+  const { status, code, detail } = await problem(response)
+  assert.deepEqual([status, code], [400, "invalid_message"])
+  assert.equal(detail, "the body did not arrive within the deadline")
+  assert.equal(time.world.monotonic(), 7_000)
+  assert.equal(line("rejected").reason, detail)
+})
+
+test("no file of a provider or a platform compares by itself", () => {
+  for (const folder of ["../providers/", "../providers/platforms/"])
+    for (const file of readdirSync(new URL(folder, import.meta.url)).filter((file) => file.endsWith(".ts"))) {
+      const source = readFileSync(new URL(folder + file, import.meta.url), "utf8")
+      assert.doesNotMatch(source, /timingSafeEqual|[vV]erify\(|isSame\b/, `${folder}${file}: a proof names it`)
+    }
+})
+
+test("a file whose reports are a function, as they once were, does not start", async () => {
+  await assert.rejects(statusOf((() => []) as never), /acme\.ts does not export what contract\.ts asks for: report/)
+})
