@@ -1,8 +1,8 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { gateway, StartError } from "../main.ts"
-import { serving } from "./process.ts"
-import { message, problem, secret, sign, start } from "./world.ts"
+import { serving } from "./lib/process.ts"
+import { message, problem, secret, sign, start } from "./lib/world.ts"
 
 const slow = { timeout: 60_000 }
 const inboxToken = "an-inbox-token-of-32-characters+/="

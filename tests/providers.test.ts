@@ -4,8 +4,8 @@ import { describe, test } from "node:test"
 import * as v from "valibot"
 import { type Answer, gateway, loadNumbers, type Message, type Provider, type Receipt, readNumber } from "../main.ts"
 import { isGsm7 } from "../providers/parts/helpers.ts"
-import { sample as anySample, type Fixture } from "./fixture.ts"
-import { secret, sign } from "./world.ts"
+import { sample as anySample, type Fixture } from "./lib/fixture.ts"
+import { secret, sign } from "./lib/world.ts"
 
 /** PROVIDER=name proves that one alone. */
 const only = process.env.PROVIDER

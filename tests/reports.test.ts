@@ -2,8 +2,8 @@ import assert from "node:assert/strict"
 import { readdirSync } from "node:fs"
 import { describe, test } from "node:test"
 import type { Provider } from "../main.ts"
-import { sample as anySample, type Fixture } from "./fixture.ts"
-import { type Line, start } from "./world.ts"
+import { sample as anySample, type Fixture } from "./lib/fixture.ts"
+import { type Line, start } from "./lib/world.ts"
 
 /** PROVIDER=name proves that one alone. */
 const only = process.env.PROVIDER

@@ -3,7 +3,7 @@ import { test } from "node:test"
 import * as v from "valibot"
 import { gateway, loadFile, type Provider, StartError, variables } from "../main.ts"
 import { whyNot } from "../providers/parts/check.ts"
-import { httpEnv, providers, secret, start, take } from "./world.ts"
+import { httpEnv, providers, secret, start, take } from "./lib/world.ts"
 
 /** The error with which a gateway of these settings does not start. */
 async function failure(env: Record<string, string>): Promise<string> {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict"
 import { setImmediate as turn } from "node:timers/promises"
 import { SignJWT } from "jose"
-import { gateway, loadFile, type Message, type Provider, type World } from "../main.ts"
+import { gateway, loadFile, type Message, type Provider, type World } from "../../main.ts"
 
 export const secret = "the secret of these tests, longer than 32 bytes"
 export const message = {

@@ -4,8 +4,8 @@ import { once } from "node:events"
 import { createServer, type Socket } from "node:net"
 import { after, test } from "node:test"
 import { gzipSync } from "node:zlib"
-import { copy, serving } from "./process.ts"
-import { httpEnv, message, secret, sign } from "./world.ts"
+import { copy, serving } from "../lib/process.ts"
+import { httpEnv, message, secret, sign } from "../lib/world.ts"
 
 const slow = { timeout: 60_000 }
 const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))

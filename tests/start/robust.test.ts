@@ -7,8 +7,8 @@ import { connect, createServer, type Socket } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, test } from "node:test"
-import { copy, provider, type Run, run, serving, until } from "./process.ts"
-import { httpEnv, message, secret, sign } from "./world.ts"
+import { copy, provider, type Run, run, serving, until } from "../lib/process.ts"
+import { httpEnv, message, secret, sign } from "../lib/world.ts"
 
 const slow = { timeout: 60_000 }
 const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { serving } from "./process.ts"
-import { message, problem, secret, sign, start } from "./world.ts"
+import { serving } from "../lib/process.ts"
+import { message, problem, secret, sign, start } from "../lib/world.ts"
 
 const token = "the-token-that-reads-the-log-0123456789"
 const headers = { authorization: `Bearer ${token}` }

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict"
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { test } from "node:test"
-import { copy, provider, root, run, serving, until } from "./process.ts"
-import { message, secret, sign } from "./world.ts"
+import { copy, provider, root, run, serving, until } from "../lib/process.ts"
+import { message, secret, sign } from "../lib/world.ts"
 
 const slow = { timeout: 60_000 }
 const post = async (url: string, body: unknown = message) => {

@@ -5,8 +5,8 @@ import { readFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { after, test } from "node:test"
 import { gzipSync } from "node:zlib"
-import { copy, root, serving } from "./process.ts"
-import { httpEnv, message, secret, sign } from "./world.ts"
+import { copy, root, serving } from "../lib/process.ts"
+import { httpEnv, message, secret, sign } from "../lib/world.ts"
 
 const accepted = '{"id":"m-1"}'
 const padded = `{"id":"m-1","padding":"${"x".repeat(70_000)}"}`

@@ -11,9 +11,9 @@ import { tmpdir } from "node:os"
 import { basename, join } from "node:path"
 import { after } from "node:test"
 import { fileURLToPath } from "node:url"
-import { variables } from "../main.ts"
+import { variables } from "../../main.ts"
 
-export const root = fileURLToPath(new URL("../", import.meta.url))
+export const root = fileURLToPath(new URL("../../", import.meta.url))
 
 const { SMSTASK } = process.env
 const entry = SMSTASK ? join(root, SMSTASK) : `${root}main.ts`

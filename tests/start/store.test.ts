@@ -4,8 +4,8 @@ import { once } from "node:events"
 import type { AddressInfo } from "node:net"
 import { createServer } from "node:net"
 import { after, test } from "node:test"
-import { copy, serving } from "./process.ts"
-import { accepted, message, secret, sign, start } from "./world.ts"
+import { copy, serving } from "../lib/process.ts"
+import { accepted, message, secret, sign, start } from "../lib/world.ts"
 
 const isMissing = spawnSync("redis-server", ["--version"]).status !== 0
 const options = { timeout: 60_000, skip: isMissing ? "redis-server is not installed here" : false }
