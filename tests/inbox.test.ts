@@ -521,6 +521,6 @@ test("a served inbox streams as messages arrive, and SIGTERM ends its readers", 
   assert.deepEqual(await (await last).json(), [])
   assert.equal((await reader?.read())?.done, true)
   assert.equal(await ended, 0)
-  assert.ok(Date.now() - stopped < 5_000)
+  assert.ok(Date.now() - stopped < 15_000, "it should not have waited for the 30 s")
   assert.doesNotMatch(stdout(), /326162/)
 })

@@ -76,7 +76,7 @@ export async function problem(response: Response): Promise<Record<string, unknow
 
 /** Lets everything else go on until `holds`. */
 export async function until(holds: () => boolean) {
-  const ends = Date.now() + 10_000
+  const ends = Date.now() + 30_000
   while (!holds()) {
     assert.ok(Date.now() < ends, `it never came to ${holds}`)
     await turn()
