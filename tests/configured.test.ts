@@ -6,6 +6,7 @@ import assert from "node:assert/strict"
 import { randomBytes } from "node:crypto"
 import { readFileSync } from "node:fs"
 import { after, test } from "node:test"
+import Jsonnet from "@arakoodev/jsonnet"
 import type { Message } from "../main.ts"
 import * as samples from "./lib/configured.ts"
 import { provider } from "./lib/process.ts"
@@ -97,8 +98,6 @@ const authorization = (entered: string[] = []) => {
 }
 
 // ───────────────────────────── Templates ─────────────────────────────
-
-const { default: Jsonnet } = await import("@arakoodev/jsonnet")
 
 for (const { ctx, message } of samples.kratos) {
   test(`kratos: the Jsonnet makes a message of ${ctx.template_type}`, async () => {
