@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { problems } from "../main.ts"
-import { message, problem, sign, standing, start } from "./world.ts"
+import { message, problem, sign, standing, start } from "./lib/world.ts"
 
 test("a message that was accepted is answered with 200, the provider and its receipt", async () => {
   const { post } = await start()

@@ -3,7 +3,7 @@ import assert from "node:assert/strict"
 import { mock, test } from "node:test"
 import { gzipSync } from "node:zlib"
 import { loadFile, type Page, redact } from "../main.ts"
-import { message, problem, providers, route, secret, sign, standing, start, status, take } from "./world.ts"
+import { message, problem, providers, route, secret, sign, standing, start, status, take } from "./lib/world.ts"
 
 const token = "0123456789abcdef0123456789abcdef"
 const bearer = { authorization: `Bearer ${token}` }

@@ -3,7 +3,7 @@ import { createHmac } from "node:crypto"
 import { test } from "node:test"
 import * as v from "valibot"
 import { loadFile, type Platform } from "../main.ts"
-import { message, problem, providers, secret, sign, standing, start, take } from "./world.ts"
+import { message, problem, providers, secret, sign, standing, start, take } from "./lib/world.ts"
 
 const body = JSON.stringify(message)
 const bearer = (token: string) => ({ method: "POST", headers: { authorization: `Bearer ${token}` }, body })

@@ -6,8 +6,8 @@ import assert from "node:assert/strict"
 import { createHmac } from "node:crypto"
 import { test } from "node:test"
 import { problems } from "../main.ts"
-import { gateway, of, token } from "./client.ts"
-import { type Answers, blame, status } from "./world.ts"
+import { gateway, of, token } from "./lib/client.ts"
+import { type Answers, blame, status } from "./lib/world.ts"
 
 const key = (fill: string) => Buffer.from(fill.repeat(32)).toString("base64")
 

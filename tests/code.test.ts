@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { message, start } from "./world.ts"
+import { message, start } from "./lib/world.ts"
 
 /** The code that a provider is given for a text, or undefined where it is given none. */
 async function codeOf(body: string, env: Record<string, string> = {}, code?: string): Promise<string | undefined> {

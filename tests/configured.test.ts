@@ -6,10 +6,11 @@ import assert from "node:assert/strict"
 import { randomBytes } from "node:crypto"
 import { readFileSync } from "node:fs"
 import { after, test } from "node:test"
+import Jsonnet from "@arakoodev/jsonnet"
 import type { Message } from "../main.ts"
-import * as samples from "./configured.ts"
-import { provider } from "./process.ts"
-import { type Answers, blame, providers, standing, start, status, take } from "./world.ts"
+import * as samples from "./lib/configured.ts"
+import { provider } from "./lib/process.ts"
+import { type Answers, blame, providers, standing, start, status, take } from "./lib/world.ts"
 
 const token = "a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4"
 const gatewayUrl = "https://gateway.example/"
@@ -97,8 +98,6 @@ const authorization = (entered: string[] = []) => {
 }
 
 // ───────────────────────────── Templates ─────────────────────────────
-
-const { default: Jsonnet } = await import("@arakoodev/jsonnet")
 
 for (const { ctx, message } of samples.kratos) {
   test(`kratos: the Jsonnet makes a message of ${ctx.template_type}`, async () => {

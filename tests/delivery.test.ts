@@ -2,7 +2,7 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 import { HTTPException } from "hono/http-exception"
 import type { Page, Provider } from "../main.ts"
-import { accepted, message, problem, providers, route, standing, start, status, take } from "./world.ts"
+import { accepted, message, problem, providers, route, standing, start, status, take } from "./lib/world.ts"
 
 const networkError = (code: string, message = "fetch failed") =>
   new TypeError(message, { cause: Object.assign(new Error(code), { code }) })

@@ -15,7 +15,7 @@ import {
   status,
   take,
   until,
-} from "./world.ts"
+} from "./lib/world.ts"
 
 /** A gateway whose clock stands still until it is moved, and which sends texts that are never the same twice. */
 async function guarded(env: Record<string, string>, answer: Answer = accepted, time = standing()) {

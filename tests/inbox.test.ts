@@ -1,8 +1,8 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { gateway, StartError } from "../main.ts"
-import { serving } from "./process.ts"
-import { message, problem, secret, sign, start } from "./world.ts"
+import { serving } from "./lib/process.ts"
+import { message, problem, secret, sign, start } from "./lib/world.ts"
 
 const slow = { timeout: 60_000 }
 const inboxToken = "an-inbox-token-of-32-characters+/="
@@ -521,6 +521,6 @@ test("a served inbox streams as messages arrive, and SIGTERM ends its readers", 
   assert.deepEqual(await (await last).json(), [])
   assert.equal((await reader?.read())?.done, true)
   assert.equal(await ended, 0)
-  assert.ok(Date.now() - stopped < 5_000)
+  assert.ok(Date.now() - stopped < 15_000, "it should not have waited for the 30 s")
   assert.doesNotMatch(stdout(), /326162/)
 })

@@ -3,8 +3,8 @@ import { createHash } from "node:crypto"
 import { test } from "node:test"
 import { type LogEvent, loadFile, type Store, type StoreFile } from "../main.ts"
 import { withSpare } from "../providers/parts/store.ts"
-import { history, logToken, metricsToken } from "./history.ts"
-import { message, problem, standing, start } from "./world.ts"
+import { history, logToken, metricsToken } from "./lib/history.ts"
+import { message, problem, standing, start } from "./lib/world.ts"
 
 const env = { PAGES: "log", LOG_TOKEN: logToken }
 const bearer = { authorization: `Bearer ${logToken}` }

@@ -4,7 +4,7 @@ import { stripVTControlCharacters } from "node:util"
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
 import { basic } from "../providers/lib.ts"
-import { message, route, sign, standing, start } from "./world.ts"
+import { message, route, sign, standing, start } from "./lib/world.ts"
 
 const numbers: [recipient: string, masked: string][] = [
   ["+12223334444", "+1•••4444"],

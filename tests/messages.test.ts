@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { loadFile, type Platform } from "../main.ts"
-import { message, problem, providers, standing, start, status, take } from "./world.ts"
+import { message, problem, providers, standing, start, status, take } from "./lib/world.ts"
 
 const { recipient, body, sender } = message
 

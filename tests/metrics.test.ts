@@ -2,9 +2,9 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 import { loadFile, type Store, type StoreFile } from "../main.ts"
 import { withSpare } from "../providers/parts/store.ts"
-import { history, metricsToken } from "./history.ts"
-import { serving } from "./process.ts"
-import { httpEnv, message, problem, secret, sign, start } from "./world.ts"
+import { history, metricsToken } from "./lib/history.ts"
+import { serving } from "./lib/process.ts"
+import { httpEnv, message, problem, secret, sign, start } from "./lib/world.ts"
 
 const headers = { authorization: `Bearer ${metricsToken}` }
 const env = { PAGES: "metrics", METRICS_TOKEN: metricsToken, LIMIT_PREFIX: "off" }

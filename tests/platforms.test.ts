@@ -23,8 +23,8 @@ import {
   type Told,
   textOf,
   tokens,
-} from "./platform.ts"
-import { sign, start } from "./world.ts"
+} from "./lib/platform.ts"
+import { sign, start } from "./lib/world.ts"
 
 /** PLATFORM=name proves that one alone. */
 const only = process.env.PLATFORM

@@ -2,7 +2,7 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 import fc from "fast-check"
 import { findCode } from "../providers/parts/helpers.ts"
-import { message, route, sign, start, take } from "./world.ts"
+import { message, route, sign, start, take } from "./lib/world.ts"
 
 const hostile = fc.oneof(
   fc.string({ unit: "binary", maxLength: 40 }),

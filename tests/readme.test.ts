@@ -2,7 +2,7 @@ import assert from "node:assert/strict"
 import { readFileSync } from "node:fs"
 import { test } from "node:test"
 import { families, problems, variables } from "../main.ts"
-import { tables, written } from "./tables.ts"
+import { tables, written } from "./tools/tables.ts"
 
 const read = (path: string) => readFileSync(new URL(path, import.meta.url), "utf8")
 const readme = read("../README.md")

@@ -12,7 +12,7 @@ import {
   status,
   take,
   until,
-} from "./world.ts"
+} from "./lib/world.ts"
 
 const all: Answers = { a: () => take(), b: () => take(), c: () => take() }
 const providersOf = ({ attempts }: Record<string, unknown>): string[] =>

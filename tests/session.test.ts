@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import type { Provider, Refusal, Session } from "../main.ts"
-import { route, standing, take } from "./world.ts"
+import { route, standing, take } from "./lib/world.ts"
 
 const hour = 3_600_000
 const unauthorized = () => Response.json({ code: "expired", reason: "x" }, { status: 401 })

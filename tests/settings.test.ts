@@ -4,7 +4,7 @@ import * as v from "valibot"
 import { gateway, loadFile, type Provider, StartError, variables } from "../main.ts"
 import { basic } from "../providers/lib.ts"
 import { whyNot } from "../providers/parts/check.ts"
-import { httpEnv, providers, secret, start, take } from "./world.ts"
+import { httpEnv, providers, secret, start, take } from "./lib/world.ts"
 
 /** The error with which a gateway of these settings does not start. */
 async function failure(env: Record<string, string>): Promise<string> {

@@ -27,7 +27,7 @@ export const crowded = () => once("crowded", () => copied("crowded", 1_000))
 /** What `npm run build` makes, alone in a folder. */
 export const oneFile = () =>
   once("one file", () => {
-    const { status, stderr } = spawnSync(process.execPath, [`${root}tests/build.ts`], { encoding: "utf8" })
+    const { status, stderr } = spawnSync(process.execPath, [`${root}tests/tools/build.ts`], { encoding: "utf8" })
     if (status !== 0) throw new Error(`npm run build failed: ${stderr}`)
     const file = `${folder}/alone/smstask.js`
     cpSync(`${root}dist/smstask.js`, file)

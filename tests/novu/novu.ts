@@ -4,8 +4,8 @@
  */
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { gateway, of, token } from "../client.ts"
-import { type Answers, blame } from "../world.ts"
+import { gateway, of, token } from "../lib/client.ts"
+import { type Answers, blame } from "../lib/world.ts"
 
 const library: string = "@novu/providers/build/main/lib/generic-sms/generic-sms.provider.js"
 

@@ -10,7 +10,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "nod
 import { fileURLToPath } from "node:url"
 import { type BuildOptions, build, type Plugin } from "esbuild"
 
-const root = fileURLToPath(new URL("../", import.meta.url))
+const root = fileURLToPath(new URL("../../", import.meta.url))
 const tools = `${root}tests/node_modules`
 /** What is used of libphonenumber. Of a package that is imported when it is needed, esbuild would keep the whole. */
 const used: (keyof typeof import("libphonenumber-js/min"))[] = ["parsePhoneNumberFromString", "getCountries"]

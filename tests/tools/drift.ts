@@ -6,10 +6,10 @@
  */
 import { spawnSync } from "node:child_process"
 import { readdirSync } from "node:fs"
-import type { Provider } from "../main.ts"
-import type { Fixture } from "./fixture.ts"
+import type { Provider } from "../../main.ts"
+import type { Fixture } from "../lib/fixture.ts"
 
-const root = new URL("../", import.meta.url)
+const root = new URL("../../", import.meta.url)
 const weights = { thin: 100, clients: 50, vendor: 0 }
 
 /** The day of a file's last change, from git; "" where that is not told. */
@@ -22,8 +22,8 @@ const found: { weight: number; line: string }[] = []
 for (const file of readdirSync(new URL("providers/", root)).filter((file) => file.endsWith(".ts"))) {
   const name = file.replace(/\.ts$/, "")
   if (["contract", "lib", "inbox", "http"].includes(name)) continue
-  const provider: Provider = (await import(`../providers/${file}`)).default
-  const fixture: Fixture = (await import(`./fixtures/${file}`)).default
+  const provider: Provider = (await import(`../../providers/${file}`)).default
+  const fixture: Fixture = (await import(`../fixtures/${file}`)).default
   const faults = new Set(fixture.refused.map(({ fault }) => fault))
   const lacks = (["account", "recipient"] as const).filter((fault) => !faults.has(fault))
   const day = dayOf(`providers/${file}`)

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict"
 import { after, test } from "node:test"
 import { createLocalJWKSet, jwtVerify } from "jose"
-import { connectionIn, readmeActions, type TenantOptions, tenant } from "./auth0.ts"
-import { provider, run, serving } from "./process.ts"
-import { httpEnv, secret } from "./world.ts"
+import { connectionIn, readmeActions, type TenantOptions, tenant } from "../lib/auth0.ts"
+import { provider, run, serving } from "../lib/process.ts"
+import { httpEnv, secret } from "../lib/world.ts"
 
 const slow = { timeout: 60_000 }
 const managementToken = "a management token"

@@ -1,6 +1,6 @@
 /** What a fixture of `tests/fixtures/platforms/` holds, data alone, taken from the platform's wire contract; and its signer. */
 import { createHmac } from "node:crypto"
-import type { Message, ProblemCode } from "../main.ts"
+import type { Message, ProblemCode } from "../../main.ts"
 
 /** A static token as every fixture uses it, and another one. */
 export const tokens: [own: string, other: string] = [

@@ -8,9 +8,9 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, test } from "node:test"
-import { history, metricsToken } from "./history.ts"
-import { serving, until } from "./process.ts"
-import { message, secret, sign } from "./world.ts"
+import { history, metricsToken } from "../lib/history.ts"
+import { serving, until } from "../lib/process.ts"
+import { message, secret, sign } from "../lib/world.ts"
 
 const bin = process.env.PROMETHEUS ?? "/usr/bin"
 const [promtool, prometheus] = [join(bin, "promtool"), join(bin, "prometheus")]
@@ -18,7 +18,7 @@ const options = {
   timeout: 60_000,
   skip: !existsSync(promtool) && `there is no ${promtool}: apt-get install prometheus`,
 }
-const readme = readFileSync(new URL("../providers/pages/README.md", import.meta.url), "utf8")
+const readme = readFileSync(new URL("../../providers/pages/README.md", import.meta.url), "utf8")
 const [job = "", rules = ""] = [...readme.matchAll(/```yaml\n(.*?)```/gs)].map(([, yaml]) => yaml)
 const folder = mkdtempSync(join(tmpdir(), "smstask-prometheus-"))
 after(() => rmSync(folder, { recursive: true }))

@@ -4,8 +4,8 @@ import { once } from "node:events"
 import { createServer, type Socket } from "node:net"
 import { after, test } from "node:test"
 import { gzipSync } from "node:zlib"
-import { copy, serving } from "./process.ts"
-import { httpEnv, message, secret, sign } from "./world.ts"
+import { copy, serving } from "../lib/process.ts"
+import { httpEnv, message, secret, sign } from "../lib/world.ts"
 
 const slow = { timeout: 60_000 }
 const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
@@ -57,7 +57,7 @@ const other = `export default {
   receipt: ({ status }) => (status === 200 ? { id: "" } : { code: status }),
 }`
 
-type Told = { status: number; ms: number; attempts: { provider: string; outcome: string; code?: string }[] }
+type Told = { status: number; attempts: { provider: string; outcome: string; code?: string }[] }
 
 /** A gateway in a folder where its packages are found. `send` posts a text that was not there before. */
 async function gatewayOf(env: Record<string, string>, work: (gateway: Gateway) => Promise<void>) {
@@ -70,10 +70,9 @@ async function gatewayOf(env: Record<string, string>, work: (gateway: Gateway) =
       count += 1
       const own = recipient ?? `+1222333${String(count).padStart(4, "0")}`
       const body = JSON.stringify({ ...message, recipient: own, body: `code ${count}` })
-      const started = performance.now()
       const response = await fetch(running.url, { method: "POST", headers: { authorization }, body })
       const { attempts = [] } = (await response.json()) as Partial<Told>
-      return { status: response.status, ms: performance.now() - started, attempts }
+      return { status: response.status, attempts }
     }
     const stop = async () => {
       running.kill()
@@ -89,6 +88,12 @@ type Gateway = { send: (recipient?: string) => Promise<Told>; stop: () => Promis
 const outcomes = (told: Told) => told.attempts.map(({ outcome, code = "" }) => `${outcome} ${code}`.trim()).join(", ")
 const linesOf = (log: string) => log.match(/"event":"(accepted|refused|unreachable|timeout)"/g)?.length ?? 0
 
+/**
+ * Resets a connection. Node cannot reset one that is already ending: it answers EINVAL, never closes the handle, and the
+ * process of the test then waits for that handle at its end, at full speed and for ever.
+ */
+const reset = (socket: Socket) => (socket.writableEnded ? socket.destroy() : socket.resetAndDestroy())
+
 /** How a provider does away with a connection that it was not done with by its own account. */
 const ways: Record<string, (socket: Socket, nth: number, call: number) => void> = {
   "with the answer": (socket) => socket.end(sized(accepted)),
@@ -98,7 +103,7 @@ const ways: Record<string, (socket: Socket, nth: number, call: number) => void> 
   },
   "by a reset, a moment after the answer": (socket, _, call) => {
     socket.write(sized(accepted))
-    setTimeout(() => socket.resetAndDestroy(), call % 6)
+    setTimeout(() => reset(socket), call % 6)
   },
   "when a second call has come": (socket, nth) => {
     if (nth === 1) socket.write(sized(accepted))
@@ -133,7 +138,7 @@ test("a provider that closes connections loses no message, and every call of it 
 test("connections that died without a word cost ATTEMPT_TIMEOUT, and second tries have fresh ones", slow, async () => {
   // It reads and is silent, or its host is gone and the kernel's buffer takes the call: to the gateway both look the same.
   const provider = await sockets((socket, nth) => nth === 1 && setTimeout(() => socket.write(sized(accepted)), 50))
-  const env = { HTTP_URL: `${provider.url}/send`, ATTEMPT_TIMEOUT: "1s", DEADLINE: "4s" }
+  const env = { HTTP_URL: `${provider.url}/send`, ATTEMPT_TIMEOUT: "1s" }
   await gatewayOf(env, async ({ send, stop }) => {
     const four = () => Promise.all([send(), send(), send(), send()])
     assert.deepEqual((await four()).map(outcomes), Array(4).fill("accepted"))
@@ -141,7 +146,6 @@ test("connections that died without a word cost ATTEMPT_TIMEOUT, and second trie
     const before = provider.connections()
     const told = await four()
     assert.deepEqual(told.map(outcomes), Array(4).fill("timeout timeout, accepted"))
-    assert.ok(Math.max(...told.map(({ ms }) => ms)) < 3_000)
     assert.equal(provider.connections(), before + 4)
     assert.equal(provider.calls(), 4 + told.flatMap(({ attempts }) => attempts).length)
     await stop()
@@ -159,7 +163,6 @@ for (const [what, handle, status, each] of dead) {
     await gatewayOf(env, async ({ send, stop }) => {
       const told = await send()
       assert.equal(told.status, status)
-      assert.ok(told.ms < 3_500, `${told.ms} ms`)
       assert.equal(outcomes(told), `${each}, ${each}`)
       assert.equal(provider.calls(), 2)
       assert.equal(linesOf(await stop()), 2)
@@ -199,24 +202,20 @@ test(
 
 test("a rival that keeps silent leaves time for the other", slow, async () => {
   const { env } = await two(() => {}, take)
-  await gatewayOf({ ...env, ATTEMPT_TIMEOUT: "1s", DEADLINE: "4s" }, async ({ send, stop }) => {
-    const told = await send()
-    assert.equal(outcomes(told), "timeout timeout, accepted")
-    assert.ok(told.ms < 3_000, `${told.ms} ms`)
+  await gatewayOf({ ...env, ATTEMPT_TIMEOUT: "1s" }, async ({ send, stop }) => {
+    assert.equal(outcomes(await send()), "timeout timeout, accepted")
     await stop()
   })
 })
 
 test("who asks again gets the next provider, and the log says which one was before", slow, async () => {
   const { one, other, env } = await two(take, take)
-  await gatewayOf({ ...env, RESEND_WINDOW: "2s" }, async ({ send, stop }) => {
+  await gatewayOf(env, async ({ send, stop }) => {
     const asked: (string | undefined)[] = []
     for (let times = 0; times < 3; times += 1) asked.push((await send("+12223334444")).attempts[0]?.provider)
     assert.equal((await send("+12223330000")).attempts[0]?.provider, "http")
-    await wait(2_100)
-    asked.push((await send("+12223334444")).attempts[0]?.provider)
-    assert.deepEqual(asked, ["http", "other", "http", "http"])
-    assert.deepEqual([one.calls(), other.calls()], [4, 1])
+    assert.deepEqual(asked, ["http", "other", "http"])
+    assert.deepEqual([one.calls(), other.calls()], [3, 1])
     const log = await stop()
     assert.deepEqual(
       [...log.matchAll(/"event":"again".*"provider":"(\w+)"/g)].map(([, provider]) => provider),

@@ -18,7 +18,7 @@ type Handler = (event: object, api: object) => Promise<unknown>
 
 /** The Actions to paste, in the README's order: custom-phone-provider, then send-phone-message. */
 export function readmeActions(): string[] {
-  const readme = readFileSync(new URL("../providers/platforms/README.md", import.meta.url), "utf8")
+  const readme = readFileSync(new URL("../../providers/platforms/README.md", import.meta.url), "utf8")
   return [...readme.matchAll(/^```js\n([\s\S]*?)^```$/gm)].map(([, source = ""]) => source)
 }
 

@@ -2,7 +2,7 @@
  * What the platforms without a file send, as their contracts have it: the values that each fills into the template of
  * `providers/platforms/configured.md`, and the message that must come of it. Data alone.
  */
-import type { Message } from "../main.ts"
+import type { Message } from "../../main.ts"
 
 interface Sample {
   title: string

@@ -3,17 +3,17 @@
  */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import * as v from "valibot"
-import type { Provider } from "../main.ts"
+import type { Provider } from "../../main.ts"
 
-const page = new URL("../providers/README.md", import.meta.url)
+const page = new URL("../../providers/README.md", import.meta.url)
 const marks = ["<!-- providers -->", "<!-- /providers -->"] as const
 
 async function tableOf(channel: "voice" | undefined): Promise<string[]> {
   const table = ["| name | region | serves | variables | contract |", "| --- | --- | --- | --- | --- |"]
-  const files = readdirSync(new URL("../providers/", import.meta.url)).filter((file) => /^[a-z].*\.ts$/.test(file))
+  const files = readdirSync(new URL("../../providers/", import.meta.url)).filter((file) => /^[a-z].*\.ts$/.test(file))
   for (const name of files.map((file) => file.replace(/\.ts$/, "")).sort()) {
     if (name === "contract" || name === "lib") continue
-    const provider: Provider = (await import(`../providers/${name}.ts`)).default
+    const provider: Provider = (await import(`../../providers/${name}.ts`)).default
     if (provider.channel !== channel) continue
     const NAME = name.toUpperCase().replaceAll("-", "_")
     const names = Object.entries(provider.env).map(([key, schema]) => (v.is(schema, undefined) ? `*${key}*` : key))

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict"
 import { after, test } from "node:test"
 import { jwtVerify } from "jose"
-import { execute, load, phoneEvent, readmeActions } from "./auth0.ts"
-import { provider, serving } from "./process.ts"
-import { httpEnv, secret } from "./world.ts"
+import { execute, load, phoneEvent, readmeActions } from "../lib/auth0.ts"
+import { provider, serving } from "../lib/process.ts"
+import { httpEnv, secret } from "../lib/world.ts"
 
 const slow = { timeout: 60_000 }
 const token = "the-token-of-the-Action-32-characters"

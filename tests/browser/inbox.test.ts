@@ -6,8 +6,8 @@ import assert from "node:assert/strict"
 import { existsSync } from "node:fs"
 import { after, before, test } from "node:test"
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core"
-import { serving } from "./process.ts"
-import { secret, sign } from "./world.ts"
+import { serving } from "../lib/process.ts"
+import { secret, sign } from "../lib/world.ts"
 
 const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium"
 const options = {

@@ -5,8 +5,8 @@ import { readFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { after, test } from "node:test"
 import { gzipSync } from "node:zlib"
-import { copy, root, serving } from "./process.ts"
-import { httpEnv, message, secret, sign } from "./world.ts"
+import { copy, root, serving } from "../lib/process.ts"
+import { httpEnv, message, secret, sign } from "../lib/world.ts"
 
 const accepted = '{"id":"m-1"}'
 const padded = `{"id":"m-1","padding":"${"x".repeat(70_000)}"}`
@@ -18,8 +18,9 @@ const chunked = (...parts: string[]) => head("Transfer-Encoding: chunked") + [..
 const packed = gzipSync(accepted)
 const bomb = gzipSync(padded)
 
+type Answers = Record<string, [bytes: string | Buffer, outcome: RegExp, ends?: boolean]>
 /** What the server answers to a text, and what the gateway makes of that. */
-const answers: Record<string, [bytes: string | Buffer, outcome: RegExp, ends?: boolean]> = {
+const answers: Answers = {
   plain: [sized(accepted), /^200 .*"receipt":"m-1"/],
   "in parts": [chunked('{"id":', '"m-1"}'), /^200 .*"receipt":"m-1"/],
   "after a hint": [`HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n${sized(accepted)}`, /^200 .*"receipt":"m-1"/],
@@ -30,11 +31,8 @@ const answers: Record<string, [bytes: string | Buffer, outcome: RegExp, ends?: b
   "too much": [sized(padded), /^502 .*"outcome":"refused","code":"200"/],
   "too much in parts": [chunked(padded), /^502 .*"outcome":"refused","code":"200"/],
   "an odd status": ["HTTP/1.1 999 Odd\r\nContent-Length: 2\r\n\r\nno", /^502 .*"code":"(999|reset)"/],
-  "another protocol": ["HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: acme\r\n\r\n", /^50[24] /],
   "broken off": [`${head("Content-Length: 400")}{"id":`, /^502 .*"outcome":"unreachable","code":"reset"/, true],
   garbage: ["it is no HTTP\r\n\r\n", /^502 .*"outcome":"unreachable","code":"reset"/, true],
-  "nothing yet": ["", /^504 .*"outcome":"timeout"/],
-  "only a beginning": [`${head("Content-Length: 400")}{"id":`, /^504 .*"outcome":"timeout"/],
   // Not asked for, and understood all the same.
   packed: [
     Buffer.concat([Buffer.from(head(`Content-Length: ${packed.length}`, "Content-Encoding: gzip")), packed]),
@@ -46,6 +44,13 @@ const answers: Record<string, [bytes: string | Buffer, outcome: RegExp, ends?: b
   ],
   "after an unasked 100": [`HTTP/1.1 100 Continue\r\n\r\n${sized(accepted)}`, /^200 .*"receipt":"m-1"/],
   "with long headers": [sized(accepted, `X-Long: ${"x".repeat(20_000)}`), /^200 .*"receipt":"m-1"/],
+}
+
+/** What never becomes an answer. */
+const silences: Answers = {
+  "another protocol": ["HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: acme\r\n\r\n", /^50[24] /],
+  "nothing yet": ["", /^504 .*"outcome":"timeout"/],
+  "only a beginning": [`${head("Content-Length: 400")}{"id":`, /^504 .*"outcome":"timeout"/],
 }
 
 const asked: string[] = []
@@ -61,7 +66,8 @@ const server = createServer((socket) => {
     const request = read.toString()
     asked.push(request)
     read = Buffer.alloc(0)
-    const [answer = sized(accepted), , ends] = answers[JSON.parse(request.split("\r\n\r\n")[1] ?? "").text] ?? []
+    const { text } = JSON.parse(request.split("\r\n\r\n")[1] ?? "")
+    const [answer = sized(accepted), , ends] = answers[text] ?? silences[text] ?? []
     socket.write(typeof answer === "string" ? Buffer.from(answer) : answer)
     if (ends) socket.end()
   })
@@ -74,18 +80,37 @@ test("a provider's answer, whatever its bytes, has its outcome and ends nothing"
   await once(server, "listening")
   const { port } = server.address() as { port: number }
   const HTTP_URL = `http://127.0.0.1:${port}/send?from=smstask`
-  const env = { GATEWAY_SECRET: secret, ...httpEnv, HTTP_URL, DEADLINE: "1s", LIMIT_RECIPIENT: "off" }
+  const env = { GATEWAY_SECRET: secret, ...httpEnv, HTTP_URL, LIMIT_RECIPIENT: "off" }
   const paths = ["providers/http.ts", "providers/lib.ts"]
   const files = Object.fromEntries(paths.map((path) => [path, readFileSync(root + path, "utf8")]))
-  await copy(files, async (folder) => await callsOf(await serving(env, folder), port))
+  await copy(files, async (folder) => {
+    await callsOf(await serving(env, folder), port)
+    await silencesOf(await serving({ ...env, DEADLINE: "1s" }, folder))
+  })
 })
 
-async function callsOf(gateway: Awaited<ReturnType<typeof serving>>, port: number) {
-  const send = async (body: string) => {
-    const headers = { authorization: `Bearer ${await sign()}` }
-    const response = await fetch(gateway.url, { method: "POST", headers, body: JSON.stringify({ ...message, body }) })
-    return `${response.status} ${await response.text()}`
-  }
+type Gateway = Awaited<ReturnType<typeof serving>>
+
+const sendTo = (gateway: Gateway) => async (body: string) => {
+  const headers = { authorization: `Bearer ${await sign()}` }
+  const response = await fetch(gateway.url, { method: "POST", headers, body: JSON.stringify({ ...message, body }) })
+  return `${response.status} ${await response.text()}`
+}
+
+async function stop(gateway: Gateway) {
+  gateway.kill()
+  assert.equal(await gateway.ended, 0)
+  assert.equal(gateway.stderr(), "")
+}
+
+async function silencesOf(gateway: Gateway) {
+  const send = sendTo(gateway)
+  for (const [text, [, outcome]] of Object.entries(silences)) assert.match(await send(text), outcome, text)
+  await stop(gateway)
+}
+
+async function callsOf(gateway: Gateway, port: number) {
+  const send = sendTo(gateway)
   for (const [text, [, outcome]] of Object.entries(answers)) assert.match(await send(text), outcome, text)
 
   const before = connections
@@ -99,8 +124,5 @@ async function callsOf(gateway: Awaited<ReturnType<typeof serving>>, port: numbe
   assert.match(request, /\r\ncontent-type: application\/json\r\n/i)
   assert.doesNotMatch(request, /transfer-encoding/i)
   assert.equal(JSON.parse(request.split("\r\n\r\n")[1] ?? "").text, text)
-
-  gateway.kill()
-  assert.equal(await gateway.ended, 0)
-  assert.equal(gateway.stderr(), "")
+  await stop(gateway)
 }

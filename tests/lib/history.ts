@@ -3,9 +3,9 @@
  * Vonage is slow, Plivo is good and reports what was delivered. Nothing is random but by a seed, and that hour takes a second.
  */
 import { createHmac, randomBytes } from "node:crypto"
-import { loadFile, type Message, type Report, type StoreFile, type World } from "../main.ts"
-import { withSpare } from "../providers/parts/store.ts"
-import plivo from "../providers/plivo.ts"
+import { loadFile, type Message, type Report, type StoreFile, type World } from "../../main.ts"
+import { withSpare } from "../../providers/parts/store.ts"
+import plivo from "../../providers/plivo.ts"
 import { sign, start } from "./world.ts"
 
 export const logToken = "the-token-that-reads-the-log-0123456789"

@@ -1,5 +1,5 @@
 /** What a fixture of `tests/fixtures/` holds: data alone, taken from the provider's wire contract. */
-import type { Fault, Message, Report } from "../main.ts"
+import type { Fault, Message, Report } from "../../main.ts"
 
 /** A message that shows every slip of encoding: "+", a space, letters beyond ASCII and "&". */
 export const sample: Message = {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { serving } from "./process.ts"
-import { message, problem, secret, sign, start } from "./world.ts"
+import { patient, serving } from "../lib/process.ts"
+import { message, problem, secret, sign, start } from "../lib/world.ts"
 
 const token = "the-token-that-reads-the-log-0123456789"
 const headers = { authorization: `Bearer ${token}` }
@@ -73,15 +73,13 @@ test("a reader that falls a thousand lines behind is cut, and the others go on",
 })
 
 test("it ends when the gateway stops, on a real connection", { timeout: 30_000 }, async () => {
-  const gateway = await serving({ GATEWAY_SECRET: secret, PAGES: "log", LOG_TOKEN: token })
+  const gateway = await serving({ GATEWAY_SECRET: secret, PAGES: "log", LOG_TOKEN: token, ...patient })
   const reader = (await fetch(`${gateway.url}log`, { headers })).body?.getReader()
   assert.ok(reader)
   const posted = { authorization: `Bearer ${await sign()}` }
   await fetch(gateway.url, { method: "POST", headers: posted, body: JSON.stringify(message) })
   assert.match(await readUntil(reader, '"accepted"'), /"received"/)
-  const started = Date.now()
   gateway.kill("SIGTERM")
   assert.match(await readUntil(reader, "never"), /"event":"stopping"/)
   assert.equal(await gateway.ended, 0)
-  assert.ok(Date.now() - started < 3_000)
 })

@@ -13,7 +13,7 @@ import type { Server } from "node:http"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import { serve } from "@hono/node-server"
-import { connectionIn, readmeActions, tenant } from "./auth0.ts"
+import { connectionIn, readmeActions, tenant } from "../lib/auth0.ts"
 
 const { PORT = "3000" } = process.env
 const gatewayUrl = `http://127.0.0.1:${PORT}/`
@@ -23,8 +23,8 @@ const phone = "+12223334444"
 const { values } = parseArgs({ options: { action: { type: "boolean", default: false } } })
 const [action] = values.action ? readmeActions() : []
 
-const main = fileURLToPath(new URL("../main.ts", import.meta.url))
-const hasInbox = existsSync(new URL("../providers/inbox.ts", import.meta.url))
+const main = fileURLToPath(new URL("../../main.ts", import.meta.url))
+const hasInbox = existsSync(new URL("../../providers/inbox.ts", import.meta.url))
 const GATEWAY_SECRET = randomBytes(32).toString("base64url")
 const env = {
   PATH: process.env.PATH,
@@ -37,7 +37,7 @@ const env = {
   PORT,
 } as unknown as NodeJS.ProcessEnv
 
-// From tests/, where no .env is: the project's own must change nothing here.
+// From a folder where no .env is: the project's own must change nothing here.
 const cwd = fileURLToPath(new URL(".", import.meta.url))
 const { stdout, stderr } = spawnSync(process.execPath, [main, "platforms", "auth0"], { env, cwd, encoding: "utf8" })
 if (!stdout) throw new Error(stderr)

@@ -9,7 +9,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, test } from "node:test"
 import { promisify } from "node:util"
-import { provider, root } from "./process.ts"
+import { provider, root } from "../lib/process.ts"
 
 const tools = `${root}tests/node_modules`
 const folder = mkdtempSync(join(tmpdir(), "smstask-"))

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { jwtVerify } from "jose"
-import { provider, run } from "./process.ts"
-import { secret } from "./world.ts"
+import { provider, run } from "../lib/process.ts"
+import { secret } from "../lib/world.ts"
 
 const slow = { timeout: 30_000 }
 const key = new TextEncoder().encode(secret)

@@ -1,10 +1,10 @@
 /** What the tests of platforms' own clients share: a gateway for one platform, called directly or where it listens. */
 import { readdirSync } from "node:fs"
-import type { Message } from "../main.ts"
+import type { Message } from "../../main.ts"
 import { provider } from "./process.ts"
 import { type Answers, providers, start, take } from "./world.ts"
 
-const files = readdirSync(new URL("../providers/platforms/", import.meta.url))
+const files = readdirSync(new URL("../../providers/platforms/", import.meta.url))
 /** Tests of a platform, where it has a file. */
 export const of = (name: string, tests: () => void) => files.includes(`${name}.ts`) && tests()
 

@@ -11,9 +11,9 @@ import { tmpdir } from "node:os"
 import { basename, join } from "node:path"
 import { after } from "node:test"
 import { fileURLToPath } from "node:url"
-import { variables } from "../main.ts"
+import { variables } from "../../main.ts"
 
-export const root = fileURLToPath(new URL("../", import.meta.url))
+export const root = fileURLToPath(new URL("../../", import.meta.url))
 
 const { SMSTASK } = process.env
 const entry = SMSTASK ? join(root, SMSTASK) : `${root}main.ts`
@@ -101,6 +101,9 @@ export async function serving(env: Environment, folder?: string, around?: string
   return { ...started, url: match[1] ?? "" }
 }
 
+/** A gateway that does not stop by itself is ended a second after its DEADLINE. With this one the test's limit comes first. */
+export const patient = { DEADLINE: "10m" }
+
 /** A provider of this machine: an HTTP server whose answers `handle` gives. */
 export async function provider(handle: (request: IncomingMessage, response: ServerResponse, body: string) => void) {
   const server: Server = createServer((request, response) => {
@@ -113,6 +116,14 @@ export async function provider(handle: (request: IncomingMessage, response: Serv
   servers.add(server)
   const { port } = server.address() as AddressInfo
   return { url: `http://127.0.0.1:${port}`, close: () => server.close().closeAllConnections() }
+}
+
+/** A provider that accepts a message once `answer` is called. */
+export async function holdAnswer() {
+  const { promise, resolve } = Promise.withResolvers<ServerResponse>()
+  const { url, close } = await provider((_, response) => resolve(response))
+  const answer = async () => void (await promise).end('{"id":"m-1"}')
+  return { url, close, answer }
 }
 
 /** A copy of it in a folder of its own, inside the project so that providers find their packages, gone afterwards. */
