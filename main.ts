@@ -100,10 +100,9 @@ export function readNumber(written: string, country: string | undefined, numbers
 
 /** Digits that may stand in one telephone's number or be left out, by calling code, as networks take both. */
 const optionalDigits: readonly [written: RegExp, code: string][] = [
-  // Argentina's 9 of mobiles, Gabon's 0, Benin's 01 since 2024.
+  // Argentina's 9 of mobiles, and Gabon's 0.
   [/^549(?=\d{10}$)/, "54"],
   [/^2410(?=\d{7,8}$)/, "241"],
-  [/^22901(?=\d{8}$)/, "229"],
 ]
 /** The digits by which a telephone is counted, however its number is written. */
 export function lineOf(recipient: string): string {

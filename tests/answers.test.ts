@@ -114,7 +114,14 @@ test("/health answers ok, 503 once the gateway is stopping, and is not logged", 
 
 test("a body that does not arrive, or breaks off, is a 400 that says so", async () => {
   const time = standing()
-  const { call, calls } = await start({}, undefined, time.world)
+  // A static token is proven at once: nothing but the body is waited for.
+  const GATEWAY_TOKEN = "0123456789abcdef0123456789abcdef"
+  const { call, calls } = await start({ GATEWAY_TOKEN }, undefined, time.world)
+  const post = async (body: unknown) => ({
+    method: "POST",
+    headers: { authorization: `Bearer ${GATEWAY_TOKEN}` },
+    body,
+  })
   const silent = new ReadableStream({ pull: () => time.silence().then(() => {}) })
   const late = await problem(await call({ ...(await post(silent)), duplex: "half" } as RequestInit))
   assert.deepEqual([late.status, late.detail], [400, "the body did not arrive within the deadline"])

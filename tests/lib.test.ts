@@ -18,7 +18,7 @@ import {
   sha256,
   speech,
 } from "../providers/lib.ts"
-import { message } from "./world.ts"
+import { message } from "./lib/world.ts"
 
 test("isGsm7 knows the alphabet and its extension, and nothing else", () => {
   for (const text of ["", "Grüße", "€ [x] {y} ~ ^ | \\", "Å Ø Δ Ω ¡ ¿ Ñ § à", "a\nb\rc", "@£$¥_-+"])

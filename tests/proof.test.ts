@@ -6,7 +6,7 @@ import { test } from "node:test"
 import { SignJWT } from "jose"
 import type { Proof, Provider } from "../main.ts"
 import { compare } from "../providers/parts/proof.ts"
-import { problem, providers, standing, start, take } from "./world.ts"
+import { problem, providers, standing, start, take } from "./lib/world.ts"
 
 const now = Date.UTC(2026, 10, 30)
 const minute = 60_000

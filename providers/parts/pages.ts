@@ -2,7 +2,7 @@
  * Pages: the files that PAGES names, and what providers serve of their own, each under its name.
  * @module
  */
-import { Hono } from "hono"
+import { Hono, type MiddlewareHandler } from "hono"
 import {
   type Bindings,
   type Complaint,
@@ -39,6 +39,18 @@ export async function loadPages(names: string[], world: World, complaints: Compl
   return pages
 }
 
+/** What an answer of a page has where the page sets nothing else: it is not kept, framed or sniffed, and loads nothing. */
+const safeHeaders = {
+  "cache-control": "no-store",
+  "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+  "referrer-policy": "no-referrer",
+  "x-content-type-options": "nosniff",
+}
+const addSafeHeaders: MiddlewareHandler = async (c, next) => {
+  await next()
+  for (const [name, value] of Object.entries(safeHeaders)) if (!c.res.headers.has(name)) c.header(name, value)
+}
+
 /** Serves each page under `/<name>`. */
 export function mountPages(app: App, { gateway, providers, pages, followers }: Prepared) {
   const { world, settings, log, clocks } = gateway
@@ -59,6 +71,7 @@ export function mountPages(app: App, { gateway, providers, pages, followers }: P
   }
   for (const { name, page, values, token } of pages) {
     const routes: App = new Hono()
+    routes.use(addSafeHeaders)
     // No page is served without its door, whatever its file does.
     routes.use(doorOf(name, token, site))
     page.routes(routes, values, site)
