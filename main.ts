@@ -210,6 +210,7 @@ export const variables = {
   DEADLINE: set(v.optional(duration, "16s"), "a duration such as 16s, for everything that one request may take"),
   ATTEMPT_TIMEOUT: set(v.optional(duration, "8s"), "a duration such as 8s, for one call while another can follow"),
   DUPLICATE_WINDOW: set(v.optional(durationOrOff, "15s"), "a duration such as 15s, or off"),
+  SMS_TTL: set(v.optional(duration), "a duration such as 5m, after which a text is worthless"),
   RESEND_WINDOW: set(v.optional(durationOrOff, "5m"), "a duration such as 5m, or off"),
   GUARD: set(v.optional(v.picklist(["enforce", "observe"]), "enforce"), "enforce, or observe to log and let through"),
   LIMIT_RECIPIENT: set(v.optional(limit, "5/10m"), "count/period such as 5/10m for one number, or off"),
@@ -459,7 +460,8 @@ async function loadProvider(name: string, world: World, complaints: Complaint[])
   const NAME = variablePrefix(name)
   const isOther = (key: string) => key === `${NAME}_SENDER` || !(key in provider.env)
   const others = Object.fromEntries(Object.entries(env).filter(([key]) => isOther(key)))
-  const senders = family(others, `${NAME}_SENDER`, families.SMS_SENDER, complaints)
+  const own = provider.senderId ? v.union([like(provider.senderId), sender]) : sender
+  const senders = family(others, `${NAME}_SENDER`, set(own, anySender), complaints)
   const values = parse(env, provider.env, complaints)
   const usual = typeof provider.url === "function" ? values && provider.url(values) : provider.url
   const url = env[`${NAME}_URL`] ?? usual
@@ -564,14 +566,16 @@ async function call(request: Request, world: World, init: RequestInit & { isFres
 }
 
 type Faults = contract.Provider["faults"]
-export const faultNames = ["recipient", "account", "message", "provider"] as const
+export const faultNames = ["fraud", "recipient", "account", "message", "provider"] as const
 
 /** Whose fault a provider's refusal is. What its file does not list as an outage may be about this one message. */
 function judged({ code, reason, fault }: contract.Refusal, status: number, faults: Faults = {}): Refused {
   const lists = code === status && reason === undefined ? {} : faults
   const listed = faultNames.find((name) => lists[name]?.some((known) => String(known) === String(code)))
   const whose = fault ?? listed ?? ([401, 402, 403].includes(status) ? "account" : "provider")
-  const isOutage = whose === "provider" && (listed === whose || status >= 500 || status === 429)
+  // A 429 with a code of its own may concern one number alone.
+  const isThrottled = status === 429 && (code === status || listed === whose)
+  const isOutage = whose === "provider" && (listed === whose || status >= 500 || isThrottled)
   return { ...refused("refused", code, reason, whose), isOutage }
 }
 
@@ -593,6 +597,7 @@ export async function ask(ready: Ready, message: Message, shared: Shared, signal
     url,
     reportUrl: reportKey && new URL(`/${name}/report/${reportKey}`, settings.GATEWAY_URL).href,
     ...helpers.loginOf(state, send, world.clock),
+    ttl: settings.SMS_TTL && Math.max(1, Math.round(settings.SMS_TTL / 1_000)),
     clock: world.clock,
     nonce: world.nonce ?? (() => crypto.randomUUID().replaceAll("-", "")),
   }
@@ -624,8 +629,12 @@ const rest = { outages: 3, milliseconds: 30_000 }
 export const isResting = ({ state }: Ready, now: number) => state.outages >= rest.outages && state.restsUntil > now
 
 /** The provider's sender for this number, else the common one for this number, else the message's, else the common one. */
-function senderFor({ senders }: Ready, recipient: string, country: string, sender: string, common: Targeted<string>[]) {
-  const near = common.filter(({ target }) => target)
+function senderFor(ready: Ready, recipient: string, country: string, sender: string, common: Targeted<string>[]) {
+  const { senders, provider, values } = ready
+  const isTargeted = ({ target }: Targeted<string>) => target !== ""
+  const near = common.filter(isTargeted)
+  const hasPool = provider.pool !== undefined && values[provider.pool] !== undefined
+  if (hasPool) return closest(senders.filter(isTargeted), recipient, country) ?? closest(near, recipient, country) ?? ""
   const own = closest(senders, recipient, country) ?? closest(near, recipient, country)
   return own ?? (sender || (closest(common, recipient, country) ?? ""))
 }
@@ -671,8 +680,9 @@ async function deliver(inbound: Inbound, gateway: Gateway): Promise<contract.Del
     const { outcome, code, fault, reason } = result
     const detail = `${ready.name}: ${code} ${reason}`
     // What a provider refuses for the number or the text may be billed, and whoever pumps would send it again.
-    isCharged ||= fault === "recipient" || fault === "message" || isPerhapsSent(result.attempt)
+    isCharged ||= ["recipient", "message", "fraud"].includes(fault) || isPerhapsSent(result.attempt)
     if (fault === "recipient") return { problem: "invalid_recipient", detail, attempts, isCharged }
+    if (fault === "fraud") return { problem: "suspected_fraud", detail, attempts, isCharged }
     const isBroken = code === "reset" || (outcome === "timeout" && isSingle)
     if (isBroken && !isFresh && clocks.monotonic() < ends) turns.push({ ready, isFresh: true })
   }
@@ -936,6 +946,7 @@ export const problems: Readonly<Record<ProblemCode, readonly [status: number, ti
   message_too_large: [413, "The message is too large", failed],
   unsupported_encoding: [415, "The body's coding is not supported", failed],
   invalid_recipient: [422, "The number cannot be reached", "This number cannot receive a code."],
+  suspected_fraud: [422, "A provider suspects fraud", failed],
   unsupported_channel: [422, "The channel is not supported", "Codes are not sent by phone call."],
   destination_not_allowed: [422, "The destination is not allowed", "Codes are not sent to this number."],
   rate_limited: [429, "Too many messages", "Too many codes were requested. Please try again later."],
@@ -992,7 +1003,7 @@ const unfilled = /@@\s{0,9}[\w.]{1,40}\s{0,9}@@|\{\{[^{}]{1,80}\}\}|\{%[^{}%]{1,
 /** Makes a message of what a platform wrote, or says which field is wrong. */
 export async function check(foreign: contract.Written, arrival: contract.Arrival, gateway: Gateway) {
   const { id, caller, about, ends } = arrival
-  const { settings, routes, log, warned, helpers } = gateway
+  const { settings, routes, log, helpers } = gateway
   const parsed = v.safeParse(written, foreign)
   if (!parsed.success) return wrongFields(parsed.issues)
   const { code: sent, locale, channel, ip, key } = parsed.output
@@ -1009,8 +1020,7 @@ export async function check(foreign: contract.Written, arrival: contract.Arrival
     const has = (ready: Ready) => senderFor(ready, recipient, country, "", settings.senders)
     const wrong = wrongFields(judged.issues).replace(/^it/, "sender")
     if (!route.every(has)) return `${wrong}; set SMS_SENDER or the provider's own sender to use another`
-    if (!warned.has(caller)) log("warn", "warning", { ...about, reason: `${wrong}; the configured sender is used` })
-    warned.add(caller)
+    log("warn", "warning", { ...about, reason: `${wrong}; the configured sender is used` })
   }
   const code = sent || helpers.findCode(body, settings.CODE_PATTERN)
   const message: Message = { recipient, body, sender: judged.success ? judged.output : "", code, locale, channel }
@@ -1155,7 +1165,7 @@ export async function prepare(given: World, isServing: boolean, print = given.pr
     const limit = settings[name as "LIMIT_TOTAL"]
     return limit ? { name, ...limit } : []
   })
-  const kept = { underWay: new Map(), warned: new Set<string>() }
+  const kept = { underWay: new Map() }
   const gateway: Gateway = { world, settings, clocks, log, store, limits, routes, isAllowed, helpers, ...kept }
   return { gateway, providers, callers, pages, warnings, followers }
 }

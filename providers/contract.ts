@@ -27,9 +27,10 @@ export interface Message {
 /**
  * Whose fault a refusal is, which decides what happens next. `recipient`: surely the number's (malformed, no mobile, opted
  * out), so that no provider will do better. `account`: credentials, balance, sender, route or country not enabled.
- * `message`: template, length, characters. `provider`: throttled, out of order, or an answer that is not documented.
+ * `message`: template, length, characters. `provider`: throttled, out of order, or an answer that is not documented. `fraud`: it
+ * suspects pumping, so that the next provider would be paid for the same fraud.
  */
-export type Fault = "recipient" | "account" | "message" | "provider"
+export type Fault = "recipient" | "account" | "message" | "provider" | "fraud"
 
 /** Acceptance with the provider's own message id ("" where it gives none), or refusal with its own code and reason. */
 export type Receipt = { id: string } | Refusal
@@ -63,6 +64,8 @@ export interface Context {
   fetch(url: string, init?: RequestInit): Promise<Response>
   /** What `login` last brought, until it expires. A 401 to the call that follows makes it log in again, once. */
   session(login: () => Promise<Session | Refusal>): Promise<string | Refusal>
+  /** Seconds after which the text is worthless (SMS_TTL), at least 1; undefined where the provider's own default holds. */
+  ttl: number | undefined
   /** Milliseconds since 1970. */
   clock(): number
   /** 32 random hexadecimal digits. */
@@ -89,6 +92,13 @@ export interface Provider<E extends Variables = Variables> {
   channel?: "voice"
   /** Whether it takes no message without a sender, or whether its variables make it so. */
   needsSender?: boolean | ((env: Values<E>) => boolean)
+  /**
+   * The variable that names a pool, which picks the sender itself. Where it is set, `request` is given a sender only where one
+   * is set for the number's country or digits, and "" otherwise.
+   */
+  pool?: string & keyof E
+  /** What `<NAME>_SENDER` may be besides a number and a name of 11 characters, such as a pool's id or an ARN; anchored. */
+  senderId?: RegExp
   /** Base URL. Left out where every account has a host of its own: `<NAME>_URL` is then required. */
   url?: string | ((env: Values<E>) => string)
   env: E
@@ -192,6 +202,7 @@ export type ProblemCode =
   | "message_too_large"
   | "unsupported_encoding"
   | "invalid_recipient"
+  | "suspected_fraud"
   | "unsupported_channel"
   | "destination_not_allowed"
   | "rate_limited"
@@ -438,8 +449,6 @@ export interface Gateway {
   isAllowed(inbound: Inbound): boolean
   helpers: Helpers
   underWay: Map<string, Promise<Delivery>>
-  /** Platforms whose sender was warned about. */
-  warned: Set<string>
 }
 
 /** What few messages ask for: `parts/helpers.ts`. */

@@ -411,7 +411,7 @@ const impossible: [name: string, sender: string][] = [
   ["a NUL", "Acme\u0000"],
 ]
 for (const [name, written] of impossible) {
-  test(`${name} for a sender is dropped with one warning where another one is set`, async () => {
+  test(`${name} for a sender is dropped with a warning of each message where another one is set`, async () => {
     for (const env of [
       { SMS_SENDER: "Own" },
       { HTTP_SENDER: "Own" },
