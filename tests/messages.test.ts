@@ -426,7 +426,7 @@ for (const [name, written] of impossible) {
         ["Own", "Own"],
       )
       const warnings = events().filter(({ event }) => event === "warning")
-      assert.equal(warnings.length, 1)
+      assert.equal(warnings.length, 2)
       assert.match(String(warnings[0]?.reason), /^sender .*configured sender is used/)
     }
   })
