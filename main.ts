@@ -4,940 +4,197 @@
  *
  *     bun main.ts        deno task start        node main.ts        (add --help for the other commands)
  *
- * It reads downward. A message goes take → prove → check → once → guard → deliver → ask → the provider's file, and what came
- * of it goes back as a value. What every gateway needs stands here; what a setting or a command names is a file in providers/,
- * as providers/contract.ts says. Importing this file starts nothing.
+ * The file is in the order of the story. The way of a message is take → prove → read → once → guard → deliver → ask → the
+ * provider's file, and a value comes back along it: a Delivery, or a Problem. A caller stands above what it calls.
+ *
+ * Everything that a message meets and everything that protects stands here and works alone. Any other file is named by a
+ * setting, a provider or a command, and is imported only then. Importing this file starts nothing.
  * @module
  */
-import { Hono, type Context as HonoContext } from "hono"
+import { Hono, type Context as HonoContext, type MiddlewareHandler } from "hono"
+import { ipRestriction } from "hono/ip-restriction"
 import * as ip from "hono/utils/ipaddr"
 import * as v from "valibot"
 import type * as contract from "./providers/contract.ts"
 
 export type * from "./providers/contract.ts"
 
-type Complaint = contract.Complaint
+type Clocks = contract.Clocks
 type Environment = contract.Environment
 type Fields = contract.Fields
-type Gateway = contract.Gateway
-type Inbound = contract.Inbound
+type Log = contract.Log
 type Message = contract.Message
-type ProblemCode = contract.ProblemCode
-type Ready = contract.Ready
-type Refused = contract.Refused
-type Targeted<T> = contract.Targeted<T>
+type Variables = contract.Variables
 type World = contract.World
 
-/** Node's own modules, and packages that few settings need, are loaded where they are used: a cold start waits for each. */
+/** Node's own modules are loaded where they are used: a cold start waits for each. */
 const builtin = process.getBuiltinModule
 
-// ───────────────────────────── Numbers and texts: what people write, and what it means ─────────────────────────────
+// ───────────────────────────── Gateway: everything that settings name, put together ─────────────────────────────
 
-/** What `look` gives, or `otherwise` where it throws. */
-export function attempt<T>(look: () => T, otherwise: T): T {
-  try {
-    return look()
-  } catch {
-    return otherwise
+type App = Hono<{ Bindings: contract.Bindings }>
+type Context = HonoContext<{ Bindings: contract.Bindings }>
+
+/** Everything that a message needs on its way. */
+export interface Gateway {
+  world: World
+  settings: Settings
+  clocks: Clocks
+  log: Log
+  store: contract.Store
+  limits: contract.Limit[]
+  routes: Routes
+  /** Messages that are being sent, by their idempotency keys. */
+  inFlight: Map<string, Promise<Delivery | Problem>>
+}
+
+/** A gateway that is ready to serve, or to send once. */
+export interface Prepared {
+  gateway: Gateway
+  providers: Map<string, LoadedProvider>
+  callers: Caller[]
+  pages: LoadedPage[]
+  /** What works and is doubtful all the same. */
+  warnings: string[]
+  /** Who is told every event of the log. */
+  followers: Follower[]
+}
+type Follower = (event: contract.LogEvent) => void
+export interface LoadedPage {
+  name: string
+  page: contract.Page
+  values: contract.Values<Variables>
+  token: string
+}
+
+/** Builds the gateway from its world. It starts nothing, and reads nothing but `world`. Throws a StartError. */
+export async function gateway(world: World): Promise<App> {
+  return await createApp(await prepare(world, true))
+}
+
+/** Loads what the settings name, for serving or for sending once. Throws a StartError that lists all that is wrong. */
+export async function prepare(given: World, isServing: boolean, print = given.print): Promise<Prepared> {
+  const world = { ...given, env: cleanEnvironment(given.env) }
+  const { complaints, collect } = createCollector()
+  const settings = await collect(() => readSettings(world.env))
+  const loaded = await collect(() => loadRoutes(world))
+  const providers = loaded?.providers ?? new Map<string, LoadedProvider>()
+  const callers = (isServing && settings && (await collect(() => loadCallers(settings, world, providers)))) || []
+  const pages = (isServing && settings && (await collect(() => loadPages(settings, world)))) || []
+  if (isServing) await collect(() => requireCaller(world.env))
+  await collect(() => requireKnownCountries(world.env))
+  await collect(() => requireKnownNames(world.env, [...providers.values()], callers, pages))
+  if (!settings || !loaded || complaints.length > 0) throw new StartError(complaints)
+  for (const provider of providers.values()) bindContext(provider, settings, world)
+  const followers: Follower[] = []
+  const log = createLog({ ...world, print }, settings.LOG_FORMAT, followers)
+  const clocks = { monotonic: world.monotonic ?? world.clock, after: world.after ?? startTimer }
+  const memory = createMemoryStore(clocks.monotonic)
+  const store = settings.STORE ? await openStore(settings, world, clocks, memory, log) : memory
+  const { routes } = loaded
+  const limits = limitsOf(settings)
+  const inFlight: Gateway["inFlight"] = new Map()
+  const gateway = { world, settings, clocks, log, store, limits, routes, inFlight }
+  const warnings = listWarnings(settings, world.env, [...providers.values()])
+  return { gateway, providers, callers, pages, warnings, followers }
+}
+
+const startTimer: Clocks["after"] = (milliseconds, run) => clearTimeout.bind(null, setTimeout(run, milliseconds))
+
+/** The routes: `POST /` and platforms, pages, and what is there for everyone. */
+async function createApp(prepared: Prepared): Promise<App> {
+  const { gateway, providers, callers, pages } = prepared
+  const { world, settings, log } = gateway
+  const app: App = new Hono()
+  if (settings.GATEWAY_ALLOW_IPS) app.use(allowAddresses(settings, log, [...providers.keys()]))
+  const greeting = "smstask: POST an SMS to this address as JSON, {recipient, body, sender}.\n"
+  // A platform that is set to GET would take a 200 for a message sent.
+  const hasMore = (c: Context) => c.req.url.includes("?") || c.req.header("authorization")
+  app.get("/", (c) => (hasMore(c) ? c.notFound() : c.text(greeting)))
+  app.get("/health", (c) => (world.stopping?.aborted ? c.text("stopping\n", 503) : c.text("ok\n")))
+  const methods = new Map([
+    ["/", ["GET", "HEAD"]],
+    ["/health", ["GET", "HEAD"]],
+  ])
+  for (const caller of hasOwnProof(world.env) ? [createOwnCaller(gateway), ...callers] : callers) {
+    const path = `/${caller.name}`
+    const { greet } = caller
+    app.post(path, (c) => take(c.req.raw, caller, gateway))
+    if (greet) app.get(path, (c) => greet(limitHeaders(c.req.raw.headers), log))
+    methods.set(path, [...(methods.get(path) ?? (greet ? ["GET"] : [])), "POST"])
   }
-}
-
-/** A load that is done once; where it failed, whoever comes next tries again. */
-function loadedOnce<T>(load: () => Promise<T>): () => Promise<T> {
-  let loaded: Promise<T> | undefined
-  const forget = (error: unknown) => {
-    loaded = undefined
-    throw error
-  }
-  return () => (loaded ??= load().catch(forget))
-}
-export const loadNumbers = loadedOnce(() => import("libphonenumber-js/min"))
-type Numbers = Awaited<ReturnType<typeof loadNumbers>>
-
-/** What a decimal digit of any script is worth: a script's ten stand in a row, and several rows may follow each other. */
-function asciiDigit(digit: string): string {
-  let worth = 0
-  while (/\p{Nd}/u.test(String.fromCodePoint((digit.codePointAt(0) ?? 0) - worth - 1))) worth += 1
-  return String(worth % 10)
-}
-/** One writing for what looks the same (Unicode NFKC), ASCII digits, and no characters that only format. */
-export function folded(text: string): string {
-  if (/^[ -~\n]*$/.test(text)) return text
-  const digits = text.normalize("NFKC").replace(/[^\P{Nd}0-9]/gu, asciiDigit)
-  return digits.replace(/\p{Cf}/gu, "")
-}
-
-/**
- * The one number that is meant, as libphonenumber reads it from `country` (ISO 3166), or what is wrong with it. Where several
- * countries share its calling code and none is sure, the first of them is its country.
- */
-export function readNumber(written: string, country: string | undefined, numbers: Numbers) {
-  const text = folded(written).replace(/^\s*(?:\((\+\d{1,3})\))?|\s+$/g, "$1")
-  if (/\p{Cc}/u.test(text)) return "must not hold control characters"
-  const options = { extract: false, ...(country && { defaultCountry: country as "US" }) }
-  const read = (text: string) => {
-    const parsed = numbers.parsePhoneNumberFromString(text, options)
-    return parsed?.isPossible() && !parsed.ext && parsed.number.length <= 16 ? parsed : undefined
-  }
-  const national = read(text)
-  // Not every possible number exists: digits that are a valid one behind a plus mean that.
-  const isSure = text.startsWith("+") || national?.isValid()
-  const [, outside] = /^(?:00\s*)?([1-9].*)$/s.exec(text) ?? []
-  const abroad = isSure || !outside ? undefined : read(`+${outside}`)
-  let parsed = abroad && (text.startsWith("00") || (national && abroad.isValid())) ? abroad : national
-  // The library drops one trunk zero at a time: a number reads as itself, or it would have several limits.
-  while (parsed?.nationalNumber.startsWith("0")) {
-    const again = read(parsed.number)
-    if (!again || again.number === parsed.number) break
-    parsed = again
-  }
-  if (!parsed && !country && /^[\d(]/.test(text)) return "must begin with +, or DEFAULT_COUNTRY must be set"
-  if (!parsed) return "must be a phone number: +, the calling code and the number"
-  const { number: recipient, countryCallingCode } = parsed
-  const masked = `+${countryCallingCode}•••${recipient.slice(-4)}`
-  return { recipient: `${recipient}`, country: parsed.country ?? parsed.getPossibleCountries()[0] ?? "", masked }
-}
-
-/** Digits that may stand in one telephone's number or be left out, by calling code, as networks take both. */
-const optionalDigits: readonly [written: RegExp, code: string][] = [
-  // Argentina's 9 of mobiles, and Gabon's 0.
-  [/^549(?=\d{10}$)/, "54"],
-  [/^2410(?=\d{7,8}$)/, "241"],
-]
-/** The digits by which a telephone is counted, however its number is written. */
-export function lineOf(recipient: string): string {
-  const digits = recipient.slice(1)
-  // Brazil's ninth digit stands before mobiles, which began with 6 to 9 without it.
-  if (digits.startsWith("55")) return digits.replace(/^(55\d\d)9(?=[6-9]\d{7}$)/, "$1")
-  const [written = /^/, code = ""] = optionalDigits.find(([written]) => written.test(digits)) ?? []
-  return digits.replace(written, code)
-}
-
-/** A sender that looks like a number loses its separators; an alphanumeric one stays as it is. */
-const asSender = v.transform((written: string) => {
-  const bare = folded(written).replace(/[\p{Z}\p{Pd}\p{Ps}\p{Pe}\u2212./]/gu, "")
-  return /^(\+|00)?\d{3,15}$/.test(bare) ? bare.replace(/^00/, "+") : written.trim().toWellFormed()
-})
-const anySender = "a number, a short code or an alphanumeric id of up to 11 characters"
-const uncontrolled = v.regex(/^\P{Cc}*$/u, "must not hold control characters")
-/** In the path of a URL dots alone would name another path. */
-const fitting = v.regex(/^(\+?\d{3,15}|(?!\.+$).{0,11})$/u, `must be ${anySender}`)
-const sender = v.pipe(v.string(), v.maxLength(200, `must be ${anySender}`), uncontrolled, asSender, fitting)
-
-const lacking = (part: string) => () => {
-  throw new Error(`a setting or a file needs providers/parts/${part}.ts beside main.ts, and it is not there`)
-}
-/** What few messages ask for, in parts/helpers.ts. Where main.ts is alone, only those fail that cannot do without. */
-const missing = lacking("helpers")
-const unasked = {
-  findCode: () => undefined,
-  traceOf: () => ({}),
-  loginOf: () => ({ fetch: missing, session: missing }),
-}
-const noHelpers: contract.Helpers = { ...unasked, told: String, textOf: (code) => `Your code is ${code}` }
-
-// ───────────────────────────── Settings: environment variables, parsed once ─────────────────────────────
-
-export type Variable<T = unknown> = v.GenericSchema<string | undefined, T>
-type Parser<T> = v.GenericSchema<string, T>
-
-/** Everything that keeps the gateway from starting, told at once. */
-export class StartError extends Error {
-  override name = "StartError"
-  constructor(complaints: Complaint[]) {
-    const texts = new Set(complaints.map(([text]) => `  ${text}`))
-    const lines = new Set(complaints.flatMap(([, line]) => (line ? `  ${line}` : [])))
-    const cure = lines.size > 0 ? ["Set in the environment or in .env:", ...lines] : []
-    super(["smstask cannot start:", ...texts, ...cure].join("\n"))
-  }
-}
-
-const like = (pattern: RegExp) => v.pipe(v.string(), v.regex(pattern))
-const units: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000 }
-const milliseconds = (written: string) => (parseInt(written, 10) || 0) * (units[written.slice(-1)] ?? 0)
-export const duration = v.pipe(like(/^[1-9]\d{0,3}[smh]$/), v.transform(milliseconds))
-const durationOrOff = v.pipe(like(/^(off|[1-9]\d{0,3}[smh])$/), v.transform(milliseconds))
-const asLimit = v.transform((written: string) => {
-  const [count, period] = written.split("/")
-  return period ? { count: Number(count), period: milliseconds(period) } : undefined
-})
-const limit = v.pipe(like(/^(off|[1-9]\d{0,8}\/[1-9]\d{0,3}[smh])$/), asLimit)
-const wholeNumber = (most: number) => v.pipe(like(/^\d{1,5}$/), v.transform(Number), v.maxValue(most))
-const asList = v.transform((written: string) => written.split(",").flatMap((item) => item.trim() || []))
-const listOf = <T>(item: Parser<T>) => v.pipe(v.string(), asList, v.array(item), v.minLength(1))
-const isDistinct = v.check((names: string[]) => new Set(names).size === names.length)
-
-const asPattern = v.transform((written: string) => attempt(() => new RegExp(written, "mu"), undefined))
-const pattern = v.pipe(v.string(), asPattern, v.instance(RegExp))
-export const country = like(/^[A-Z]{2}$/)
-const withoutPlus = v.transform((written: string) => written.replace("+", ""))
-const digits = v.pipe(like(/^\+?[1-9]\d{0,14}$/), withoutPlus)
-const destinations = v.optional(listOf(v.union([country, digits])))
-
-/** A name is its file's and no other way to write that: this stands between a variable and an import. */
-export const fileName = v.pipe(like(/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/), v.maxLength(40))
-/** `console` and `inbox` show the message to the developer; beside a provider that sends they would hide it. */
-const standAlone = v.check((names: string[]) => names.length === 1 || !/\b(console|inbox)\b/.test(names.join()))
-const free = v.regex(/^(?!(sms|voice|gateway|limit|log|metrics|health|store|default|code|contract|lib)$)/)
-const nameList = v.pipe(listOf(v.pipe(fileName, free)), standAlone, isDistinct)
-const fileNames = v.optional(v.pipe(listOf(fileName), isDistinct))
-
-/** A setting with what is expected of it: told by the error at start and checked against the README. */
-const set = <const S extends Variable>(schema: S, expected: string) => v.pipe(schema, v.description(expected))
-const text = v.optional(v.string())
-const flag = v.optional(v.picklist(["true", "false"]), "false")
-/** What `secretToken` of providers/lib.ts takes, too. */
-const token = like(/^[!-~]{32,}$/)
-const webAddress = v.pipe(like(/^https?:\/\/[^/?#@\s]+\/?$/), v.url(), v.maxLength(255))
-
-/** Every setting but the families. */
-export const variables = {
-  DEFAULT_COUNTRY: set(v.optional(country), "the country of numbers without +, in two letters (ISO 3166), as US"),
-  CODE_PATTERN: set(v.optional(pattern), "a regular expression; its group, or else its match, is the code in a text"),
-  PLATFORMS: set(fileNames, "names of platforms in lower case, separated by commas"),
-  PAGES: set(fileNames, "names of pages in lower case, separated by commas"),
-  GATEWAY_SECRET: set(text, "the secret that signs the callers' tokens (HS256)"),
-  GATEWAY_SECRET_PREVIOUS: set(text, "the secret before that, while it is being changed"),
-  GATEWAY_SECRET_BASE64: set(flag, "true where the secrets are base64 or base64url, else false"),
-  GATEWAY_AUDIENCE: set(v.optional(v.string(), "urn:smstask"), "the aud that tokens must have"),
-  GATEWAY_SUBJECT: set(v.optional(v.string(), "urn:Auth0"), "the sub that tokens must have, or any"),
-  GATEWAY_ISSUER: set(text, "the iss that tokens must have"),
-  GATEWAY_TOKEN: set(v.optional(token), "a static bearer token of at least 32 characters, no spaces"),
-  GATEWAY_AUTH: set(v.optional(v.picklist(["required", "none"]), "required"), "required, or none beside allowed IPs"),
-  GATEWAY_ALLOW_IPS: set(v.optional(listOf(v.string())), "addresses and CIDR ranges, separated by commas"),
-  GATEWAY_TRUST_PROXY: set(v.optional(wholeNumber(20), "0"), "the number of proxies in front, 0 to 20"),
-  GATEWAY_URL: set(v.optional(webAddress), "the public address of this gateway, https://host with no path behind it"),
-  DEADLINE: set(v.optional(duration, "16s"), "a duration such as 16s, for everything that one request may take"),
-  ATTEMPT_TIMEOUT: set(v.optional(duration, "8s"), "a duration such as 8s, for one call while another can follow"),
-  DUPLICATE_WINDOW: set(v.optional(durationOrOff, "15s"), "a duration such as 15s, or off"),
-  SMS_TTL: set(v.optional(duration), "a duration such as 5m, after which a text is worthless"),
-  RESEND_WINDOW: set(v.optional(durationOrOff, "5m"), "a duration such as 5m, or off"),
-  GUARD: set(v.optional(v.picklist(["enforce", "observe"]), "enforce"), "enforce, or observe to log and let through"),
-  LIMIT_RECIPIENT: set(v.optional(limit, "5/10m"), "count/period such as 5/10m for one number, or off"),
-  LIMIT_VOICE: set(v.optional(limit, "3/10m"), "count/period such as 3/10m for the calls to one number, or off"),
-  LIMIT_PREFIX: set(v.optional(limit, "50/10m"), "count/period for numbers alike but for four digits, or off"),
-  LIMIT_IP: set(v.optional(limit, "off"), "count/period for an end user's address, or off"),
-  LIMIT_TOTAL: set(v.optional(limit, "off"), "count/period for all messages together, or off"),
-  ALLOW_DESTINATIONS: set(destinations, "countries and +digits, separated by commas, as US,CA,+4479"),
-  DENY_DESTINATIONS: set(destinations, "countries and +digits, separated by commas, as US,CA,+4479"),
-  STORE: set(v.optional(like(/^[a-z][a-z-]*:/)), "a URL: redis://host:6379, or deno-kv:"),
-  PORT: set(v.optional(wholeNumber(65_535), "3000"), "a port, 0 to 65535"),
-  HOST: set(v.optional(like(/^[\w.:-]+$/), "0.0.0.0"), "an address to listen on"),
-  LOG_FORMAT: set(v.optional(v.picklist(["pretty", "json"]), "json"), "pretty or json"),
-}
-const names = set(nameList, "a provider's name in lower case, or several and commas; console and inbox stand alone")
-/** Settings that stand for all numbers, or behind a `_` for some. */
-export const families = { SMS_PROVIDER: names, VOICE_PROVIDER: names, SMS_SENDER: set(sender, anySender) }
-
-/** What marks a deployment platform, where a laptop's defaults would be an open door. */
-const hosts = ["DENO_DEPLOY", "DENO_DEPLOYMENT_ID", "DYNO", "FLY_APP_NAME", "K_SERVICE", "RAILWAY_PROJECT_ID", "RENDER"]
-export const isProduction = (env: Environment) => env.NODE_ENV === "production" || hosts.some((name) => env[name])
-/** Whether anyone at all could prove who they are at `POST /`. */
-const isOpen = (env: Environment) => Boolean(env.GATEWAY_SECRET || env.GATEWAY_TOKEN || env.GATEWAY_AUTH === "none")
-export const isFirstRun = (env: Environment) => !isOpen(env) && !env.PLATFORMS && !isProduction(env)
-
-/** Values without the white space and the one pair of quotes around them (Docker's --env-file keeps both), no empty ones. */
-export function clean(env: Environment): Record<string, string> {
-  const bare = (value = "") => /^\s*(["'])((?:(?!\1).)*|\1.*\1)\1\s*$/s.exec(value)?.[2] ?? value.trim()
-  return Object.fromEntries(Object.entries(env).flatMap(([name, value]) => (bare(value) ? [[name, bare(value)]] : [])))
-}
-
-// ───────────────────────────── Reading settings: what is set, missing or wrong ─────────────────────────────
-
-/** What valibot found, field by field, without its own texts, which hold the values. */
-export function wrongFields(issues: readonly v.BaseIssue<unknown>[]): string {
-  const told = issues.map((issue) => {
-    const field = v.getDotPath(issue) ?? "it"
-    if (issue.received === "undefined") return `${field} is missing`
-    if (issue.kind !== "schema" || issue.type === "custom") return `${field} ${issue.message}`
-    return `${field} must be ${issue.type === "string" ? "text" : issue.expected}`
+  const hasRoutes = ({ name, provider: { routes, report } }: LoadedProvider) =>
+    routes ?? (report && world.env[`${variablePrefix(name)}_REPORT_KEY`])
+  if (pages.length > 0 || [...providers.values()].some(hasRoutes))
+    (await loadPart(world, "pages")).mountPages(app, prepared)
+  for (const reason of prepared.warnings) log("warn", "warning", { reason })
+  app.notFound((c) => {
+    const allow = methods.get(c.req.path)?.join(", ")
+    if (!allow) return refuse(log, "not_found", "messages are taken by POST /", { level: "info" })
+    return refuse(log, "method_not_allowed", `allowed are ${allow}`, { headers: { allow } })
   })
-  return told.join("; ")
-}
-
-export function describe(schema: Variable): string | undefined {
-  return v.getDescription(schema) ?? ("wrapped" in schema ? describe(schema.wrapped as Variable) : undefined)
-}
-
-export function complaint(name: string, value: string | undefined, schema: Variable): Complaint {
-  return [`${name} is ${value === undefined ? "missing:" : "wrong: expected"} ${describe(schema)}`, `${name}=`]
-}
-
-/** Parses `variables` out of the environment; what is missing or wrong goes to `complaints`, each with its description. */
-export function parse<E extends contract.Variables>(env: Environment, variables: E, complaints: Complaint[]) {
-  const result = v.safeParse(v.object(variables), env)
-  if (result.success) return result.output as contract.Values<E>
-  for (const name of new Set(result.issues.map((issue) => String(issue.path?.[0]?.key)))) {
-    const schema = variables[name]
-    if (schema) complaints.push(complaint(name, env[name], schema))
-  }
-  return undefined
-}
-
-/** The value for the longest digits that fit, else for the country, else for all. */
-export function closest<T>(all: Targeted<T>[], recipient: string, country: string): T | undefined {
-  const isDigits = (target: string) => /^\d/.test(target)
-  const isOf = (target: string) => (isDigits(target) ? recipient.startsWith(target, 1) : !target || target === country)
-  const weight = ({ target }: Targeted<T>) => (isDigits(target) ? target.length + 1 : Math.sign(target.length))
-  const found = all.length === 1 && all[0]?.target === "" ? all : all.filter(({ target }) => isOf(target))
-  return found.toSorted((a, b) => weight(b) - weight(a))[0]?.value
-}
-
-type Behind = readonly [RegExp, string]
-const numbers: Behind = [/^([1-9]\d{0,14}|[A-Z]{2})$/, "the digits of numbers, or a country in two letters"]
-/** `NAME` and every `NAME_<what stands behind>`, which matches `behind[0]`. */
-export function family<T>(env: Environment, name: string, schema: Parser<T>, told: Complaint[], behind = numbers) {
-  const found: Targeted<T>[] = []
-  for (const [key, written = ""] of Object.entries(env)) {
-    if (key !== name && (!key.startsWith(`${name}_`) || key in variables)) continue
-    const target = key.slice(name.length + 1)
-    const parsed = v.safeParse(schema, written)
-    if (target && !behind[0].test(target)) told.push([`${key} is wrong: after ${name}_ stand ${behind[1]}`])
-    else if (parsed.success) found.push({ target, value: parsed.output })
-    else told.push(complaint(key, written, schema))
-  }
-  return found
-}
-
-/** The names of the providers for each number, in order of preference, by channel. */
-function readRoutes(env: Environment, complaints: Complaint[]) {
-  const sms = family(env, "SMS_PROVIDER", names, complaints)
-  const voice = family(env, "VOICE_PROVIDER", names, complaints)
-  if (isProduction(env) && [...sms, ...voice].some(({ value }) => value.includes("inbox")))
-    complaints.push(["SMS_PROVIDER=inbox shows every code to whoever opens it: it does not start in production"])
-  if (!env.SMS_PROVIDER && isProduction(env)) complaints.push(complaint("SMS_PROVIDER", undefined, names))
-  if (!env.SMS_PROVIDER) sms.push({ target: "", value: ["console"] })
-  return { sms, voice }
-}
-
-/** Every setting but routes and texts, with the keys that verify tokens. */
-export function readSettings(env: Environment, complaints: Complaint[]) {
-  const senders = family(env, "SMS_SENDER", families.SMS_SENDER, complaints)
-  const settings = parse(env, variables, complaints)
-  if (!settings) return undefined
-  const secrets = (["GATEWAY_SECRET", "GATEWAY_SECRET_PREVIOUS"] as const).filter((name) => settings[name])
-  const isBase64 = settings.GATEWAY_SECRET_BASE64 === "true"
-  const wrong = secrets.find((name) => isBase64 && !/^[\w+/-]{2,}={0,2}$/.test(settings[name] ?? ""))
-  if (wrong) complaints.push([`${wrong} is wrong: GATEWAY_SECRET_BASE64=true expects base64 or base64url`, `${wrong}=`])
-  const keys = secrets.map((name) => Buffer.from(settings[name] ?? "", isBase64 ? "base64" : "utf8"))
-  // A weak secret before this one is only warned of, so that it can be changed without a pause.
-  const isWeak = settings.GATEWAY_SECRET !== undefined && (keys[0]?.length ?? 0) < 16
-  if (isWeak)
-    complaints.push(["GATEWAY_SECRET is too short: expected at least 16 bytes", `GATEWAY_SECRET=${newSecret()}`])
-  return { ...settings, senders, keys }
-}
-export type Settings = NonNullable<ReturnType<typeof readSettings>>
-
-// ───────────────────────────── Log: a line for every event, as it happens ─────────────────────────────
-
-/** Prints a line for every event, and hands the event to whoever follows. */
-function logger({ clock, print }: World, followers: contract.Follower[], pretty?: contract.Pretty): contract.Log {
-  return (level, event, fields) => {
-    const now = clock()
-    const entry: contract.LogEvent = { time: new Date(now).toISOString(), level, event, ...fields }
-    print(pretty ? pretty(entry, now) : JSON.stringify(entry))
-    for (const follower of followers) follower(entry)
-  }
-}
-
-/** A text as both sides of a comparison see it: escapes of URLs, HTML and JSON undone once, one writing, single blanks. */
-function plain(text: string): string {
-  if (/^[!-$'-[\]-~]*(?: [!-$'-[\]-~]+)*$/.test(text)) return text
-  const bytesOf = (escapes: string) => Buffer.from(escapes.replaceAll("%", ""), "hex").toString()
-  const signOf = (_: string, point: string) => String.fromCodePoint(Number(`0${point}`) || 32)
-  const unitOf = (_: string, unit: string) => String.fromCharCode(parseInt(unit, 16))
-  const unescaped = text
-    .replace(/(?:%[\da-f]{2})+/gi, bytesOf)
-    .replace(/&#(x[\da-f]{1,5}|\d{1,6});/gi, signOf)
-    .replace(/\\u([\da-f]{4})/gi, unitOf)
-    .replace(/\\(["\\/])/g, (_, sign) => sign)
-  const single = folded(unescaped).replace(/[\s\p{C}]+/gu, " ")
-  return single.trim()
-}
-
-/** Stands for what is hidden until all is done: a private character, of which no foreign text has one left. */
-const mark = "\uE000"
-
-/** Secrets in every form in which a provider may echo them: as they are, percent-encoded, in base64, inside JSON. */
-export function formsOf(secrets: readonly string[]): string[] {
-  const forms = secrets.flatMap((secret) => {
-    const base64 = Buffer.from(secret).toString("base64").replace(/=+$/, "")
-    const inForm = secret.replaceAll("+", " ")
-    return [secret, inForm, encodeURIComponent(encodeURIComponent(secret)), base64, JSON.stringify(secret).slice(1, -1)]
+  app.onError((error) => {
+    if ("getResponse" in error && typeof error.getResponse === "function") return error.getResponse()
+    log("error", "failure", { reason: error.name, place: placeOf(error) })
+    return refuse(log, "internal_error", "a fault of the gateway: the log says where")
   })
-  return [...new Set(forms.map((form) => plain(form).toLowerCase()))]
+  return app
 }
 
-/**
- * The one door for a provider's words: 200 characters, in which the number, the text, the `hidden` forms (in any case), and of
- * prose every word of the text with a digit and every run of four digits become "•". A code or an id keeps its other digits.
- */
-export function redact(
-  foreign: unknown,
-  hidden: readonly string[],
-  message: Message,
-  isProse: boolean,
-  most = 200,
-): string {
-  const { recipient, body, code = "" } = message
-  let safe = plain(attempt(() => String(foreign ?? ""), ""))
-  if (!safe) return ""
-  const isWord = (word: string) => word.length > 3 && /\p{N}/u.test(word)
-  const words = isProse ? body.split(/[^\p{L}\p{N}-]+/u).filter(isWord) : []
-  const codes = [code, ...(body.match(/\d{4,10}/g) ?? [])]
-  const [lower, own] = [safe.toLowerCase(), [body, ...codes, ...words].map(plain)]
-  const isIn = (form: string) => form && form.length <= safe.length && lower.includes(form)
-  const found = [...hidden, ...own.map((form) => form.toLowerCase())].filter(isIn)
-  for (const form of found.sort((a, b) => b.length - a.length)) {
-    // A short one is told from a part of another word only where it stands alone.
-    const isWhole = form.length < 4 || (!isProse && codes.includes(form))
-    const [before, after] = isWhole ? ["(?<![\\p{L}\\p{N}])", "(?![\\p{L}\\p{N}])"] : ["", ""]
-    safe = safe.replace(new RegExp(`${before}${RegExp.escape(form)}${after}`, "giu"), mark)
-  }
-  const codeDigits = codes.map((one) => one.replace(/\D/g, "")).filter((digits) => digits.length > 3)
-  safe = safe.replace(/\+?\d(?:[^\p{L}\p{N}\uE000]{0,3}\d){3,}/gu, (run, at: number) => {
-    const digits = run.replace(/\D/g, "")
-    const isNumber = digits.length > 6 && (recipient.includes(digits) || digits.includes(recipient.slice(-7)))
-    const isAlone = !/[\p{L}\p{N}]/u.test(
-      safe.slice(Math.max(0, at - 1), at) + safe.slice(at + run.length, at + run.length + 1),
-    )
-    return isProse || isNumber || (isAlone && codeDigits.includes(digits)) ? mark : run
-  })
-  return safe.replaceAll(mark, "•").slice(0, most)
+async function loadCallers({ PLATFORMS = [] }: Settings, world: World, providers: Map<string, unknown>) {
+  return PLATFORMS.length > 0
+    ? await (await loadPart(world, "platforms")).loadPlatforms(PLATFORMS, world, [...providers.keys()])
+    : []
 }
 
-// ───────────────────────────── Files: whatever a setting names, found by its name ─────────────────────────────
-
-/** Prints the message and takes it as sent: the first step with this gateway. Built in, so that main.ts runs alone. */
-const consoleProvider = (print: World["print"]): contract.Provider => ({
-  ...{ docs: "README.md", url: "", env: {} },
-  request({ recipient, body, sender }) {
-    print(`\n  To ${recipient}${sender && ` from ${sender}`}:\n  ${body.replaceAll("\n", "\n  ")}\n`)
-    return { id: crypto.randomUUID() }
-  },
-  receipt: ({ status }) => ({ code: status }),
-})
-
-/** The working directory's `providers/<path>.ts` (or `.js`) where it has one, else the file beside this one. Its own parts are never another's. */
-export async function loadFile(path: string): Promise<{ default?: unknown }> {
-  const base = builtin("node:url").pathToFileURL("./providers/")
-  for (const ending of /^(parts|commands)\//.test(path) ? [] : ["ts", "js"]) {
-    const file = new URL(`${path}.${ending}`, base)
-    if (attempt(() => builtin("node:fs").existsSync(file), false)) return await import(file.href)
-  }
-  return await import(`./providers/${path}.ts`)
+async function loadPages({ PAGES = [] }: Settings, world: World): Promise<LoadedPage[]> {
+  return PAGES.length > 0 ? await (await loadPart(world, "pages")).loadPages(PAGES, world) : []
 }
 
-/** A part of the gateway that only some settings need. */
-async function loadPart<K extends keyof contract.Parts>(world: World, name: K): Promise<contract.Parts[K]> {
-  return (await (world.load ?? loadFile)(`parts/${name}`).catch(lacking(name))) as contract.Parts[K]
-}
-/** Where only main.ts is there, it starts with less to say. */
-const loadCheck = (world: World) => loadPart(world, "check").catch(() => undefined)
-
-type Kinds = contract.Kinds
-type Kind = keyof Kinds
-
-/** Imports a file by its name and checks its shape; or gives what is wrong with it. */
-export async function importFile<K extends Kind>(kind: K, name: string, world: World): Promise<Kinds[K] | string> {
-  if (kind === "" && name === "console") return consoleProvider(world.print) as Kinds[K]
-  const place = `providers/${kind}${name}.ts`
-  const module = await (world.load ?? loadFile)(`${kind}${name}`).catch((thrown: unknown) => ({ thrown }))
-  const judge = await loadCheck(world)
-  if ("thrown" in module) return judge?.whyNot(kind, name, module.thrown) ?? `${place} fails: ${module.thrown}`
-  const wrong = judge?.wrongShape(kind, module.default) ?? (module.default ? "" : "default is missing")
-  return wrong ? `${place} does not export what contract.ts asks for: ${wrong}` : (module.default as Kinds[K])
+async function openStore(settings: Settings, world: World, clocks: Clocks, memory: contract.Store, log: Log) {
+  return await (await loadPart(world, "store")).open(settings, world, clocks, memory, log)
 }
 
-/** `cm-com` has the variables `CM_COM_…`. */
-export const variablePrefix = (name: string) => name.toUpperCase().replaceAll("-", "_")
-
-/** A provider with its variables; what is missing or wrong goes to `complaints`. */
-async function loadProvider(name: string, world: World, complaints: Complaint[]): Promise<Ready | undefined> {
-  const provider = await importFile("", name, world)
-  if (typeof provider === "string") return void complaints.push([provider])
-  const { env } = world
-  const NAME = variablePrefix(name)
-  const isOther = (key: string) => key === `${NAME}_SENDER` || !(key in provider.env)
-  const others = Object.fromEntries(Object.entries(env).filter(([key]) => isOther(key)))
-  const own = provider.senderId ? v.union([like(provider.senderId), sender]) : sender
-  const senders = family(others, `${NAME}_SENDER`, set(own, anySender), complaints)
-  const values = parse(env, provider.env, complaints)
-  const usual = typeof provider.url === "function" ? values && provider.url(values) : provider.url
-  const url = env[`${NAME}_URL`] ?? usual
-  if (values && url === undefined && !provider.env[`${NAME}_URL`])
-    complaints.push([`${NAME}_URL is missing: the base URL of your account`, `${NAME}_URL=`])
-  const given = Object.keys(provider.env).flatMap((variable) => env[variable] ?? [])
-  const parts = given.flatMap((value) => value.split(/[\s"'{}:,;=&?]+/).filter((part) => part.length >= 8))
-  const hidden = formsOf([...given, ...parts, env[`${NAME}_REPORT_KEY`] ?? ""])
-  const state = { outages: 0, restsUntil: 0 }
-  return { name, provider, values: values ?? {}, url: (url ?? "").replace(/\/+$/, ""), senders, hidden, state }
+/** Nothing starts that nobody could call. */
+function requireCaller(env: Environment) {
+  if (hasOwnProof(env) || env.PLATFORMS) return
+  const text = "nobody could call: GATEWAY_SECRET, GATEWAY_TOKEN or PLATFORMS must be set"
+  throw new StartError([{ text, setting: "GATEWAY_SECRET", suggestion: createSecret() }])
 }
 
-// ───────────────────────────── Asking: one provider, once, and what comes back ─────────────────────────────
+const createSecret = () => builtin("node:crypto").randomBytes(32).toString("base64url")
 
-function refused(outcome: Refused["outcome"], code: string | number, reason = "", fault?: contract.Fault): Refused {
-  return { outcome, code, reason, fault: fault ?? "provider", isOutage: fault === undefined }
+/** What works and is doubtful all the same, where it protects. */
+function listWarnings(settings: Settings, env: Environment, providers: LoadedProvider[]): string[] {
+  const warnings: string[] = []
+  if (settings.keys.some((key) => key.length < 32))
+    warnings.push("a GATEWAY_SECRET of less than 32 bytes can be guessed from one token")
+  if (isProduction(env) && !settings.ALLOW_DESTINATIONS)
+    warnings.push("without ALLOW_DESTINATIONS anyone can make you pay for messages to any country")
+  if (isProduction(env) && providers.some(({ name }) => name === "console"))
+    warnings.push("SMS_PROVIDER=console prints every code and sends none")
+  return warnings
 }
 
-/** No runtime tells whether a call that brought no answer was written before it broke. */
-export const isPerhapsSent = ({ outcome, code }: contract.Attempt) => outcome === "timeout" || code === "reset"
+// ───────────────────────────── Take: one call, from what its platform wrote to its answer ─────────────────────────────
 
-const failures: [code: string, pattern: RegExp, reason: string][] = [
-  ["dns", /ENOTFOUND|EAI_AGAIN|getaddrinfo|dns|resolve|FailedToOpenSocket/i, "the name HOST is not known"],
-  ["refused", /NotCapable|Requires net access/i, "Deno has no permission for HOST: --allow-net"],
-  ["refused", /EMFILE|ENFILE|too many open files|os error 24/i, "no file descriptor is left"],
-  ["refused", /refused/i, "nothing listens at HOST"],
-  ["tls", /cert|tls|ssl|handshake|wrong version|packet length|corrupt message/i, "HOST has no good certificate or TLS"],
-  ["timeout", /time(d |-)?out/i, "no connection to HOST in time"],
-  ["reset", /(?:)/, "it may have been sent"],
-]
-/** Of a failed call only the class is kept: runtimes put whole URLs into their texts. */
-function callFailed(cause: unknown, host: string): Refused {
-  let text = ""
-  for (let error = cause; error instanceof Error; error = error.cause) text += `${error} ${Object(error).code} `
-  const [code = "reset", , reason] = failures.find(([, pattern]) => pattern.test(text)) ?? []
-  return refused(
-    "unreachable",
-    code,
-    reason?.replace("HOST", () => host),
-  )
+/** The gateway refuses a call. `retryAfter` is in milliseconds. */
+export interface Problem {
+  problem: contract.ProblemCode
+  detail: string
+  attempts?: Attempt[]
+  retryAfter?: number
+  /** Whether the message may have gone out although no provider said so. */
+  isPerhapsSent?: boolean
+  /** Whether it counts against the limits all the same, since a provider was asked and may bill it. */
+  isCharged?: boolean
 }
-
-/** The bytes of a body, or undefined where there are more than 64 KiB; where its length is declared, none are counted. */
-export async function readBytes(source: Request | contract.Reply): Promise<Uint8Array<ArrayBuffer> | undefined> {
-  const length = source.headers.get("content-length")
-  const isCoded = source.headers.has("transfer-encoding") || source.headers.has("content-encoding")
-  if (length && !isCoded) return Number(length) > 65_536 ? undefined : new Uint8Array(await source.arrayBuffer())
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of source.body ?? []) {
-    size += chunk.byteLength
-    if (size > 65_536) return undefined
-    chunks.push(chunk)
-  }
-  return new Uint8Array(Buffer.concat(chunks))
-}
-
-const utf8 = new TextDecoder()
-const strictUtf8 = new TextDecoder("utf-8", { fatal: true })
-/** Never throws: what is not JSON is undefined. */
-const parseJson = (text: string): unknown => attempt(() => JSON.parse(text), undefined)
-
-/** What `work` gives, or undefined where that takes longer than `limit` milliseconds. */
-export function within<T>(limit: number, { after }: contract.Clocks, work: Promise<T>): Promise<T | undefined> {
-  return new Promise((resolve, reject) => {
-    const cancel = after(limit, () => resolve(undefined))
-    work.then(resolve, reject).then(cancel)
-  })
-}
-
-/** What comes compressed although nobody asked for it, decompressed. Throws where it is broken or more than 64 KiB. */
-function decompress(bytes: Uint8Array<ArrayBuffer>, coding: string | null): Uint8Array {
-  if (!coding || bytes.length === 0) return bytes
-  const { unzipSync, brotliDecompressSync, zstdDecompressSync } = builtin("node:zlib")
-  const options = { maxOutputLength: 65_536 }
-  if (/^(x-)?gzip$|^deflate$/.test(coding)) return unzipSync(bytes, options)
-  if (coding === "br") return brotliDecompressSync(bytes, options)
-  return coding === "zstd" ? zstdDecompressSync(bytes, options) : bytes
-}
-
-/** Reads an answer to its end: at most 64 KiB as it comes, and as much decompressed. */
-export async function readAnswer(reply: contract.Reply): Promise<contract.Answer | Refused> {
-  const { status, headers } = reply
-  const refusal = (reason: string) => judged({ code: status, reason }, status)
-  if (status < 200) return refusal("it wants another protocol")
-  if (status >= 300 && status < 400) return refusal("it redirects, which is never followed")
-  const bytes = await readBytes(reply)
-  if (!bytes) return refusal("its answer is longer than 64 KiB")
-  const plain = attempt(() => decompress(bytes, headers.get("content-encoding")), undefined)
-  if (!plain) return refusal("its answer cannot be decompressed, or is longer than 64 KiB")
-  const text = utf8.decode(plain)
-  return { status, headers, text: text.slice(0, 16_384), json: parseJson(text) }
-}
-
-/** Asks over HTTP. A redirect that is followed would carry the keys and the text to another host. */
-async function call(request: Request, world: World, init: RequestInit & { isFresh: boolean }) {
-  try {
-    return await readAnswer(await world.fetch(request, { redirect: "manual", ...init }))
-  } catch (error) {
-    return callFailed(error, new URL(request.url).host)
-  }
-}
-
-type Faults = contract.Provider["faults"]
-export const faultNames = ["fraud", "recipient", "account", "message", "provider"] as const
-
-/** Whose fault a provider's refusal is. What its file does not list as an outage may be about this one message. */
-function judged({ code, reason, fault }: contract.Refusal, status: number, faults: Faults = {}): Refused {
-  const lists = code === status && reason === undefined ? {} : faults
-  const listed = faultNames.find((name) => lists[name]?.some((known) => String(known) === String(code)))
-  const whose = fault ?? listed ?? ([401, 402, 403].includes(status) ? "account" : "provider")
-  // A 429 with a code of its own may concern one number alone.
-  const isThrottled = status === 429 && (code === status || listed === whose)
-  const isOutage = whose === "provider" && (listed === whose || status >= 500 || isThrottled)
-  return { ...refused("refused", code, reason, whose), isOutage }
-}
-
-type Shared = Pick<Gateway, "world" | "settings" | "helpers">
-/** Asks one provider once; gives its receipt, or a refusal. Their words are safe to tell. Never throws. */
-export async function ask(ready: Ready, message: Message, shared: Shared, signal: AbortSignal, isFresh: boolean) {
-  const { name, provider, values, url, state } = ready
-  const { world, settings, helpers } = shared
-  const hidden = [...ready.hidden]
-  const send = async (request: Request) => {
-    const credentials = request.headers.get("authorization")?.split(" ") ?? []
-    hidden.push(...formsOf(credentials.filter((part) => part.length > 7)))
-    const answer = await call(request, world, { signal, isFresh })
-    if (!("outcome" in answer)) world.answered?.(answer)
-    return answer
-  }
-  const reportKey = provider.report && settings.GATEWAY_URL && world.env[`${variablePrefix(name)}_REPORT_KEY`]
-  const context: contract.Context = {
-    url,
-    reportUrl: reportKey && new URL(`/${name}/report/${reportKey}`, settings.GATEWAY_URL).href,
-    ...helpers.loginOf(state, send, world.clock),
-    ttl: settings.SMS_TTL && Math.max(1, Math.round(settings.SMS_TTL / 1_000)),
-    clock: world.clock,
-    nonce: world.nonce ?? (() => crypto.randomUUID().replaceAll("-", "")),
-  }
-  const asked = async (mayRenew: boolean): Promise<{ id: string } | Refused> => {
-    const request = await provider.request(message, values, context)
-    const answer = request instanceof Request ? await send(request) : undefined
-    if (answer && "outcome" in answer) return answer
-    const isRenewed = answer?.status === 401 && state.session && mayRenew
-    if (isRenewed) state.session = undefined
-    if (isRenewed) return await asked(false)
-    const receipt = answer ? provider.receipt(answer, values) : (request as contract.Receipt)
-    if (typeof receipt !== "object") throw new Error(`${answer ? "receipt" : "request"} gave nothing back`)
-    if ("id" in receipt && typeof receipt.id === "string") return receipt
-    return judged(receipt as contract.Refusal, answer?.status ?? 0, provider.faults)
-  }
-  const result = await asked(true).catch((e) => e?.refused ?? refused("refused", "exception", helpers.told(e, name)))
-  if (state.session) hidden.push(...formsOf([state.session.token]))
-  if ("id" in result) return { receipt: redact(result.id, hidden, message, false) }
-  // Some give a sentence in place of a code.
-  const isCode = /^[\w.:#/-]{1,40}$/.test(attempt(() => String(result.code), ""))
-  const code = redact(result.code, hidden, message, !isCode)
-  return { ...result, code, reason: redact(result.reason, hidden, message, result.outcome === "refused") }
-}
-
-// ───────────────────────────── Delivery: along a route, until a provider accepts ─────────────────────────────
-
-/** A provider rests for 30 s after 3 outages in a row; then one message probes it. */
-const rest = { outages: 3, milliseconds: 30_000 }
-export const isResting = ({ state }: Ready, now: number) => state.outages >= rest.outages && state.restsUntil > now
-
-/** The provider's sender for this number, else the common one for this number, else the message's, else the common one. */
-function senderFor(ready: Ready, recipient: string, country: string, sender: string, common: Targeted<string>[]) {
-  const { senders, provider, values } = ready
-  const isTargeted = ({ target }: Targeted<string>) => target !== ""
-  const near = common.filter(isTargeted)
-  const hasPool = provider.pool !== undefined && values[provider.pool] !== undefined
-  if (hasPool) return closest(senders.filter(isTargeted), recipient, country) ?? closest(near, recipient, country) ?? ""
-  const own = closest(senders, recipient, country) ?? closest(near, recipient, country)
-  return own ?? (sender || (closest(common, recipient, country) ?? ""))
-}
-
-const againKey = ({ message, line }: Inbound) => `again:${message.channel}:${line}`
-/** The providers for a message in order: behind the one that took the last for this number they begin; who rests comes last. */
-async function routeFor(inbound: Inbound, gateway: Gateway) {
-  const { message, country, about } = inbound
-  const { routes, settings, clocks, log, store } = gateway
-  const { recipient, channel = "sms" } = message
-  const before = settings.RESEND_WINDOW > 0 ? await store.get(againKey(inbound)) : undefined
-  if (typeof before === "string" && isNamed(before, gateway)) log("info", "again", { ...about, provider: before })
-  const route = closest(routes[channel], recipient, country) ?? []
-  if (route.length < 2) return route
-  const at = route.findIndex(({ name }) => name === before) + 1
-  const turned = [...route.slice(at), ...route.slice(0, at)]
-  const now = clocks.monotonic()
-  return turned.toSorted((a, b) => Number(isResting(a, now)) - Number(isResting(b, now)))
-}
-
-/** Takes a message along its route, inside its deadline, until a provider accepts it or none is left. */
-async function deliver(inbound: Inbound, gateway: Gateway): Promise<contract.Delivery> {
-  const { message, country, id, ends } = inbound
-  const { settings, store, clocks } = gateway
-  const attempts: contract.Attempt[] = []
-  const route = await routeFor(inbound, gateway)
-  const turns = route.map((ready) => ({ ready, isFresh: false }))
-  let isCharged = false
-  for (let turn = turns.shift(); turn; turn = turns.shift()) {
-    const { ready, isFresh } = turn
-    const left = ends - clocks.monotonic()
-    // Whose connection broke is asked once more when no other is left, and a single provider also where it kept silent.
-    const isSingle = route.length === 1
-    const isLast = turns.length === 0 && (isFresh || !isSingle)
-    const limit = isLast ? left : Math.min(settings.ATTEMPT_TIMEOUT, left / (turns.length + 1))
-    const sender = senderFor(ready, message.recipient, country, message.sender, settings.senders)
-    const result = await tried({ ...turn, limit }, { ...message, sender }, inbound, gateway)
-    attempts.push(result.attempt)
-    if ("receipt" in result) {
-      if (settings.RESEND_WINDOW > 0) store.set(againKey(inbound), ready.name, settings.RESEND_WINDOW)
-      return { id, provider: ready.name, receipt: result.receipt, attempts }
-    }
-    const { outcome, code, fault, reason } = result
-    const detail = `${ready.name}: ${code} ${reason}`
-    // What a provider refuses for the number or the text may be billed, and whoever pumps would send it again.
-    isCharged ||= ["recipient", "message", "fraud"].includes(fault) || isPerhapsSent(result.attempt)
-    if (fault === "recipient") return { problem: "invalid_recipient", detail, attempts, isCharged }
-    if (fault === "fraud") return { problem: "suspected_fraud", detail, attempts, isCharged }
-    const isBroken = code === "reset" || (outcome === "timeout" && isSingle)
-    if (isBroken && !isFresh && clocks.monotonic() < ends) turns.push({ ready, isFresh: true })
-  }
-  const told = attempts.map(({ provider, outcome, code }) => `${provider} ${outcome} ${code}`).join(", ")
-  const isLate = attempts.some(({ outcome }) => outcome === "timeout")
-  const detail = attempts.some(isPerhapsSent) ? `It may have been sent: ${told}` : told
-  return { problem: isLate ? "delivery_timeout" : "delivery_rejected", detail, attempts, isCharged }
-}
-
-type Turn = { ready: Ready; isFresh: boolean; limit: number }
-/** One attempt with its line of the log, and what it says of the provider's health. */
-async function tried(turn: Turn, message: Message, { about, country }: Inbound, gateway: Gateway) {
-  const { ready, isFresh, limit } = turn
-  const { name: provider, state } = ready
-  const { countries } = ready.provider
-  const { clocks, log } = gateway
-  const asked = clocks.monotonic()
-  if (state.outages >= rest.outages) state.restsUntil = asked + rest.milliseconds
-  const abort = new AbortController()
-  const serves = countries?.includes(country) === false ? `serves ${countries.join(", ")}` : ""
-  const result = serves
-    ? refused("refused", "country", serves, "account")
-    : await within(limit, clocks, ask(ready, message, gateway, abort.signal, isFresh))
-  const ms = Math.round(clocks.monotonic() - asked)
-  if (result && "receipt" in result) {
-    state.outages = 0
-    log("info", "accepted", { ...about, provider, receipt: result.receipt, ms })
-    return { ...result, attempt: { provider, outcome: "accepted", ms } satisfies contract.Attempt }
-  }
-  // A call that is under way, or an answer that was not read to its end.
-  abort.abort()
-  const failed = result ?? refused("timeout", "timeout", "it may have been sent")
-  const { outcome, reason, fault, isOutage } = failed
-  const code = String(failed.code)
-  log("warn", outcome, { ...about, provider, code, reason, fault, ms })
-  if (isOutage && ++state.outages === rest.outages) {
-    state.restsUntil = clocks.monotonic() + rest.milliseconds
-    log("warn", "resting", { provider, reason: `${rest.outages} failures in a row` })
-  }
-  return { ...failed, code, attempt: { provider, outcome, code, ms } satisfies contract.Attempt }
-}
-
-// ───────────────────────────── Guard: what is sent once, and what is not sent at all ─────────────────────────────
-
-/** What this process remembers by itself: of each limit 100,000 counts, of each period 50,000 values; the older half goes. */
-function memoryStore(monotonic: () => number): contract.Store {
-  type Key = contract.Key
-  type Halves<T> = { young: Map<Key, T>; old: Map<Key, T>; ends: number }
-  const counts = new Map<string, Halves<number>>()
-  const kept = new Map<number, Halves<{ value: unknown; ends: number }>>()
-  const put = <T>(halves: Halves<T>, half: number, key: Key, value: T) => {
-    if (halves.young.size >= half) Object.assign(halves, { young: new Map(), old: halves.young })
-    halves.young.set(key, value)
-  }
-  // The windows of a limit begin together.
-  const countsOf = ({ name, period }: contract.Limit): Halves<number> => {
-    const before = counts.get(name)
-    if (before && monotonic() < before.ends) return before
-    const halves = { young: new Map(), old: new Map(), ends: monotonic() + period }
-    counts.set(name, halves)
-    return halves
-  }
-  const countOf = ({ young, old }: Halves<number>, key: Key) => young.get(key) ?? old.get(key) ?? 0
-  return {
-    take(key, limit) {
-      const halves = countsOf(limit)
-      const before = countOf(halves, key)
-      if (before >= limit.count) return Math.max(1, halves.ends - monotonic())
-      put(halves, 50_000, key, before + 1)
-      return 0
-    },
-    giveBack(key, limit) {
-      const halves = countsOf(limit)
-      const left = countOf(halves, key) - 1
-      if (left > 0) put(halves, 50_000, key, left)
-      else for (const half of [halves.young, halves.old]) half.delete(key)
-    },
-    get(key) {
-      for (const { young, old } of kept.values()) {
-        const entry = young.get(key) ?? old.get(key)
-        if (entry) return entry.ends > monotonic() ? entry.value : undefined
-      }
-      return undefined
-    },
-    set(key, value, period) {
-      const ends = monotonic() + period
-      const { young = new Map(), old = new Map(), ends: turns = 0 } = kept.get(period) ?? {}
-      const halves = ends - period >= turns ? { young: new Map(), old: young, ends } : { young, old, ends: turns }
-      kept.set(period, halves)
-      put(halves, 25_000, key, { value, ends })
-    },
-  }
-}
-
-/**
- * An address in its one form, as URLs have it, without port, brackets and zone; IPv4 inside of IPv6 (mapped, or of NAT64) as
- * IPv4; of a list the first; else "".
- */
-export function readAddress(written: unknown): string {
-  const one: unknown = Array.isArray(written) ? written[0] : written
-  const [first = ""] = typeof one === "string" ? one.slice(0, 200).split(",") : []
-  const [bare = ""] = first
-    .trim()
-    .replace(/^\[([^\]]*)\](:\d+)?$|^([\d.]+):\d+$/, "$1$3")
-    .split("%")
-  if (!bare.includes(":") && !/^(\d+|0x[\da-f]+|((0x)?[\da-f]{1,4}\.){3}(0x)?[\da-f]{1,4})$/i.test(bare)) return ""
-  const host = URL.parse(`http://${bare.includes(":") ? `[${bare}]` : bare}`)?.hostname ?? ""
-  const [, high, low] = /^\[(?:::ffff|64:ff9b:):([\da-f]+):([\da-f]+)\]$/.exec(host) ?? []
-  const bytes = [high, low].flatMap((pair) => [parseInt(pair ?? "", 16) >> 8, parseInt(pair ?? "", 16) & 255])
-  if (high) return bytes.join(".")
-  return v.IPV4_REGEX.test(host) ? host : host.replace(/^\[|\]$|^[^[].*$/g, "")
-}
-
-/** What each limit counts by, narrowest first: a wider one is charged only where the narrower passed. */
-const counted: Record<string, (inbound: Inbound, digits: number) => contract.Key> = {
-  LIMIT_VOICE: ({ message }, digits) => (message.channel === "voice" ? digits : ""),
-  LIMIT_RECIPIENT: (_, digits) => digits,
-  // IPv6 by its /64, which is one household (RFC 6177).
-  LIMIT_IP: ({ ip: address }) => (address.includes(":") ? ip.expandIPv6(address).slice(0, 19) : address),
-  LIMIT_PREFIX: (_, digits) => Math.floor(digits / 10_000),
-  LIMIT_TOTAL: () => "all",
-}
-
-/** Delivers what may be sent: refuses destinations, counts limits, and gives back what was counted for nothing. */
-async function guard(inbound: Inbound, gateway: Gateway): Promise<contract.Delivery> {
-  const { settings, store, limits, log, isAllowed } = gateway
-  const taken: [key: contract.Key, limit: contract.Limit][] = []
-  const giveBack = () => Promise.all(taken.map(([key, limit]) => store.giveBack(key, limit)))
-  let refusal: contract.Undelivered | undefined
-  if (!isAllowed(inbound))
-    refusal = { problem: "destination_not_allowed", detail: "see ALLOW_DESTINATIONS and DENY_DESTINATIONS" }
-  for (const limit of refusal ? [] : limits) {
-    const key = counted[limit.name]?.(inbound, Number(inbound.line)) ?? ""
-    const retryAfter = key === "" ? 0 : await store.take(key, limit)
-    if (retryAfter > 0) refusal = { problem: "rate_limited", detail: `${limit.name} is used up`, retryAfter }
-    if (refusal) break
-    if (key !== "") taken.push([key, limit])
-  }
-  if (refusal && settings.GUARD === "enforce") await giveBack()
-  if (refusal && settings.GUARD === "enforce") return refusal
-  if (refusal) log("warn", "observed", { ...inbound.about, code: refusal.problem, reason: refusal.detail })
-  const delivery = await deliver(inbound, gateway)
-  if ("problem" in delivery && !delivery.isCharged) await giveBack()
-  return delivery
-}
-
-const outcome = v.picklist(["accepted", "refused", "timeout", "unreachable"])
-const shown = v.pipe(v.string(), v.regex(/^\P{C}{0,200}$/u))
-const ms = v.pipe(v.number(), v.integer(), v.minValue(0))
-const attempted = v.object({ provider: fileName, outcome, code: v.exactOptional(shown), ms })
-const attempts = v.pipe(v.array(attempted), v.maxLength(100))
-/** An acceptance as a store keeps it. What another wrote there is foreign. */
-const accepted = v.object({ id: v.pipe(v.string(), v.uuid()), provider: fileName, receipt: shown, attempts })
-
-/** Whether a provider of this gateway has that name. */
-const isNamed = (name: unknown, { routes }: Gateway) =>
-  [...routes.sms, ...routes.voice].some(({ value }) => value.some((ready) => ready.name === name))
-
-/** The same message, or the same signed call, is sent once: whoever brings it again gets what became of the first. */
-export async function once(inbound: Inbound, gateway: Gateway): Promise<contract.Delivery> {
-  const { marks, id, about } = inbound
-  const { underWay, store, log } = gateway
-  const send = async (): Promise<contract.Delivery> => {
-    for (const { key } of marks) {
-      const before = v.safeParse(accepted, await store.get(key))
-      if (before.success && isNamed(before.output.provider, gateway)) return before.output
-    }
-    const delivery = await guard(inbound, gateway)
-    if ("receipt" in delivery) await Promise.all(marks.map(({ key, period }) => store.set(key, delivery, period)))
-    return delivery
-  }
-  const before = marks.map(({ key }) => underWay.get(key)).find(Boolean)
-  const sending = before ?? send()
-  if (!before) for (const { key } of marks) underWay.set(key, sending)
-  const delivery = await sending.finally(() => {
-    if (!before) for (const { key } of marks) underWay.delete(key)
-  })
-  if (before || ("receipt" in delivery && delivery.id !== id)) log("info", "duplicate", about)
-  return delivery
-}
-
-// ───────────────────────────── Proof: who calls ─────────────────────────────
-
-type Texts = string | string[]
-/** Whether one of `given` is one of `expected`: compares the SHA-256 of each, in constant time. */
-export function isSame(given: Texts | undefined, expected: Texts): boolean {
-  const { hash, timingSafeEqual } = builtin("node:crypto")
-  const hashes = (texts: Texts) => [texts].flat().map((text) => hash("sha256", text, "buffer"))
-  const known = hashes(expected)
-  return hashes(given ?? "").some((one) => known.some((other) => timingSafeEqual(one, other)))
-}
-
-/** Headers for the files of platforms and providers, each cut to 4,096 characters: no expression meets more. */
-export const cutHeaders = (headers: Headers): contract.Call["headers"] => ({
-  get: (name) => headers.get(name)?.slice(0, 4_096) ?? null,
-})
-
-/** The token of an Authorization header: of Bearer (RFC 6750), Basic's password (RFC 7617), or the bare header. */
-export function tokenOf(headers: contract.Call["headers"]): string | undefined {
-  const [scheme = "", ...rest] = headers.get("authorization")?.trim().split(/ +/) ?? []
-  const credentials = rest.join(" ")
-  if (/^bearer$/i.test(scheme)) return credentials
-  if (/^basic$/i.test(scheme)) return /:(.*)$/s.exec(Buffer.from(credentials, "base64").toString())?.[1]
-  return rest.length === 0 ? scheme : undefined
-}
-
-const loadJose = loadedOnce(() => import("jose/jwt/verify"))
-type JoseError = { code: string; claim?: string }
-const isOtherSecret = ({ code }: JoseError) => code === "ERR_JWS_SIGNATURE_VERIFICATION_FAILED"
-function reasonOf(error: JoseError): string {
-  if (isOtherSecret(error)) return "the token's signature does not match GATEWAY_SECRET"
-  if (error.code === "ERR_JWT_EXPIRED") return "the token has expired"
-  if (error.code === "ERR_JOSE_ALG_NOT_ALLOWED") return "the token is not signed with HS256"
-  return error.claim ? `the token's claim "${error.claim}" is missing or wrong` : "the token is not a JSON Web Token"
-}
-
-/** The proof of `POST /`: a token signed with GATEWAY_SECRET (RFC 7519), or GATEWAY_TOKEN. */
-function ownProof(settings: Settings, clock: World["clock"]): contract.Caller["prove"] {
-  const { GATEWAY_TOKEN, GATEWAY_AUDIENCE: audience, GATEWAY_SUBJECT: subject, GATEWAY_ISSUER: issuer } = settings
-  const claims = { algorithms: ["HS256"], audience, clockTolerance: 60, ...(issuer && { issuer }) }
-  const expected = subject === "any" ? claims : { ...claims, subject }
-  const hmac = { name: "HMAC", hash: "SHA-256" }
-  const importKey = (key: Uint8Array<ArrayBuffer>) => crypto.subtle.importKey("raw", key, hmac, false, ["verify"])
-  const loadKeys = loadedOnce(() => Promise.all(settings.keys.map(importKey)))
-  return async ({ headers }): Promise<contract.Proven> => {
-    if (settings.GATEWAY_AUTH === "none") return {}
-    const token = tokenOf(headers)
-    if (!token) return { reason: "the header Authorization: Bearer <token> is missing" }
-    if (GATEWAY_TOKEN && isSame(token, GATEWAY_TOKEN)) return {}
-    const { jwtVerify } = await loadJose()
-    let reason = "the token is not GATEWAY_TOKEN"
-    for (const secret of await loadKeys()) {
-      const verified = jwtVerify(token, secret, { ...expected, currentDate: new Date(clock()) })
-      const error = await verified.catch((error: JoseError) => error)
-      if (!("code" in error)) return {}
-      reason = reasonOf(error)
-      if (!isOtherSecret(error)) break
-    }
-    return { reason }
-  }
-}
-
-/** `POST /`, in the gateway's own words, which are Auth0's. */
-function ownCaller({ settings, world }: Gateway): contract.Caller {
-  // Many APIs of SMS call their API key "key": here it marks nothing.
-  const read = (fields: object): contract.Written => ({ ip: Object(Object(fields).req).ip, ...fields, key: undefined })
-  const platform = { docs: "README.md", env: {}, read, setup: () => "" }
-  return { name: "", platform, isSigned: false, prove: ownProof(settings, world.clock) }
-}
-
-// ───────────────────────────── Taking: one call, from what its platform wrote to its answer ─────────────────────────────
 
 const failed = "The code could not be sent."
-/** The stable codes of every refusal: status, title (RFC 9457), and a sentence for the person who logs in. */
-export const problems: Readonly<Record<ProblemCode, readonly [status: number, title: string, sentence: string]>> = {
+/** The stable codes of every problem: status, title (RFC 9457), and a sentence for the person who logs in. */
+export const problems: Readonly<
+  Record<contract.ProblemCode, readonly [status: number, title: string, sentence: string]>
+> = {
   invalid_message: [400, "The message is not valid", failed],
   authentication_failed: [401, "The caller is not authenticated", failed],
   forbidden_address: [403, "The caller's address may not call", failed],
@@ -955,8 +212,95 @@ export const problems: Readonly<Record<ProblemCode, readonly [status: number, ti
   delivery_timeout: [504, "No provider accepted the message in time", `${failed} Please try again.`],
 }
 
+/** One caller of the gateway: how it proves itself, and how its words are read and answered. */
+export interface Caller {
+  /** "" is the gateway's own: `POST /`. */
+  name: string
+  platform: contract.Platform
+  /** Whether the proof covers the body, which is then read before. */
+  isSigned: boolean
+  prove(call: contract.Call): Proven | Problem | Promise<Proven | Problem>
+  greet?: ((headers: contract.Call["headers"], log: Log) => Response | Promise<Response>) | undefined
+  /** In the platform's own words, where it has some; `id` is that of the request. */
+  answer?(result: Delivery | Problem, id: string): Response | undefined
+}
+
+/** Takes one call from its platform to its answer. */
+async function take(request: Request, caller: Caller, gateway: Gateway): Promise<Response> {
+  const { settings, clocks, log } = gateway
+  const { name, platform } = caller
+  const id = crypto.randomUUID()
+  const deadline = clocks.monotonic() + Math.min(settings.DEADLINE, platform.deadline ?? settings.DEADLINE)
+  const about: Fields = name ? { request: id, platform: name } : { request: id }
+  const arrived = await receive(request, caller, deadline - clocks.monotonic(), clocks)
+  if ("problem" in arrived) return refuseCall(arrived, request.headers, about, log)
+  const call = readCall(arrived.text, request.headers, caller, gateway.world.clock())
+  if ("problem" in call) return answer(call, about, caller, log)
+  if (!call.written) return new Response(null, { status: 204 })
+  const arrival = { id, caller: name, about, deadline, proofId: arrived.proofId }
+  const inbound = await readMessage(call.written, arrival, gateway)
+  if ("problem" in inbound) return answer(inbound, about, caller, log)
+  const unspoken = requireRoute(inbound, gateway)
+  if (unspoken) return answer(unspoken, inbound.about, caller, log)
+  log("info", "received", describeArrival(inbound, request.headers))
+  return answer(await once(inbound, gateway), inbound.about, caller, log)
+}
+
+/** What arrived of a call that is proven. */
+interface Arrived extends Proven {
+  text: string
+}
+
+/** Proves the caller and reads the body, within the deadline. What a header proves is proven before the body is read. */
+async function receive(request: Request, caller: Caller, limit: number, clocks: Clocks): Promise<Arrived | Problem> {
+  const headers = caller.name ? limitHeaders(request.headers) : request.headers
+  let isProving = !caller.isSigned
+  const proveAndRead = async (): Promise<Arrived | Problem> => {
+    const early = caller.isSigned ? {} : await caller.prove({ headers, text: "" })
+    isProving = false
+    if ("problem" in early) return early
+    const body = await readBody(request)
+    if ("problem" in body || !caller.isSigned) return { ...early, ...body }
+    isProving = true
+    const proven = await caller.prove({ headers, text: body.text })
+    return { ...proven, text: body.text }
+  }
+  const arrived = await withTimeout(limit, clocks, proveAndRead())
+  if (arrived) return arrived
+  // On Deno cryptography waits behind names that no DNS server answers.
+  return isProving
+    ? { problem: "delivery_timeout", detail: "the caller could not be proven within the deadline" }
+    : { problem: "invalid_message", detail: "the body did not arrive within the deadline" }
+}
+
+/** The body of a call as text; or the problem of what is coded, too large, broken off or no UTF-8. */
+async function readBody(request: Request): Promise<{ text: string } | Problem> {
+  const coding = request.headers.get("content-encoding") ?? "identity"
+  if (coding !== "identity") {
+    const name = coding.slice(0, 20).replace(/[^\w-]/g, "")
+    return { problem: "unsupported_encoding", detail: `the body is coded as ${name}: send it plain` }
+  }
+  try {
+    const bytes = await readBytes(request)
+    if (!bytes) return { problem: "message_too_large", detail: "at most 64 KiB are read" }
+    const text = tryOr(() => strictUtf8.decode(bytes), undefined)
+    return text === undefined ? { problem: "invalid_message", detail: "the body must be UTF-8" } : { text }
+  } catch {
+    return { problem: "invalid_message", detail: "the body broke off" }
+  }
+}
+
+/** An unproven call gets the gateway's own answer, never its platform's. */
+function refuseCall({ problem, detail }: Problem, given: Headers, about: Fields, log: Log): Response {
+  if (problem !== "authentication_failed") return refuse(log, problem, detail, { about })
+  const challenge = given.has("authorization") ? 'Bearer error="invalid_token"' : "Bearer"
+  return refuse(log, problem, detail, { about, headers: { "www-authenticate": challenge } })
+}
+
+type Details = { about?: Fields; attempts?: Attempt[]; headers?: Record<string, string>; level?: contract.Level }
+
 /** A refusal as problem+json (RFC 9457), and as a line of the log. */
-export function refuse(log: contract.Log, code: ProblemCode, detail: string, details: contract.Details = {}): Response {
+export function refuse(log: Log, code: contract.ProblemCode, detail: string, details: Details = {}): Response {
   const [status, title] = problems[code]
   const { about = {}, attempts, headers, level = status < 500 ? "warn" : "error" } = details
   const id = about.request ?? crypto.randomUUID()
@@ -966,14 +310,172 @@ export function refuse(log: contract.Log, code: ProblemCode, detail: string, det
 }
 
 const isJson = { headers: { "content-type": "application/json" } }
-/** What a platform is told: in its own words, or as everyone else. */
-function answer(delivery: contract.Delivery, about: Fields, caller: contract.Caller, log: contract.Log): Response {
-  const own = caller.answer?.(delivery, String(about.request))
-  if ("receipt" in delivery) return own ?? new Response(JSON.stringify(delivery), isJson)
-  const { problem, detail, attempts, retryAfter } = delivery
-  const headers = retryAfter ? { "retry-after": String(Math.ceil(retryAfter / 1_000)) } : {}
-  const plain = refuse(log, problem, detail, { about, headers, ...(attempts && { attempts }) })
-  return own ?? plain
+/** Tells a platform what came of its call: in its own words, or as everyone else. */
+function answer(result: Delivery | Problem, about: Fields, caller: Caller, log: Log): Response {
+  const inItsWords = caller.answer?.(result, String(about.request))
+  if ("receipt" in result) return inItsWords ?? new Response(JSON.stringify(result), isJson)
+  const { problem, detail, attempts, retryAfter } = result
+  const details: Details = { about }
+  if (attempts) details.attempts = attempts
+  if (retryAfter) details.headers = { "retry-after": String(Math.ceil(retryAfter / 1_000)) }
+  const inOurs = refuse(log, problem, detail, details)
+  return inItsWords ?? inOurs
+}
+
+/** The fields of the line `received`: with the call's W3C trace and the platform's own id of it. */
+function describeArrival({ about, message }: Inbound, headers: Headers): Fields {
+  const fields = { ...about }
+  if (message.channel === "voice") fields.channel = "voice"
+  const trace = /^[\da-f]{2}-([\da-f]{32})-/.exec(headers.get("traceparent") ?? "")?.[1]
+  if (trace) fields.trace = trace
+  const callerId = headers.get("webhook-id") ?? headers.get("x-request-id") ?? ""
+  if (/^[\w.:-]{1,100}$/.test(callerId)) fields.caller_id = callerId
+  return fields
+}
+
+// ───────────────────────────── Prove: who calls ─────────────────────────────
+
+/** A caller that is proven; `proofId` tells a signed call from others. */
+export interface Proven {
+  proofId?: string | undefined
+}
+
+export const unproven = (detail: string): Problem => ({ problem: "authentication_failed", detail })
+
+/** `POST /`, in the gateway's own words, which are Auth0's. */
+function createOwnCaller({ settings, world }: Gateway): Caller {
+  // Many APIs of SMS call their API key "key": here it marks nothing.
+  const read = (fields: object): contract.Written => ({
+    ip: Object(Reflect.get(fields, "req")).ip,
+    ...fields,
+    key: undefined,
+  })
+  const platform = { docs: "README.md", env: {}, read, setup: () => "" }
+  return { name: "", platform, isSigned: false, prove: createOwnProof(settings, world.clock) }
+}
+
+const loadJose = memoize(() => import("jose/jwt/verify"))
+type JoseError = { code: string; claim?: string }
+const isOtherSecret = ({ code }: JoseError) => code === "ERR_JWS_SIGNATURE_VERIFICATION_FAILED"
+
+/** The proof of `POST /`: a token signed with GATEWAY_SECRET (RFC 7519), or GATEWAY_TOKEN. */
+function createOwnProof(settings: Settings, clock: World["clock"]): Caller["prove"] {
+  const { GATEWAY_TOKEN, GATEWAY_AUDIENCE: audience, GATEWAY_SUBJECT: subject, GATEWAY_ISSUER: issuer } = settings
+  const claims: { [name: string]: unknown } = { algorithms: ["HS256"], audience, clockTolerance: 60 }
+  if (issuer) claims.issuer = issuer
+  if (subject !== "any") claims.subject = subject
+  const hmac = { name: "HMAC", hash: "SHA-256" }
+  const importKey = (key: Uint8Array<ArrayBuffer>) => crypto.subtle.importKey("raw", key, hmac, false, ["verify"])
+  const importKeys = memoize(() => Promise.all(settings.keys.map(importKey)))
+  const verify = async (token: string): Promise<Proven | Problem> => {
+    const { jwtVerify } = await loadJose()
+    let reason = "the token is not GATEWAY_TOKEN"
+    for (const key of await importKeys()) {
+      const options = { ...claims, currentDate: new Date(clock()) }
+      const error = await jwtVerify(token, key, options).then(nothing, (error: JoseError) => error)
+      if (!error) return {}
+      reason = explainToken(error)
+      if (!isOtherSecret(error)) break
+    }
+    return unproven(reason)
+  }
+  return ({ headers }) => {
+    if (settings.GATEWAY_AUTH === "none") return {}
+    const token = readToken(headers)
+    if (!token) return unproven("the header Authorization: Bearer <token> is missing")
+    return GATEWAY_TOKEN && isSame(token, GATEWAY_TOKEN) ? {} : verify(token)
+  }
+}
+const nothing = () => undefined
+
+function explainToken(error: JoseError): string {
+  if (isOtherSecret(error)) return "the token's signature does not match GATEWAY_SECRET"
+  if (error.code === "ERR_JWT_EXPIRED") return "the token has expired"
+  if (error.code === "ERR_JOSE_ALG_NOT_ALLOWED") return "the token is not signed with HS256"
+  return error.claim ? `the token's claim "${error.claim}" is missing or wrong` : "the token is not a JSON Web Token"
+}
+
+/** The token of an Authorization header: of Bearer (RFC 6750), Basic's password (RFC 7617), or the bare header. */
+export function readToken(headers: contract.Call["headers"]): string | undefined {
+  const [scheme = "", ...rest] = headers.get("authorization")?.trim().split(/ +/) ?? []
+  const credentials = rest.join(" ")
+  if (/^bearer$/i.test(scheme)) return credentials
+  if (/^basic$/i.test(scheme)) return /:(.*)$/s.exec(Buffer.from(credentials, "base64").toString())?.[1]
+  return rest.length === 0 ? scheme : undefined
+}
+
+/** Headers for the files of platforms and providers, each cut to 4,096 characters: no expression meets more. */
+export const limitHeaders = (headers: Headers): contract.Call["headers"] => ({
+  get: (name) => headers.get(name)?.slice(0, 4_096) ?? null,
+})
+
+/** Lets through who calls from an address in GATEWAY_ALLOW_IPS. `/health` and reports, which bring a key, are open to all. */
+function allowAddresses(settings: Settings, log: Log, providers: string[]): MiddlewareHandler {
+  const { GATEWAY_ALLOW_IPS: allowList = [], GATEWAY_TRUST_PROXY: proxies } = settings
+  /** The peer's address, or as many entries from the right of X-Forwarded-For as proxies stand in front. */
+  const addressOf = (c: Context) =>
+    readAddress(proxies === 0 ? c.env.address?.() : c.req.header("x-forwarded-for")?.split(",").at(-proxies))
+  const refuseAddress = () => refuse(log, "forbidden_address", "the address is not in GATEWAY_ALLOW_IPS")
+  const restrict = ipRestriction((c) => addressOf(c), { allowList }, refuseAddress)
+  const isForAll = (path: string) => path === "/health" || providers.some((name) => path.startsWith(`/${name}/report/`))
+  return async (c, next) => {
+    if (isForAll(c.req.path)) return await next()
+    // An address that nobody knows is in no list.
+    return addressOf(c) || allowList.includes("*") ? await restrict(c, next) : refuseAddress()
+  }
+}
+
+// ───────────────────────────── Read: what a platform wrote, checked and made a message ─────────────────────────────
+
+/** A message on its way, checked, with what is known of its call. */
+export interface Inbound {
+  id: string
+  /** What lines of the log about it have in common. */
+  about: Fields
+  message: Message
+  country: string
+  callingCode: string
+  /** The digits by which its telephone is counted. */
+  line: string
+  /** The end user's address, or "". */
+  ip: string
+  /** Each marks a repetition of it, for so many milliseconds. */
+  idempotencyKeys: { key: string; period: number }[]
+  /** When it must be answered, on the monotonic clock. */
+  deadline: number
+}
+
+/** What a call brings along on its way to a message. */
+export interface Arrival extends Pick<Inbound, "id" | "about" | "deadline"> {
+  /** The platform's name; "" is the gateway's own. */
+  caller: string
+  proofId?: string | undefined
+}
+
+const invalid = (detail: string): Problem => ({ problem: "invalid_message", detail })
+
+/** What the platform's file reads of a call. `written` is undefined where nothing is to be sent. */
+function readCall(
+  text: string,
+  headers: Headers,
+  { name, platform }: Caller,
+  now: number,
+): { written?: contract.Written | undefined } | Problem {
+  const fields = readFields(text, headers.get("content-type") ?? "")
+  if (!fields) return invalid("the body must be a JSON object or a UTF-8 form: {recipient, body}")
+  const broken = invalid(`it is not what ${name} sends`)
+  return tryOr<ReturnType<typeof readCall>>(() => ({ written: platform.read(fields, now) }), broken)
+}
+
+/** JSON, or the fields of a form; undefined where it is neither. */
+function readFields(text: string, type: string): object | undefined {
+  const json = parseJson(text)
+  if (typeof json === "object" && json !== null) return json
+  const isForm = /^application\/x-www-form-urlencoded\b/i.test(type)
+  // What no UTF-8 escape gives is in another coding; what begins like JSON has a slip; a plus before a digit is no blank.
+  const isUtf8 = tryOr(() => decodeURIComponent(text.replaceAll("+", " ")), undefined) !== undefined
+  if (!isForm || !isUtf8 || json !== undefined || /^\s*[[{"']/.test(text)) return undefined
+  return Object.fromEntries(new URLSearchParams(text.replace(/=\+(?=\d)/g, "=%2B")))
 }
 
 const isSendable = (text: string) => text !== "" && (text.length <= 1_600 || [...text].length <= 1_600)
@@ -1001,286 +503,1787 @@ const written = v.object({
 const unfilled = /@@\s{0,9}[\w.]{1,40}\s{0,9}@@|\{\{[^{}]{1,80}\}\}|\{%[^{}%]{1,80}%\}/
 
 /** Makes a message of what a platform wrote, or says which field is wrong. */
-export async function check(foreign: contract.Written, arrival: contract.Arrival, gateway: Gateway) {
-  const { id, caller, about, ends } = arrival
-  const { settings, routes, log, helpers } = gateway
+export async function readMessage(foreign: contract.Written, arrival: Arrival, gateway: Gateway) {
+  const { settings, routes, log } = gateway
+  const { id, caller, about, deadline, proofId } = arrival
   const parsed = v.safeParse(written, foreign)
-  if (!parsed.success) return wrongFields(parsed.issues)
+  if (!parsed.success) return invalid(describeIssues(parsed.issues))
   const { code: sent, locale, channel, ip, key } = parsed.output
   const number = readNumber(parsed.output.recipient, settings.DEFAULT_COUNTRY, await loadNumbers())
-  if (typeof number === "string") return `recipient ${number}`
-  const { recipient, country, masked } = number
-  const body = parsed.output.body ?? (sent && helpers.textOf(sent, channel, locale))
-  if (!body) return "body is missing"
+  if ("problem" in number) return number
+  const { recipient, country, callingCode } = number
+  const body = parsed.output.body ?? (sent && renderCode(sent, settings.texts[channel], locale))
+  if (!body) return invalid("body is missing")
   const [left] = unfilled.exec(body) ?? []
-  if (left) return `body holds ${left.replace(/[^\p{L}@{}%_. ]/gu, "•")}, which the platform's template left unfilled`
-  const judged = v.safeParse(sender, parsed.output.sender)
-  if (!judged.success) {
-    const route = closest(routes[channel], recipient, country) ?? []
-    const has = (ready: Ready) => senderFor(ready, recipient, country, "", settings.senders)
-    const wrong = wrongFields(judged.issues).replace(/^it/, "sender")
-    if (!route.every(has)) return `${wrong}; set SMS_SENDER or the provider's own sender to use another`
+  if (left)
+    return invalid(`body holds ${left.replace(/[^\p{L}@{}%_. ]/gu, "•")}, which the platform's template left unfilled`)
+  const given = v.safeParse(sender, parsed.output.sender)
+  if (!given.success) {
+    const wrong = describeIssues(given.issues, "sender")
+    const route = findTargeted(routes[channel], recipient, country) ?? []
+    const hasOther = (provider: LoadedProvider) => chooseSender(provider, recipient, country, "", settings.senders)
+    if (!route.every(hasOther)) return invalid(`${wrong}; set SMS_SENDER or the provider's own sender to use another`)
     log("warn", "warning", { ...about, reason: `${wrong}; the configured sender is used` })
   }
-  const code = sent || helpers.findCode(body, settings.CODE_PATTERN)
-  const message: Message = { recipient, body, sender: judged.success ? judged.output : "", code, locale, channel }
-  const period = settings.DUPLICATE_WINDOW
+  const code = sent || findCode(body, settings.CODE_PATTERN)
+  const message = { recipient, body, sender: given.success ? given.output : "", code, locale, channel }
   const line = lineOf(recipient)
-  const marks = period > 0 ? [{ key: `sent:${channel}:${line}\n${body}\n${sent}`, period }] : []
+  const idempotencyKeys: Inbound["idempotencyKeys"] = []
+  const text = `${channel}:${line}\n${body}\n${sent}`
+  if (settings.DUPLICATE_WINDOW > 0) idempotencyKeys.push({ key: `sent:${text}`, period: settings.DUPLICATE_WINDOW })
   // Platforms repeat their ids for other messages, too: an id marks a repetition of the same message alone.
-  if (key) marks.push({ key: `key:${caller}:${key}\n${channel}:${line}\n${body}\n${sent}`, period: 600_000 })
-  const told = { ...about, recipient: masked }
-  return { id, about: told, message, country, masked, line, ip: readAddress(ip), marks, ends } satisfies Inbound
+  if (key) idempotencyKeys.push({ key: `key:${caller}:${key}\n${text}`, period: 600_000 })
+  if (proofId) idempotencyKeys.push({ key: `call:${caller}:${proofId}`, period: 600_000 })
+  const fields: Fields = { ...about, recipient: maskNumber(recipient, callingCode) }
+  const found = {
+    id,
+    about: fields,
+    message,
+    country,
+    callingCode,
+    line,
+    ip: readAddress(ip),
+    idempotencyKeys,
+    deadline,
+  }
+  return found satisfies Inbound
 }
 
-/** The body of a call as text; or the refusal of what is coded, too large, broken off or no UTF-8. */
-async function readBody(request: Request) {
-  const refusal = (code: ProblemCode, detail: string) => ({ code, detail })
-  const coding = (request.headers.get("content-encoding") ?? "identity").replace(/[^\w-]/g, "")
-  if (coding !== "identity")
-    return refusal("unsupported_encoding", `the body is coded as ${coding.slice(0, 20)}: send it plain`)
-  const read = async () => ({ bytes: await readBytes(request) })
-  const body = await read().catch(() => refusal("invalid_message", "the body broke off"))
-  if ("code" in body) return body
-  const { bytes } = body
-  if (!bytes) return refusal("message_too_large", "at most 64 KiB are read")
-  const text = attempt(() => strictUtf8.decode(bytes), undefined)
-  return text === undefined ? refusal("invalid_message", "the body must be UTF-8") : { text }
+/** The problem of a message that no route serves; undefined where one does. */
+function requireRoute({ message, country }: Inbound, { routes }: Gateway): Problem | undefined {
+  if (findTargeted(routes[message.channel ?? "sms"], message.recipient, country)) return undefined
+  return { problem: "unsupported_channel", detail: "no provider is named for it: see VOICE_PROVIDER" }
 }
 
-/** JSON, or the fields of a form; undefined where it is neither. */
-function readFields({ headers, text }: contract.Call): object | undefined {
-  const json = parseJson(text)
-  if (typeof json === "object" && json !== null) return json
-  const isForm = /^application\/x-www-form-urlencoded\b/i.test(headers.get("content-type") ?? "")
-  // What no UTF-8 escape gives is in another coding; what begins like JSON has a slip; a plus before a digit is no blank.
-  const isUtf8 = attempt(() => decodeURIComponent(text.replaceAll("+", " ")), undefined) !== undefined
-  if (!isForm || !isUtf8 || json !== undefined || /^\s*[[{"']/.test(text)) return undefined
-  return Object.fromEntries(new URLSearchParams(text.replace(/=\+(?=\d)/g, "=%2B")))
+/**
+ * The one-time code in a text: what the pattern finds, or a WebOTP line says, or the only run of 4 to 10 digits that stands
+ * alone. None where several could be it: a second run, one with letters inside (`AB1234`), one that goes on behind a
+ * separator (`123-456`), or an HTML entity.
+ */
+export function findCode(body: string, pattern?: RegExp): string | undefined {
+  // Android's SMS Retriever wants a hash of its own at the end.
+  const text = normalize(body.replace(/\p{No}/gu, "x")).replace(/^(<#>.*)\s[\w+/]{11}\s*$/s, "$1")
+  if (pattern) return pattern.exec(text)?.findLast(Boolean)
+  const webOtp = /^@\S+ #([^\s%]+)/m.exec(text)?.[1]
+  if (webOtp || /&#?\w{1,8};/.test(text)) return webOtp
+  // Letters of scripts without cases (Kana, Thai) stand beside digits with no blank between.
+  const words = text.match(/\d+(?:[ .\-–—/_]\d+)+|[\p{LC}\p{N}]{2,}(?:[-_][\p{LC}\p{N}]+)*/gu) ?? []
+  const codes = new Set(words.filter((word) => /^\d{4,10}$/.test(word)))
+  const isUnit = (word: string) => /^\d{1,3}(s|m|h|secs?|mins?|minutes|hours|hrs?|st|nd|rd|th|am|pm)$/i.test(word)
+  const isLong = (word: string) => /\d.*\d/.test(word) && word.replace(/[-_]/g, "").length > 3
+  const isOther = (word: string) => isLong(word) && !isUnit(word) && !codes.has(word)
+  return codes.size === 1 && !words.some(isOther) ? [...codes][0] : undefined
 }
 
-/** Takes one call from its platform to its answer. */
-async function take(request: Request, caller: contract.Caller, gateway: Gateway): Promise<Response> {
-  const { world, settings, clocks, log, routes, helpers } = gateway
-  const { name, platform, isSigned } = caller
-  const { headers } = request
-  const id = crypto.randomUUID()
-  const ends = clocks.monotonic() + Math.min(settings.DEADLINE, platform.deadline ?? settings.DEADLINE)
-  const about: Fields = { request: id, ...(name && { platform: name }) }
-  const unproven = (reason: string) => {
-    const challenge = headers.has("authorization") ? 'Bearer error="invalid_token"' : "Bearer"
-    return refuse(log, "authentication_failed", reason, { about, headers: { "www-authenticate": challenge } })
-  }
-  let isRead = false
-  let isProven = false
-  const prove = async (text: string) => {
-    const proven = await caller.prove({ headers: name ? cutHeaders(headers) : headers, text })
-    isProven = true
-    return proven
-  }
-  const read = async () => {
-    const body = await readBody(request)
-    isRead = true
-    return body
-  }
-  // What a header proves is proven before the body is read.
-  const arrive = async () => {
-    const early = isSigned ? {} : await prove("")
-    const body = "reason" in early ? { text: "" } : await read()
-    return { body, proven: isSigned && !("code" in body) ? await prove(body.text) : early }
-  }
-  const arrived = await within(ends - clocks.monotonic(), clocks, arrive())
-  if (!arrived && (isRead || !(isSigned || isProven)))
-    return refuse(log, "delivery_timeout", "the caller could not be proven within the deadline", { about })
-  if (!arrived) return refuse(log, "invalid_message", "the body did not arrive within the deadline", { about })
-  const { body, proven } = arrived
-  if ("code" in body) return refuse(log, body.code, body.detail, { about })
-  if ("reason" in proven) return unproven(proven.reason)
-  const refuseTo = (problem: ProblemCode, detail: string, more = {}) =>
-    answer({ problem, detail }, { ...about, ...more }, caller, log)
-  const fields = readFields({ headers, text: body.text })
-  if (!fields) return refuseTo("invalid_message", "the body must be a JSON object or a UTF-8 form: {recipient, body}")
-  const foreign = attempt(() => platform.read(fields, world.clock()) ?? "nothing", undefined)
-  if (foreign === "nothing") return new Response(null, { status: 204 })
-  const inbound = foreign && (await check(foreign, { id, caller: name, about, ends }, gateway))
-  if (typeof inbound !== "object") return refuseTo("invalid_message", inbound ?? `it is not what ${name} sends`)
-  const { channel = "sms", recipient } = inbound.message
-  if (!closest(routes[channel], recipient, inbound.country))
-    return refuseTo("unsupported_channel", "no provider is named for it: see VOICE_PROVIDER", inbound.about)
-  log("info", "received", { ...inbound.about, ...(channel === "voice" && { channel }), ...helpers.traceOf(headers) })
-  if (proven.mark) inbound.marks.push({ key: `call:${name}:${proven.mark}`, period: 600_000 })
-  return answer(await once(inbound, gateway), inbound.about, caller, log)
+/** The text of a code that comes alone, in the closest language (RFC 4647, lookup) that the settings have. */
+function renderCode(code: string, { texts, defaultText }: CodeTexts, locale = ""): string {
+  let range = locale.toUpperCase().replaceAll("-", "_")
+  while (range && !texts.some(({ target }) => isOfLanguage(target, range)))
+    range = range.slice(0, Math.max(0, range.lastIndexOf("_")))
+  const exact = texts.find(({ target }) => target === range)
+  const text = (exact ?? texts.find(({ target }) => isOfLanguage(target, range)))?.value ?? defaultText
+  return text.replaceAll("{code}", () => code)
+}
+const isOfLanguage = (target: string, range: string) => target === range || target.startsWith(`${range}_`)
+
+// ───────────────────────────── Once and guard: what is sent once, and what is not sent at all ─────────────────────────────
+
+/** A provider accepted. */
+export interface Delivery {
+  id: string
+  provider: string
+  receipt: string
+  attempts: Attempt[]
 }
 
-// ───────────────────────────── Gateway: everything that settings name, put together ─────────────────────────────
+const outcome = v.picklist(["accepted", "refused", "timeout", "unreachable"])
+const printable = v.pipe(v.string(), v.regex(/^\P{C}{0,200}$/u))
+const wholeMilliseconds = v.pipe(v.number(), v.integer(), v.minValue(0))
+const attempt = v.object({ provider: fileName(), outcome, code: v.exactOptional(printable), ms: wholeMilliseconds })
+const attempts = v.pipe(v.array(attempt), v.maxLength(100))
+/** A delivery as a store keeps it. What another wrote there is foreign, and counts as absent. */
+const kept = v.object({ id: v.pipe(v.string(), v.uuid()), provider: fileName(), receipt: printable, attempts })
 
-/** Every provider that a route names, by its name, and the routes of each channel. */
-async function loadProviders(world: World, complaints: Complaint[]) {
-  const named = readRoutes(world.env, complaints)
-  const providers = new Map<string, Ready>()
+/** The same message, or the same signed call, is sent once: whoever brings it again gets what became of the first. */
+export async function once(inbound: Inbound, gateway: Gateway): Promise<Delivery | Problem> {
+  const { idempotencyKeys, id, about } = inbound
+  const { inFlight, log } = gateway
+  const first = idempotencyKeys.map(({ key }) => inFlight.get(key)).find(Boolean)
+  if (first) {
+    const result = await first
+    log("info", "duplicate", about)
+    return result
+  }
+  const sending = sendOnce(inbound, gateway)
+  for (const { key } of idempotencyKeys) inFlight.set(key, sending)
+  try {
+    const result = await sending
+    if ("receipt" in result && result.id !== id) log("info", "duplicate", about)
+    return result
+  } finally {
+    for (const { key } of idempotencyKeys) inFlight.delete(key)
+  }
+}
+
+/** Gives the delivery that the store has for one of the keys, or delivers and keeps that. */
+async function sendOnce(inbound: Inbound, gateway: Gateway): Promise<Delivery | Problem> {
+  const { store } = gateway
+  for (const { key } of inbound.idempotencyKeys) {
+    const before = await store.get(key)
+    if (before === undefined) continue
+    const parsed = v.safeParse(kept, before)
+    if (parsed.success && isInUse(parsed.output.provider, gateway)) return parsed.output
+  }
+  const result = await guard(inbound, gateway)
+  if ("receipt" in result)
+    await Promise.all(inbound.idempotencyKeys.map(({ key, period }) => store.set(key, result, period)))
+  return result
+}
+
+/** Whether a provider of this gateway has that name. */
+const isInUse = (name: string, { routes }: Gateway) =>
+  [...routes.sms, ...routes.voice].some(({ value }) => value.some((provider) => provider.name === name))
+
+/** A limit that was charged for a message. */
+type Charge = { key: contract.Key; limit: contract.Limit }
+
+/** Delivers what may be sent: refuses destinations, charges limits, and gives back what was charged for nothing. */
+async function guard(inbound: Inbound, gateway: Gateway): Promise<Delivery | Problem> {
+  const { settings, store, log } = gateway
+  const charges: Charge[] = []
+  const giveBack = () => Promise.all(charges.map(({ key, limit }) => store.giveBack(key, limit)))
+  const problem = checkDestination(inbound, settings) ?? (await chargeLimits(inbound, gateway, charges))
+  if (problem && settings.GUARD === "enforce") {
+    await giveBack()
+    return problem
+  }
+  if (problem) log("warn", "observed", { ...inbound.about, code: problem.problem, reason: problem.detail })
+  const result = await deliver(inbound, gateway)
+  if ("problem" in result && !result.isCharged) await giveBack()
+  return result
+}
+
+/** Charges every limit, narrowest first, and keeps that in `charges`. The first that is used up ends it as a problem. */
+async function chargeLimits(
+  inbound: Inbound,
+  { limits, store }: Gateway,
+  charges: Charge[],
+): Promise<Problem | undefined> {
+  for (const limit of limits) {
+    const key = limitKeys[limit.name as LimitName](inbound)
+    if (key === "") continue
+    const retryAfter = await store.take(key, limit)
+    if (retryAfter > 0) return { problem: "rate_limited", detail: `${limit.name} is used up`, retryAfter }
+    charges.push({ key, limit })
+  }
+  return undefined
+}
+
+type LimitName = "LIMIT_VOICE" | "LIMIT_RECIPIENT" | "LIMIT_IP" | "LIMIT_PREFIX" | "LIMIT_TOTAL"
+/** The key by which each limit counts, narrowest first; "" is not counted. A number's digits are a number: it is smaller. */
+const limitKeys: Record<LimitName, (inbound: Inbound) => contract.Key> = {
+  LIMIT_VOICE: ({ message, line }) => (message.channel === "voice" ? Number(line) : ""),
+  LIMIT_RECIPIENT: ({ line }) => Number(line),
+  // IPv6 by its /64, which is one household (RFC 6177).
+  LIMIT_IP: ({ ip: address }) => (address.includes(":") ? ip.expandIPv6(address).slice(0, 19) : address),
+  LIMIT_PREFIX: ({ line }) => Math.floor(Number(line) / 10_000),
+  LIMIT_TOTAL: () => "all",
+}
+const limitsOf = (settings: Settings): contract.Limit[] =>
+  (Object.keys(limitKeys) as LimitName[]).flatMap((name) => (settings[name] ? { name, ...settings[name] } : []))
+
+/** The closer entry of both lists decides; a tie is denied, and so is what no allowed entry fits. */
+function checkDestination({ message, country, callingCode }: Inbound, settings: Settings): Problem | undefined {
+  const { ALLOW_DESTINATIONS, DENY_DESTINATIONS } = settings
+  if (!ALLOW_DESTINATIONS && !DENY_DESTINATIONS) return undefined
+  const isDigits = (target: string) => /^\d/.test(target)
+  const fits = (target: string) => (isDigits(target) ? message.recipient.startsWith(target, 1) : target === country)
+  // A country is closer than its calling code, and less close than that and one more digit.
+  const closeness = (target: string) => (isDigits(target) ? target.length : callingCode.length + 0.5)
+  const best = (targets: string[]) => Math.max(-1, ...targets.filter(fits).map(closeness))
+  const allowed = ALLOW_DESTINATIONS ? best(ALLOW_DESTINATIONS) : 0
+  if (allowed >= 0 && allowed > best(DENY_DESTINATIONS ?? [])) return undefined
+  return { problem: "destination_not_allowed", detail: "see ALLOW_DESTINATIONS and DENY_DESTINATIONS" }
+}
+
+/** A map that forgets: at `most` keys a new generation begins, and what is older than the one before goes. */
+function createGenerations<T>(most: number) {
+  let young = new Map<contract.Key, T>()
+  let old = new Map<contract.Key, T>()
+  const turn = () => {
+    old = young
+    young = new Map()
+  }
+  return {
+    get: (key: contract.Key) => young.get(key) ?? old.get(key),
+    set(key: contract.Key, value: T) {
+      if (young.size >= most) turn()
+      young.set(key, value)
+    },
+    delete(key: contract.Key) {
+      young.delete(key)
+      old.delete(key)
+    },
+    turn,
+  }
+}
+
+/** What this process remembers by itself: of each limit 100,000 counts, of each period 50,000 values. */
+function createMemoryStore(monotonic: Clocks["monotonic"]): contract.Store {
+  const windows = new Map<string, { counts: ReturnType<typeof createGenerations<number>>; ends: number }>()
+  type Value = { value: unknown; ends: number }
+  const values = new Map<number, { kept: ReturnType<typeof createGenerations<Value>>; ends: number }>()
+  // The windows of a limit begin together.
+  const windowOf = ({ name, period }: contract.Limit) => {
+    const before = windows.get(name)
+    if (before && monotonic() < before.ends) return before
+    const window = { counts: createGenerations<number>(50_000), ends: monotonic() + period }
+    windows.set(name, window)
+    return window
+  }
+  return {
+    take(key, limit) {
+      const { counts, ends } = windowOf(limit)
+      const before = counts.get(key) ?? 0
+      if (before >= limit.count) return Math.max(1, ends - monotonic())
+      counts.set(key, before + 1)
+      return 0
+    },
+    giveBack(key, limit) {
+      const { counts } = windowOf(limit)
+      const left = (counts.get(key) ?? 0) - 1
+      if (left > 0) counts.set(key, left)
+      else counts.delete(key)
+    },
+    get(key) {
+      for (const { kept } of values.values()) {
+        const entry = kept.get(key)
+        if (entry) return entry.ends > monotonic() ? entry.value : undefined
+      }
+      return undefined
+    },
+    set(key, value, period) {
+      const now = monotonic()
+      const before = values.get(period) ?? { kept: createGenerations<Value>(25_000), ends: now + period }
+      // What one generation holds is over when the next one ends.
+      if (now >= before.ends) before.kept.turn()
+      if (now >= before.ends) before.ends = now + period
+      values.set(period, before)
+      before.kept.set(key, { value, ends: now + period })
+    },
+  }
+}
+
+// ───────────────────────────── Deliver: along a route, until a provider accepts ─────────────────────────────
+
+/** One provider asked once. `code` is the provider's own, or tells why there is no answer of it. */
+export interface Attempt {
+  provider: string
+  outcome: "accepted" | "refused" | "timeout" | "unreachable"
+  code?: string
+  ms: number
+}
+
+/** The circuit breaker: after 3 failures in a row a provider is asked last for 30 s; then one message probes it. */
+const breaker = { failures: 3, cooldown: 30_000 }
+export const isBreakerOpen = ({ health }: LoadedProvider, now: number) =>
+  health.failures >= breaker.failures && health.retryAt > now
+
+/** A provider in its turn. `isRetry` asks for a connection that was not used before. */
+type Turn = { provider: LoadedProvider; isRetry: boolean }
+
+/** Takes a message along its route, inside its deadline, until a provider accepts it or none is left. */
+async function deliver(inbound: Inbound, gateway: Gateway): Promise<Delivery | Problem> {
+  const { id, deadline } = inbound
+  const { settings, store, clocks } = gateway
+  const attempts: Attempt[] = []
+  const failures: Refused[] = []
+  const route = await chooseRoute(inbound, gateway)
+  const isSingle = route.length === 1
+  // A provider whose connection broke is asked once more, when no other is left: its second turn is put at the end.
+  const turns: Turn[] = route.map((provider) => ({ provider, isRetry: false }))
+  for (const [index, turn] of turns.entries()) {
+    const left = deadline - clocks.monotonic()
+    const others = turns.length - index - 1
+    // A single provider that keeps silent is asked once more, too, and must leave time for that.
+    const isLast = others === 0 && (turn.isRetry || !isSingle)
+    const limit = isLast ? left : Math.min(settings.ATTEMPT_TIMEOUT, left / (others + 1))
+    const result = await attemptOnce(turn, limit, inbound, gateway)
+    attempts.push(result.attempt)
+    if ("receipt" in result) {
+      const { name } = turn.provider
+      if (settings.RESEND_WINDOW > 0) store.set(resendKey(inbound), name, settings.RESEND_WINDOW)
+      return { id, provider: name, receipt: result.receipt, attempts }
+    }
+    failures.push(result)
+    if (result.fault === "recipient" || result.fault === "fraud") return endRoute(result, attempts, failures)
+    const isWorthRetry = result.code === "reset" || (result.outcome === "timeout" && isSingle)
+    if (isWorthRetry && !turn.isRetry && clocks.monotonic() < deadline)
+      turns.push({ provider: turn.provider, isRetry: true })
+  }
+  const summary = attempts.map(({ provider, outcome, code }) => `${provider} ${outcome} ${code}`).join(", ")
+  const isPerhapsSent = failures.some((failure) => failure.isPerhapsSent)
+  const detail = isPerhapsSent ? `It may have been sent: ${summary}` : summary
+  const isLate = failures.some((failure) => failure.outcome === "timeout")
+  const problem = isLate ? "delivery_timeout" : "delivery_rejected"
+  return { problem, detail, attempts, isPerhapsSent, isCharged: isCharged(failures) }
+}
+
+/** The problem of a refusal that no other provider would mend. */
+function endRoute({ fault, code, reason }: Refused, attempts: Attempt[], failures: Refused[]): Problem {
+  const detail = `${attempts.at(-1)?.provider}: ${code} ${reason}`
+  const isPerhapsSent = failures.some((failure) => failure.isPerhapsSent)
+  const problem = fault === "fraud" ? "suspected_fraud" : "invalid_recipient"
+  return { problem, detail, attempts, isPerhapsSent, isCharged: true }
+}
+
+/** What a provider refuses for the number or the text may be billed, and whoever pumps would send it again. */
+const isCharged = (failures: Refused[]) => failures.some((one) => one.isPerhapsSent || one.fault === "message")
+
+/** One attempt with its line of the log, and what it says of the provider's health. */
+async function attemptOnce({ provider, isRetry }: Turn, limit: number, inbound: Inbound, gateway: Gateway) {
+  const { name, health } = provider
+  const { clocks, log } = gateway
+  const began = clocks.monotonic()
+  if (health.failures >= breaker.failures) health.retryAt = began + breaker.cooldown
+  const abort = new AbortController()
+  const asking = refuseCountry(provider, inbound) ?? ask(provider, inbound, gateway, abort.signal, isRetry)
+  const result = asking instanceof Promise ? await withTimeout(limit, clocks, asking) : asking
+  const ms = Math.round(clocks.monotonic() - began)
+  if (result && "receipt" in result) {
+    health.failures = 0
+    log("info", "accepted", { ...inbound.about, provider: name, receipt: result.receipt, ms })
+    return { receipt: result.receipt, attempt: { provider: name, outcome: "accepted", ms } satisfies Attempt }
+  }
+  // A call in flight, or an answer that was not read to its end.
+  abort.abort()
+  const { outcome, reason, fault, isOutage, ...rest } = result ?? refuseTimeout()
+  const code = String(rest.code)
+  log("warn", outcome, { ...inbound.about, provider: name, code, reason, fault, ms })
+  if (isOutage) recordFailure(provider, clocks.monotonic(), log)
+  const attempt: Attempt = { provider: name, outcome, code, ms }
+  return { outcome, code, reason, fault, isOutage, isPerhapsSent: rest.isPerhapsSent, attempt }
+}
+
+function recordFailure({ name, health }: LoadedProvider, now: number, log: Log) {
+  health.failures += 1
+  if (health.failures !== breaker.failures) return
+  health.retryAt = now + breaker.cooldown
+  log("warn", "resting", { provider: name, reason: `${breaker.failures} failures in a row` })
+}
+
+function refuseCountry({ provider: { countries } }: LoadedProvider, { country }: Inbound): Refused | undefined {
+  if (!countries || countries.includes(country)) return undefined
+  return { ...classify({ code: "country", fault: "account" }, 0), reason: `serves ${countries.join(", ")}` }
+}
+
+const resendKey = ({ message, line }: Inbound) => `again:${message.channel}:${line}`
+
+/**
+ * The providers for a message, in order. Starts after the provider that accepted this number's last message; providers with an
+ * open breaker come last.
+ */
+async function chooseRoute(inbound: Inbound, gateway: Gateway): Promise<LoadedProvider[]> {
+  const { message, country, about } = inbound
+  const { routes, settings, clocks, log, store } = gateway
+  const before = settings.RESEND_WINDOW > 0 ? await store.get(resendKey(inbound)) : undefined
+  if (typeof before === "string" && isInUse(before, gateway)) log("info", "again", { ...about, provider: before })
+  const route = findTargeted(routes[message.channel ?? "sms"], message.recipient, country) ?? []
+  if (route.length < 2) return route
+  const next = route.findIndex(({ name }) => name === before) + 1
+  const turned = [...route.slice(next), ...route.slice(0, next)]
+  const now = clocks.monotonic()
+  return turned.toSorted((a, b) => Number(isBreakerOpen(a, now)) - Number(isBreakerOpen(b, now)))
+}
+
+/**
+ * The sender for a number: the provider's own for its digits or country, the common one for these, the provider's own for all,
+ * the message's, the common one for all. Where a pool picks the sender, only the first two go before it.
+ */
+export function chooseSender(
+  { senders, provider, values }: LoadedProvider,
+  recipient: string,
+  country: string,
+  given: string,
+  common: Targeted<string>[],
+): string {
+  const isNarrow = ({ target }: Targeted<string>) => target !== ""
+  const find = (all: Targeted<string>[]) => findTargeted(all, recipient, country)
+  const hasPool = provider.pool !== undefined && values[provider.pool] !== undefined
+  const ofProvider = find(hasPool ? senders.filter(isNarrow) : senders)
+  const narrow = ofProvider ?? find(common.filter(isNarrow))
+  if (narrow !== undefined || hasPool) return narrow ?? ""
+  return given || (find(common) ?? "")
+}
+
+// ───────────────────────────── Ask: one provider, once, and what comes back ─────────────────────────────
+
+/** A provider's refusal, safe to tell: why an attempt brought no acceptance. */
+export interface Refused extends Required<contract.Refusal> {
+  outcome: "refused" | "timeout" | "unreachable"
+  /** Whether it speaks against the provider and not against this message. */
+  isOutage: boolean
+}
+
+/** What a provider's file is given besides message and variables, as far as no message changes it. */
+function bindContext(provider: LoadedProvider, settings: Settings, world: World) {
+  const { name, url } = provider
+  const reportKey = provider.provider.report && settings.GATEWAY_URL && world.env[`${variablePrefix(name)}_REPORT_KEY`]
+  provider.context = {
+    url,
+    reportUrl: reportKey ? new URL(`/${name}/report/${reportKey}`, settings.GATEWAY_URL).href : undefined,
+    ttl: settings.SMS_TTL && Math.max(1, Math.round(settings.SMS_TTL / 1_000)),
+    clock: world.clock,
+    nonce: world.nonce ?? (() => crypto.randomUUID().replaceAll("-", "")),
+  }
+}
+
+/** Asks one provider once. Gives its receipt, or a refusal, in words that are safe to tell. Never throws. */
+async function ask(
+  provider: LoadedProvider,
+  inbound: Inbound,
+  gateway: Gateway,
+  signal: AbortSignal,
+  isFresh: boolean,
+) {
+  const { world, settings } = gateway
+  const sender = chooseSender(
+    provider,
+    inbound.message.recipient,
+    inbound.country,
+    inbound.message.sender,
+    settings.senders,
+  )
+  const message = { ...inbound.message, sender }
+  const echoed = new Set(provider.hidden)
+  const send = async (request: Request) => {
+    for (const form of authorizationForms(request, provider)) echoed.add(form)
+    const answer = await call(request, world, { signal, isFresh })
+    if ("outcome" in answer) return answer
+    world.answered?.(answer)
+    warnSunset(answer.headers, provider, world.clock(), gateway.log)
+    return answer
+  }
+  const result = await exchange(provider, message, send, world.clock).catch((error: unknown) =>
+    error instanceof CallFailed ? error.refusal : refuseThrown(error, provider.name),
+  )
+  for (const form of provider.session ? formsOf([provider.session.token]) : []) echoed.add(form)
+  const hidden = [...echoed]
+  if ("id" in result) return { receipt: redact(result.id, hidden, message, "id") }
+  const code = redactCode(result.code, hidden, message)
+  const reason = redact(result.reason, hidden, message, result.outcome === "refused" ? "prose" : "id")
+  return { ...result, code, reason }
+}
+
+type Send = (request: Request) => Promise<contract.Answer | Refused>
+
+/** Has the provider's file build the call, sends it, and has the file judge the answer. A 401 renews the log-in once. */
+async function exchange(
+  provider: LoadedProvider,
+  message: Message,
+  send: Send,
+  clock: World["clock"],
+  mayRenew = true,
+): Promise<{ id: string } | Refused> {
+  const { provider: file, values, context } = provider
+  const request = await file.request(message, values, { ...context, ...createSession(provider, send, clock) })
+  const answer = request instanceof Request ? await send(request) : undefined
+  if (answer && "outcome" in answer) return answer
+  if (answer?.status === 401 && provider.session && mayRenew) {
+    provider.session = undefined
+    return await exchange(provider, message, send, clock, false)
+  }
+  const receipt = answer ? file.receipt(answer, values) : request
+  if (typeof receipt !== "object") throw new Error(`${answer ? "receipt" : "request"} gave nothing back`)
+  if ("id" in receipt && typeof receipt.id === "string") return { id: receipt.id }
+  return classify(receipt as contract.Refusal, answer?.status ?? 0, file.faults)
+}
+
+/** A call of a log-in that brought no answer. */
+class CallFailed extends Error {
+  readonly refusal: Refused
+  constructor(refusal: Refused) {
+    super("the call brought no answer")
+    this.refusal = refusal
+  }
+}
+
+/** What a provider's file that logs in first is given: `send` makes its calls, and the session is kept until it expires. */
+function createSession(provider: LoadedProvider, send: Send, clock: World["clock"]) {
+  const fetch: contract.Context["fetch"] = async (url, init) => {
+    const answer = await send(new Request(url, init))
+    if ("outcome" in answer) throw new CallFailed(answer)
+    return new Response(answer.text || null, answer)
+  }
+  const session: contract.Context["session"] = async (login) => {
+    const { session } = provider
+    const answer = session && session.expires > clock() ? session : await login()
+    if (!("token" in answer)) return answer
+    provider.session = answer
+    return answer.token
+  }
+  return { fetch, session }
+}
+
+/** The credentials of a call's Authorization header, in every form in which they may be echoed; the last are remembered. */
+function authorizationForms(request: Request, { authorization }: LoadedProvider): string[] {
+  const header = request.headers.get("authorization") ?? ""
+  if (header !== authorization.header) {
+    authorization.header = header
+    authorization.forms = formsOf(header.split(" ").filter((part) => part.length > 7))
+  }
+  return authorization.forms
+}
+
+/** Warns once a day where the vendor says that its endpoint ends (RFC 9745, RFC 8594). */
+function warnSunset(headers: Headers, provider: LoadedProvider, now: number, log: Log) {
+  const isEnding = headers.has("deprecation") || headers.has("sunset")
+  if (!isEnding || now - provider.warnedAt < 86_400_000) return
+  provider.warnedAt = now
+  const date = Date.parse(headers.get("sunset") ?? "")
+  const when = Number.isNaN(date) ? "" : ` on ${new Date(date).toISOString().slice(0, 10)}`
+  log("warn", "warning", { provider: provider.name, reason: `the vendor says that this endpoint ends${when}` })
+}
+
+/** Asks over HTTP. A redirect that is followed would carry the keys and the text to another host. */
+async function call(request: Request, world: World, init: RequestInit & { isFresh: boolean }) {
+  try {
+    return await readAnswer(await world.fetch(request, { redirect: "manual", ...init }))
+  } catch (error) {
+    return refuseUnreached(error, new URL(request.url).host)
+  }
+}
+
+/** Reads an answer to its end: at most 64 KiB as it comes, and as much decompressed. */
+async function readAnswer(reply: contract.Reply): Promise<contract.Answer | Refused> {
+  const { status, headers } = reply
+  const refuse = (reason: string) => classify({ code: status, reason }, status)
+  if (status < 200) return refuse("it wants another protocol")
+  if (status >= 300 && status < 400) return refuse("it redirects, which is never followed")
+  const bytes = await readBytes(reply)
+  if (!bytes) return refuse("its answer is longer than 64 KiB")
+  const decompressed = tryOr(() => decompress(bytes, headers.get("content-encoding")), undefined)
+  if (!decompressed) return refuse("its answer cannot be decompressed, or is longer than 64 KiB")
+  const text = utf8.decode(decompressed)
+  return { status, headers, text: text.slice(0, 16_384), json: parseJson(text) }
+}
+
+/** What comes compressed although nobody asked for it, decompressed. Throws where it is broken or more than 64 KiB. */
+function decompress(bytes: Uint8Array<ArrayBuffer>, coding: string | null): Uint8Array {
+  if (!coding || bytes.length === 0) return bytes
+  const { unzipSync, brotliDecompressSync, zstdDecompressSync } = builtin("node:zlib")
+  const options = { maxOutputLength: 65_536 }
+  if (/^(x-)?gzip$|^deflate$/.test(coding)) return unzipSync(bytes, options)
+  if (coding === "br") return brotliDecompressSync(bytes, options)
+  return coding === "zstd" ? zstdDecompressSync(bytes, options) : bytes
+}
+
+export const faultNames = ["fraud", "recipient", "account", "message", "provider"] as const
+
+/**
+ * Whose fault a provider's refusal is: as its file says, else by its codes, else by the status. Only listed provider faults,
+ * 5xx and 429 count against the provider; anything else may concern this message alone.
+ */
+function classify(refusal: contract.Refusal, status: number, faults: contract.Provider["faults"] = {}): Refused {
+  const { code, reason, isPerhapsSent = false } = refusal
+  const isStatusAlone = code === status && reason === undefined
+  const isListed = (name: contract.Fault) => faults[name]?.some((known) => String(known) === String(code))
+  const listed = isStatusAlone ? undefined : faultNames.find(isListed)
+  const byStatus = status === 401 || status === 402 || status === 403 ? "account" : "provider"
+  const fault = refusal.fault ?? listed ?? byStatus
+  // A 429 with a code of its own may concern one number alone.
+  const isFailure = listed === "provider" || status >= 500 || (status === 429 && code === status)
+  const isOutage = fault === "provider" && isFailure
+  return { outcome: "refused", code, reason: reason ?? "", fault, isOutage, isPerhapsSent }
+}
+
+/** What did not come in time may have been sent. */
+function refuseTimeout(): Refused {
+  const reason = "it may have been sent"
+  return { outcome: "timeout", code: "timeout", reason, fault: "provider", isOutage: true, isPerhapsSent: true }
+}
+
+/** What a provider's file threw, with its place in the file. */
+function refuseThrown(error: unknown, name: string): Refused {
+  const reason = describeThrown(error, name)
+  return { outcome: "refused", code: "exception", reason, fault: "provider", isOutage: true, isPerhapsSent: false }
+}
+
+const failures: [code: string, pattern: RegExp, reason: string][] = [
+  ["dns", /ENOTFOUND|EAI_AGAIN|getaddrinfo|dns|resolve|FailedToOpenSocket/i, "the name HOST is not known"],
+  ["refused", /NotCapable|Requires net access/i, "Deno has no permission for HOST: --allow-net"],
+  ["refused", /EMFILE|ENFILE|too many open files|os error 24/i, "no file descriptor is left"],
+  ["refused", /refused/i, "nothing listens at HOST"],
+  ["tls", /cert|tls|ssl|handshake|wrong version|packet length|corrupt message/i, "HOST has no good certificate or TLS"],
+  ["timeout", /time(d |-)?out/i, "no connection to HOST in time"],
+  ["reset", /(?:)/, "it may have been sent"],
+]
+/** Keeps only the class of a failed call: runtimes put whole URLs into their texts. No runtime tells what was written before. */
+function refuseUnreached(cause: unknown, host: string): Refused {
+  let text = ""
+  for (let error = cause; error instanceof Error; error = error.cause)
+    text += `${error} ${"code" in error ? error.code : ""} `
+  const [code = "reset", , words = ""] = failures.find(([, pattern]) => pattern.test(text)) ?? []
+  const reason = words.replace("HOST", () => host)
+  const isPerhapsSent = code === "reset"
+  return { outcome: "unreachable", code, reason, fault: "provider", isOutage: true, isPerhapsSent }
+}
+
+// ───────────────────────────── Log and redact: a line for every event, and nothing secret in it ─────────────────────────────
+
+/** Prints a line for every event, and hands the event to whoever follows. */
+function createLog({ clock, print }: World, format: Settings["LOG_FORMAT"], followers: Follower[]): Log {
+  const render = format === "pretty" ? createPrettyLine() : (entry: contract.LogEvent) => JSON.stringify(entry)
+  return (level, event, fields) => {
+    const now = clock()
+    const entry: contract.LogEvent = { time: new Date(now).toISOString(), level, event, ...fields }
+    print(render(entry, now))
+    for (const follow of followers) follow(entry)
+  }
+}
+
+/** One event as a line for a terminal: what happened, to whom, by whom, and how long it took. */
+function createPrettyLine() {
+  const { styleText } = builtin("node:util")
+  const timeOfDay = new Intl.DateTimeFormat("en-US", { timeStyle: "medium" })
+  const colors = { info: "green", warn: "yellow", error: "red" } as const
+  return (entry: contract.LogEvent, now: number) => {
+    const { time: _, level, event, request: __, recipient, provider, receipt, code, reason, ms, ...rest } = entry
+    const time = timeOfDay.format(now).replaceAll("\u202f", " ").padStart(11)
+    const others = Object.entries(rest).map(([name, value]) => value && `${name}=${value}`)
+    const parts = [recipient, provider, receipt, code, reason, ...others, ms !== undefined && `${ms} ms`]
+    // Whoever wrote a text, a terminal must obey nothing in it.
+    const texts = parts.filter(Boolean).map((part) => String(part).replace(/\p{C}/gu, "•"))
+    return [time, styleText(colors[level], event.padEnd(11)), ...texts].join("  ")
+  }
+}
+
+/** Canonical form for comparing a provider's words with our secrets: escapes decoded once, NFKC, spaces collapsed. */
+function canonicalize(text: string): string {
+  if (/^[!-$'-[\]-~]*(?: [!-$'-[\]-~]+)*$/.test(text)) return text
+  const decodeBytes = (escapes: string) => Buffer.from(escapes.replaceAll("%", ""), "hex").toString()
+  const decodePoint = (_: string, point: string) => String.fromCodePoint(Number(`0${point}`) || 32)
+  const decodeUnit = (_: string, unit: string) => String.fromCharCode(parseInt(unit, 16))
+  const decoded = text
+    .replace(/(?:%[\da-f]{2})+/gi, decodeBytes)
+    .replace(/&#(x[\da-f]{1,5}|\d{1,6});/gi, decodePoint)
+    .replace(/\\u([\da-f]{4})/gi, decodeUnit)
+    .replace(/\\(["\\/])/g, (_, sign) => sign)
+  const collapsed = normalize(decoded).replace(/[\s\p{C}]+/gu, " ")
+  return collapsed.trim()
+}
+
+/** Secrets in every form in which a provider may echo them: as they are, as a form reads them, percent-encoded, in base64, in JSON. */
+export function formsOf(secrets: readonly string[]): string[] {
+  const forms = secrets.flatMap((secret) => {
+    const inForm = secret.replaceAll("+", " ")
+    const encoded = encodeURIComponent(encodeURIComponent(secret))
+    const base64 = Buffer.from(secret)
+      .toString("base64")
+      .replace(/={1,2}$/, "")
+    return [secret, inForm, encoded, base64, JSON.stringify(secret).slice(1, -1)]
+  })
+  return [...new Set(forms.map((form) => canonicalize(form).toLowerCase()))]
+}
+
+/** Stands for what is hidden until all is done: a private character, of which no canonical text has one left. */
+const mark = "\uE000"
+
+/**
+ * The one function through which a provider's words pass. The number, the text, its code and the `hidden` forms (in any case)
+ * become "•"; of prose also every word of the text with a digit, and every run of four digits. An id keeps its other digits.
+ * Gives at most `most` characters.
+ */
+export function redact(
+  foreign: unknown,
+  hidden: readonly string[],
+  message: Message,
+  kind: "prose" | "id",
+  most = 200,
+): string {
+  const text = canonicalize(tryOr(() => String(foreign ?? ""), ""))
+  if (!text) return ""
+  const codes = [message.code ?? "", ...(message.body.match(/\d{4,10}/g) ?? [])]
+  const words = kind === "prose" ? message.body.split(/[^\p{L}\p{N}-]+/u).filter(isTelling) : []
+  const forms = [...hidden, ...[message.body, ...codes, ...words].map((one) => canonicalize(one).toLowerCase())]
+  const safe = hideDigits(hideForms(text, forms, kind === "id" ? codes : []), message.recipient, codes, kind)
+  return safe.replaceAll(mark, "•").slice(0, most)
+}
+/** Whether a word of a text may tell its code. */
+const isTelling = (word: string) => word.length > 3 && /\p{N}/u.test(word)
+
+/** A provider's code of a refusal. Some give a sentence in its place, which is prose. */
+export function redactCode(code: unknown, hidden: readonly string[], message: Message): string {
+  const isCode = /^[\w.:#/-]{1,40}$/.test(tryOr(() => String(code), ""))
+  return redact(code, hidden, message, isCode ? "id" : "prose")
+}
+
+/** Hides every form, the longest first. A short one, and one of `whole`, is hidden only where it stands alone. */
+function hideForms(text: string, forms: string[], whole: string[]): string {
+  const lower = text.toLowerCase()
+  const found = forms.filter((form) => form && form.length <= text.length && lower.includes(form))
+  let safe = text
+  for (const form of found.sort((a, b) => b.length - a.length)) {
+    const isWhole = form.length < 4 || whole.includes(form)
+    const pattern = RegExp.escape(form)
+    const alone = isWhole ? `(?<![\\p{L}\\p{N}])${pattern}(?![\\p{L}\\p{N}])` : pattern
+    safe = safe.replace(new RegExp(alone, "giu"), mark)
+  }
+  return safe
+}
+
+/** Hides runs of four digits and more, with up to three signs between two: in prose all, in an id the number's and the code's. */
+function hideDigits(text: string, recipient: string, codes: string[], kind: "prose" | "id"): string {
+  const codeDigits = codes.map((code) => code.replace(/\D/g, "")).filter((digits) => digits.length > 3)
+  return text.replace(/\+?\d(?:[^\p{L}\p{N}\uE000]{0,3}\d){3,}/gu, (run, at: number) => {
+    if (kind === "prose") return mark
+    const digits = run.replace(/\D/g, "")
+    const isNumber = digits.length > 6 && (recipient.includes(digits) || digits.includes(recipient.slice(-7)))
+    const around = text.slice(Math.max(0, at - 1), at) + text.slice(at + run.length, at + run.length + 1)
+    const isAlone = !/[\p{L}\p{N}]/u.test(around)
+    return isNumber || (isAlone && codeDigits.includes(digits)) ? mark : run
+  })
+}
+
+/** What a provider's file threw, with its place in that file. Its whole text is redacted later, so nothing is cut here. */
+function describeThrown(thrown: unknown, name: string): string {
+  if (!(thrown instanceof Error)) return describeNoError(thrown)
+  const [line = ""] = `${thrown}`.split("\n")
+  const [, file, row, column] = /^(.+?):(\d+)(?::(\d+))?$/.exec(placeOf(thrown, name)) ?? []
+  // A run of digits such as file.ts:12:34 would be hidden.
+  return file ? `${file}, line ${row}${column ? `, column ${column}` : ""}: ${line}` : line
+}
+
+/** What is said of a file that throws something else than an Error. */
+export function describeNoError(thrown: unknown): string {
+  if (typeof thrown === "string") return `it throws a text and no Error: ${thrown}`
+  if (thrown === null || thrown === undefined) return `it throws ${thrown} and no Error`
+  return `it throws ${typeof thrown === "object" ? "an object" : `a ${typeof thrown}`} and no Error`
+}
+
+/** The first place that an error names, `file.ts:12:5`; of `file`, where that is given. "" where it names none. */
+export function placeOf(error: Error, file?: string): string {
+  const name = file === undefined ? "[\\w.-]+" : RegExp.escape(file)
+  const text = builtin("node:util").stripVTControlCharacters(`${error.message}\n${error.stack}`)
+  return new RegExp(`(?<![\\w.-])${name}\\.[jt]s:\\d+(:\\d+)?`).exec(text)?.[0] ?? ""
+}
+
+// ───────────────────────────── Files: whatever a setting names, found by its name ─────────────────────────────
+
+/** The folders of files that settings name, and what a file of each exports as default. */
+export interface Files {
+  "": contract.Provider
+  "platforms/": contract.Platform
+  "pages/": contract.Page
+  "stores/": contract.StoreFile
+}
+
+/** Parts of the gateway that only some settings need. */
+interface Parts {
+  client: typeof import("./providers/parts/client.ts")
+  pages: typeof import("./providers/parts/pages.ts")
+  platforms: typeof import("./providers/parts/platforms.ts")
+  store: typeof import("./providers/parts/store.ts")
+}
+
+/** Imports `providers/<path>.ts`: the working directory's, or a `.js` there, where it has one, else the file beside this one. */
+export async function loadFile(path: string): Promise<{ default?: unknown }> {
+  const base = builtin("node:url").pathToFileURL("./providers/")
+  // Its own parts are never another's.
+  for (const ending of /^(parts|commands)\//.test(path) ? [] : ["ts", "js"]) {
+    const file = new URL(`${path}.${ending}`, base)
+    if (tryOr(() => builtin("node:fs").existsSync(file), false)) return await import(file.href)
+  }
+  return await import(`./providers/${path}.ts`)
+}
+
+/** Loads a part that a setting needs. Throws a StartError that names it where it is missing or broken. */
+async function loadPart<K extends keyof Parts>({ load = loadFile }: Pick<World, "load">, name: K): Promise<Parts[K]> {
+  return (await load(`parts/${name}`).catch(refuseFile(`parts/${name}`))) as Parts[K]
+}
+
+/** Loads a file that is missed without harm. Throws a StartError where it is there and broken. */
+export async function loadOptional(path: string, { load = loadFile }: Pick<World, "load"> = {}): Promise<unknown> {
+  return await load(path).catch((error: unknown) => (isMissing(path, error) ? undefined : refuseFile(path)(error)))
+}
+
+/** Whether an import failed since there is no such file, and not since it is broken or lacks another one. */
+export function isMissing(path: string, error: unknown): boolean {
+  const text = error instanceof Error ? error.message : ""
+  return new RegExp(`module\\b[^'"]*['"]?[^'"\\s]*\\bproviders/${RegExp.escape(path)}\\.ts`, "i").test(text)
+}
+
+const refuseFile =
+  (path: string) =>
+  (cause: unknown): never => {
+    const place = `providers/${path}.ts`
+    const why = cause instanceof Error ? cause.message.split("\n")[0] : describeNoError(cause)
+    const text = isMissing(path, cause)
+      ? `there is no ${place}, or no permission to read it`
+      : `${place} cannot be loaded: ${why}`
+    throw new StartError([{ text, file: path, cause }])
+  }
+
+// What a file of each folder must export. Its default export is checked whole, so that no slip is told at the first message.
+const isDescribed = (schema: unknown): boolean =>
+  v.is(v.object({ kind: v.literal("schema") }), schema) && describe(schema as Variable) !== undefined
+const env = v.record(v.string(), v.custom<Variable>(isDescribed, "needs v.description(…)"))
+const fault = v.array(v.union([v.string(), v.number()]))
+const report = v.optional(v.object({ proof: v.optional(v.function()), read: v.function() }))
+const textOrFunction = v.optional(v.union([v.string(), v.function()]))
+const flagOrFunction = v.optional(v.union([v.boolean(), v.function()]))
+const shapes = {
+  "": v.object({
+    docs: v.string(),
+    countries: v.optional(v.array(country())),
+    channel: v.optional(v.literal("voice")),
+    url: textOrFunction,
+    env,
+    needsSender: flagOrFunction,
+    pool: v.optional(v.string()),
+    senderId: v.optional(v.instance(RegExp)),
+    request: v.function(),
+    receipt: v.function(),
+    report,
+    faults: v.optional(v.record(v.picklist(faultNames), fault)),
+  }),
+  "platforms/": v.object({ env, read: v.function(), setup: v.function() }),
+  "pages/": v.object({ env, routes: v.function() }),
+  "stores/": v.object({ open: v.function() }),
+}
+
+/** Imports a file by its name and checks its shape. Throws a StartError that says what is wrong with it. */
+export async function importFile<K extends keyof Files>(kind: K, name: string, world: World): Promise<Files[K]> {
+  if (kind === "" && name === "console") return createConsoleProvider(world.print) as Files[K]
+  const path = `${kind}${name}`
+  const module = await (world.load ?? loadFile)(path).catch(refuseFile(path))
+  const wrong = describeShape(kind, module.default)
+  if (!wrong) return module.default as Files[K]
+  throw new StartError([{ text: `providers/${path}.ts does not export what contract.ts asks for: ${wrong}` }])
+}
+
+/** What is wrong with a file's default export; undefined where nothing is. */
+function describeShape(kind: keyof Files, file: unknown): string | undefined {
+  const cure = "end the file with export default { … }"
+  if (file === undefined) return `it is missing: ${cure}`
+  if (file instanceof Promise) return "it is a Promise: write await before it"
+  if (typeof file === "function") return `it is a function or a class: ${cure}`
+  if (typeof file !== "object" || file === null) return `it is ${file === null ? "null" : `a ${typeof file}`}: ${cure}`
+  const { issues, success } = v.safeParse(shapes[kind], file)
+  return success ? undefined : describeIssues(issues)
+}
+
+/** The names of all files of a folder, here and in the working directory. A bundle brings a list of what lies in it. */
+export function listFiles(kind: keyof Files): string[] {
+  const { readdirSync } = builtin("node:fs")
+  const here = builtin("node:url").pathToFileURL(`./providers/${kind}`)
+  const bundled: string[] | undefined = Reflect.get(globalThis, "smstaskFiles")
+  const beside = bundled
+    ? bundled.flatMap((path) => (path.startsWith(kind) ? path.slice(kind.length) : []))
+    : tryOr(() => readdirSync(new URL(`./providers/${kind}`, import.meta.url)), [])
+  const files = [...beside, ...tryOr(() => readdirSync(here), [])]
+  const names = files.flatMap((file) => /^([^/]+)\.[jt]s$/.exec(file)?.[1] ?? [])
+  const isName = (name: string) => v.is(fileName(), name) && !(kind === "" && /^(contract|lib)$/.test(name))
+  return [...new Set(kind === "" ? ["console", ...names] : names)].filter(isName).sort()
+}
+
+/** Prints the message and takes it as sent: the first step with this gateway. Built in, so that main.ts runs alone. */
+const createConsoleProvider = (print: World["print"]): contract.Provider => ({
+  docs: "README.md",
+  url: "",
+  env: {},
+  request({ recipient, body, sender }) {
+    print(`\n  To ${recipient}${sender && ` from ${sender}`}:\n  ${body.replaceAll("\n", "\n  ")}\n`)
+    return { id: crypto.randomUUID() }
+  },
+  receipt: ({ status }) => ({ code: status }),
+})
+
+// ───────────────────────────── Providers: files with their variables, and the routes that they stand in ─────────────────────────────
+
+/** A provider's file with all that a call of it needs. */
+export interface LoadedProvider {
+  name: string
+  provider: contract.Provider
+  values: contract.Values<Variables>
+  url: string
+  context: Omit<contract.Context, "fetch" | "session">
+  senders: Targeted<string>[]
+  /** Its secrets, in every form in which they may be echoed. */
+  hidden: string[]
+  /** The last Authorization header that was sent, and the forms of its credentials. */
+  authorization: { header: string; forms: string[] }
+  health: { failures: number; retryAt: number }
+  session?: contract.Session | undefined
+  /** When its vendor's end of the endpoint was warned of, in milliseconds since 1970. */
+  warnedAt: number
+}
+export type Routes = Record<"sms" | "voice", Targeted<LoadedProvider[]>[]>
+
+/** Loads every provider that a route names, by its name, and the routes of each channel. */
+async function loadRoutes(world: World) {
+  const named = readRoutes(world.env)
+  const { complaints, collect } = createCollector()
+  const providers = new Map<string, LoadedProvider>()
   for (const name of new Set([...named.sms, ...named.voice].flatMap(({ value }) => value))) {
-    const ready = await loadProvider(name, world, complaints)
-    if (ready) providers.set(name, ready)
+    const provider = await collect(() => loadProvider(name, world))
+    if (provider) providers.set(name, provider)
   }
-  const routeOf = ({ target, value }: Targeted<string[]>) => {
+  const load = ({ target, value }: Targeted<string[]>) => {
     return { target, value: value.flatMap((name) => providers.get(name) ?? []) }
   }
-  return { providers, routes: { sms: named.sms.map(routeOf), voice: named.voice.map(routeOf) } }
+  const routes: Routes = { sms: named.sms.map(load), voice: named.voice.map(load) }
+  complaints.push(...listMisplaced(routes))
+  if (complaints.length > 0) throw new StartError(complaints)
+  return { providers, routes }
 }
 
-const newSecret = () => builtin("node:crypto").randomBytes(32).toString("base64url")
-const byTimer: contract.Clocks["after"] = (milliseconds, run) => clearTimeout.bind(null, setTimeout(run, milliseconds))
-
-/** What serving and sending share. Throws a `StartError` that tells all that is wrong. */
-export async function prepare(given: World, isServing: boolean, print = given.print): Promise<contract.Prepared> {
-  const world = { ...given, env: clean(given.env) }
-  const { env } = world
+/** Complains of providers that stand in a route of the other channel. */
+function listMisplaced(routes: Routes): Complaint[] {
   const complaints: Complaint[] = []
-  const settings = readSettings(env, complaints)
-  const { providers, routes } = await loadProviders(world, complaints)
-  const { PLATFORMS = [], PAGES = [] } = (isServing && settings) || {}
-  const seam = PLATFORMS.length > 0 ? await loadPart(world, "platforms") : undefined
-  const callers = (await seam?.loadPlatforms(PLATFORMS, world, [...providers.keys()], complaints)) ?? []
-  const shown = PAGES.length > 0 ? await loadPart(world, "pages") : undefined
-  const pages = (await shown?.loadPages(PAGES, world, complaints)) ?? []
-  if (isServing && !isOpen(env) && !env.PLATFORMS) {
-    const text = "nobody could call: GATEWAY_SECRET, GATEWAY_TOKEN or PLATFORMS must be set"
-    complaints.push([text, `GATEWAY_SECRET=${newSecret()}`])
+  for (const channel of ["sms", "voice"] as const) {
+    const setting = `${channel.toUpperCase()}_PROVIDER`
+    const place = channel === "sms" ? "speaks: VOICE_PROVIDER" : "sends texts: SMS_PROVIDER"
+    for (const { name, provider } of routes[channel].flatMap(({ value }) => value))
+      if (!/^(console|inbox)$/.test(name) && (provider.channel ?? "sms") !== channel)
+        complaints.push({ text: `${setting} names ${name}, which ${place} is its place`, unknown: name })
   }
-  const isFenced = env.GATEWAY_ALLOW_IPS || env.GATEWAY_AUTH === "none"
-  if (settings && isFenced) (await loadPart(world, "addresses")).judge(settings, complaints)
-  const isBounded = settings?.ALLOW_DESTINATIONS || settings?.DENY_DESTINATIONS
-  const isAllowed = isBounded ? (await loadPart(world, "destinations")).destinationsOf(settings) : () => true
-  const helpers = (await loadPart(world, "helpers").catch(() => undefined))?.helpersOf(env, complaints) ?? noHelpers
-  const loaded = { world, settings, helpers, providers, routes, callers, pages }
-  const warnings = (await (await loadCheck(world))?.judge(loaded, complaints)) ?? []
-  if (!settings || complaints.length > 0) throw new StartError(complaints)
-  const followers: contract.Follower[] = []
-  const pretty = settings.LOG_FORMAT === "pretty" && (await loadPart(world, "pretty").catch(() => undefined))
-  const log = logger({ ...world, print }, followers, pretty ? pretty.prettyLine() : undefined)
-  const clocks = { monotonic: world.monotonic ?? world.clock, after: world.after ?? byTimer }
-  const own = memoryStore(clocks.monotonic)
-  const store = settings.STORE ? await (await loadPart(world, "store")).open(settings, world, clocks, own, log) : own
-  const limits = Object.keys(counted).flatMap((name) => {
-    const limit = settings[name as "LIMIT_TOTAL"]
-    return limit ? { name, ...limit } : []
-  })
-  const kept = { underWay: new Map() }
-  const gateway: Gateway = { world, settings, clocks, log, store, limits, routes, isAllowed, helpers, ...kept }
-  return { gateway, providers, callers, pages, warnings, followers }
+  return complaints
 }
 
-type App = Hono<{ Bindings: contract.Bindings }>
-type Context = HonoContext<{ Bindings: contract.Bindings }>
+/** `cm-com` has the variables `CM_COM_…`. */
+export const variablePrefix = (name: string) => name.toUpperCase().replaceAll("-", "_")
 
-/** Builds the gateway from its world; nothing is started, and nothing read but `world`. Throws a StartError. */
-export const gateway = async (world: World): Promise<App> => await routed(await prepare(world, true))
+/** Loads a provider's file with its variables. Throws a StartError that lists what is missing or wrong. */
+async function loadProvider(name: string, world: World): Promise<LoadedProvider> {
+  const provider = await importFile("", name, world)
+  const { env } = world
+  const NAME = variablePrefix(name)
+  const { complaints, collect } = createCollector()
+  const isSender = (key: string) => key === `${NAME}_SENDER` || !(key in provider.env)
+  const others = Object.fromEntries(Object.entries(env).filter(([key]) => isSender(key)))
+  const schema = provider.senderId ? v.union([like(provider.senderId), sender]) : sender
+  const senders = (await collect(() => readTargeted(others, `${NAME}_SENDER`, describedAs(schema, senderForms)))) ?? []
+  const values = await collect(() => parseVariables(env, provider.env))
+  const ownUrl = typeof provider.url === "function" ? values && provider.url(values) : provider.url
+  const url = env[`${NAME}_URL`] ?? ownUrl
+  if (values && url === undefined && !provider.env[`${NAME}_URL`])
+    complaints.push({ text: `${NAME}_URL is missing: the base URL of your account`, setting: `${NAME}_URL` })
+  complaints.push(...listUnfit(NAME, env))
+  if (complaints.length > 0 || !values) throw new StartError(complaints)
+  const secrets = Object.keys(provider.env).flatMap((variable) => env[variable] ?? [])
+  const parts = secrets.flatMap((value) => value.split(/[\s"'{}:,;=&?]+/).filter((part) => part.length >= 8))
+  const hidden = formsOf([...secrets, ...parts, env[`${NAME}_REPORT_KEY`] ?? ""])
+  const base = (url ?? "").replace(/\/+$/, "")
+  const context = { url: base, reportUrl: undefined, ttl: undefined, clock: world.clock, nonce: () => "" }
+  const state = { authorization: { header: "", forms: [] }, health: { failures: 0, retryAt: 0 }, warnedAt: 0 }
+  const loaded: LoadedProvider = { name, provider, values, url: base, context, senders, hidden, ...state }
+  await requireSendable(loaded, env)
+  return loaded
+}
 
-/** The routes: who may call where, pages, and what is there for everyone. */
-async function routed(prepared: contract.Prepared): Promise<App> {
-  const { gateway, providers, callers, pages } = prepared
-  const { world, settings, log } = gateway
-  const { GATEWAY_ALLOW_IPS: allowList, GATEWAY_TRUST_PROXY: proxies } = settings
-  const app: App = new Hono()
-  /** The peer's address, or as many entries from the right of X-Forwarded-For as proxies stand in front. */
-  const address = (c: Context) =>
-    readAddress(proxies === 0 ? c.env.address?.() : c.req.header("x-forwarded-for")?.split(",").at(-proxies))
-  const fence = allowList && (await loadPart(world, "addresses")).fence(allowList, address, log)
-  // Reports come from the vendors, and bring a key in their path.
-  const isFenced = (path: string) =>
-    path !== "/health" && ![...providers.values()].some((ready) => path.startsWith(`/${ready.name}/report/`))
-  if (fence) app.use(async (c, next) => (isFenced(c.req.path) ? await fence(c, next) : await next()))
-  // A platform that is set to GET would take a 200 for a message sent.
-  const asks = (c: Context) => c.req.url.includes("?") || c.req.header("authorization")
-  const greeting = "smstask: POST an SMS to this address as JSON, {recipient, body, sender}.\n"
-  app.get("/", (c) => (asks(c) ? c.notFound() : c.text(greeting)))
-  app.get("/health", (c) => (world.stopping?.aborted ? c.text("stopping\n", 503) : c.text("ok\n")))
-  const methods: Record<string, string> = { "/": "GET, HEAD", "/health": "GET, HEAD" }
-  for (const caller of isOpen(world.env) ? [ownCaller(gateway), ...callers] : callers) {
-    const path = `/${caller.name}`
-    const { greet } = caller
-    app.post(path, (c) => take(c.req.raw, caller, gateway))
-    if (greet) app.get(path, (c) => greet(cutHeaders(c.req.raw.headers), log))
-    methods[path] = `${methods[path] ?? (greet ? "GET" : "")}, POST`.replace(/^, /, "")
+/** Complains of values that every provider may have and that cannot be used. */
+function listUnfit(NAME: string, env: Environment): Complaint[] {
+  const [url, key] = [`${NAME}_URL`, `${NAME}_REPORT_KEY`]
+  const complaints: Complaint[] = []
+  if (env[url] && !isSafeUrl(env[url]))
+    complaints.push({ text: `${url} is wrong: expected an https URL, or http at a private address`, setting: url })
+  if (env[key] && !/^[\w-]{16,}$/.test(env[key]))
+    complaints.push({ text: `${key} is wrong: expected at least 16 letters, digits, - or _`, setting: key })
+  return complaints
+}
+
+/** https anywhere; http only on loopback, at private addresses and names without a dot. */
+function isSafeUrl(written: string): boolean {
+  const url = URL.parse(written)
+  if (!url || url.username || url.password || url.hash) return false
+  const host = url.hostname.replace(/^\[|\]$/g, "")
+  const privateAddress = /^(127\.|10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|169\.254\.|::1$|f[cd]|fe[89ab])/
+  const isPrivate = v.IP_REGEX.test(host) ? privateAddress.test(host) : /^[^.]+$|\.localhost$/.test(host)
+  return url.protocol === "https:" || (url.protocol === "http:" && isPrivate)
+}
+
+const sample: Message = { recipient: "+12223334444", body: "Your code is 326162", sender: "", code: "326162" }
+
+/** Credentials that no header can carry would fail at the first message: a call is built of them, and goes nowhere. */
+async function requireSendable({ provider, values, context }: LoadedProvider, env: Environment) {
+  const odd = Object.keys(provider.env).filter((key) => /[^\t -~]/.test(env[key] ?? ""))
+  if (odd.length === 0 || provider.routes) return
+  const fetch = (url: string, init?: RequestInit) => Promise.resolve(new Response(new Request(url, init).method))
+  const session = async () => "sample"
+  try {
+    await provider.request(sample, values, { ...context, fetch, session })
+  } catch (cause) {
+    const text = `${odd.join(" or ")} holds a character that cannot be sent: copy it again`
+    throw new StartError([{ text, setting: odd[0] ?? "", cause }])
   }
-  const serves = ({ name, provider: { routes, report } }: Ready) =>
-    routes ?? (report && world.env[`${variablePrefix(name)}_REPORT_KEY`])
-  if (pages.length > 0 || [...providers.values()].some(serves))
-    (await loadPart(world, "pages")).mountPages(app, prepared)
-  const judge = await loadCheck(world)
-  for (const reason of judge?.doubts(prepared) ?? []) log("warn", "warning", { reason })
-  app.notFound((c) => {
-    const allow = methods[c.req.path]
-    if (!allow) return refuse(log, "not_found", "messages are taken by POST /", { level: "info" })
-    return refuse(log, "method_not_allowed", `allowed are ${allow}`, { headers: { allow } })
+}
+
+// ───────────────────────────── Numbers and texts: what people write, and what it means ─────────────────────────────
+
+export const loadNumbers = memoize(() => import("libphonenumber-js/min"))
+type Numbers = Awaited<ReturnType<typeof loadNumbers>>
+
+/**
+ * The one number that is meant, as libphonenumber reads it from `country` (ISO 3166). Where several countries share its calling
+ * code and none is sure, the first of them is its country.
+ */
+export function readNumber(written: string, country: string | undefined, numbers: Numbers) {
+  const text = normalize(written)
+    .replace(/^\s*(?:\((\+\d{1,3})\))?/, "$1")
+    .trim()
+  if (/\p{Cc}/u.test(text)) return invalid("recipient must not hold control characters")
+  const options = { extract: false, ...(country && { defaultCountry: country as "US" }) }
+  const parse = (text: string) => {
+    const parsed = numbers.parsePhoneNumberFromString(text, options)
+    return parsed?.isPossible() && !parsed.ext && parsed.number.length <= 16 ? parsed : undefined
+  }
+  const national = parse(text)
+  // Not every possible number exists: digits that are a valid one behind a plus mean that.
+  const isSure = text.startsWith("+") || national?.isValid()
+  const [, outside] = /^(?:00\s*)?([1-9].*)$/s.exec(text) ?? []
+  const abroad = isSure || !outside ? undefined : parse(`+${outside}`)
+  let parsed = abroad && (text.startsWith("00") || (national && abroad.isValid())) ? abroad : national
+  // The library drops one trunk zero at a time: a number reads as itself, or it would have several limits.
+  while (parsed?.nationalNumber.startsWith("0")) {
+    const again = parse(parsed.number)
+    if (!again || again.number === parsed.number) break
+    parsed = again
+  }
+  if (!parsed && !country && /^[\d(]/.test(text))
+    return invalid("recipient must begin with +, or DEFAULT_COUNTRY must be set")
+  if (!parsed) return invalid("recipient must be a phone number: +, the calling code and the number")
+  const { number, countryCallingCode: callingCode } = parsed
+  return {
+    recipient: `${number}`,
+    country: parsed.country ?? parsed.getPossibleCountries()[0] ?? "",
+    callingCode: `${callingCode}`,
+  }
+}
+
+const maskNumber = (recipient: string, callingCode: string) => `+${callingCode}•••${recipient.slice(-4)}`
+
+/** The digits by which a telephone is counted: without those that networks take or leave. */
+export function lineOf(recipient: string): string {
+  const digits = recipient.slice(1)
+  // Argentina's 9 of mobiles, Brazil's 9 before what began with 6 to 9, Gabon's 0.
+  if (digits.startsWith("549")) return digits.replace(/^549(?=\d{10}$)/, "54")
+  if (digits.startsWith("55")) return digits.replace(/^(55\d\d)9(?=[6-9]\d{7}$)/, "$1")
+  return digits.startsWith("2410") ? digits.replace(/^2410(?=\d{7,8}$)/, "241") : digits
+}
+
+/** Canonical form of what looks the same (Unicode NFKC): ASCII digits, and no characters that only format. */
+export function normalize(text: string): string {
+  if (/^[ -~\n]*$/.test(text)) return text
+  const digits = text.normalize("NFKC").replace(/[^\P{Nd}0-9]/gu, toAsciiDigit)
+  return digits.replace(/\p{Cf}/gu, "")
+}
+/** A decimal digit of any script in ASCII. A script's ten stand in a row, and several rows may follow each other. */
+function toAsciiDigit(digit: string): string {
+  let value = 0
+  while (/\p{Nd}/u.test(String.fromCodePoint((digit.codePointAt(0) ?? 0) - value - 1))) value += 1
+  return String(value % 10)
+}
+
+/** A sender that looks like a number loses its separators; an alphanumeric one stays as it is. */
+const asSender = v.transform((written: string) => {
+  const bare = normalize(written).replace(/[\p{Z}\p{Pd}\p{Ps}\p{Pe}\u2212./]/gu, "")
+  return /^(\+|00)?\d{3,15}$/.test(bare) ? bare.replace(/^00/, "+") : written.trim().toWellFormed()
+})
+const senderForms = "a number, a short code or an alphanumeric id of up to 11 characters"
+const sender = v.pipe(
+  v.string(),
+  v.maxLength(200, `must be ${senderForms}`),
+  v.regex(/^\P{Cc}*$/u, "must not hold control characters"),
+  asSender,
+  // In the path of a URL dots alone would name another path.
+  v.regex(/^(\+?\d{3,15}|(?!\.+$).{0,11})$/u, `must be ${senderForms}`),
+)
+
+/**
+ * An address in its one form, as URLs have it, without port, brackets and zone; IPv4 inside of IPv6 (mapped, or of NAT64) as
+ * IPv4; of a list the first; else "".
+ */
+export function readAddress(written: unknown): string {
+  const one: unknown = Array.isArray(written) ? written[0] : written
+  const [first = ""] = typeof one === "string" ? one.slice(0, 200).split(",") : []
+  const [bare = ""] = first
+    .trim()
+    .replace(/^\[([^\]]*)\](:\d+)?$|^([\d.]+):\d+$/, "$1$3")
+    .split("%")
+  const isIPv4 = /^(\d+|0x[\da-f]+|((0x)?[\da-f]{1,4}\.){3}(0x)?[\da-f]{1,4})$/i.test(bare)
+  if (!bare.includes(":") && !isIPv4) return ""
+  const host = URL.parse(`http://${isIPv4 ? bare : `[${bare}]`}`)?.hostname ?? ""
+  const [, high, low] = /^\[(?:::ffff|64:ff9b:):([\da-f]+):([\da-f]+)\]$/.exec(host) ?? []
+  if (!high || !low) return v.IPV4_REGEX.test(host) ? host : host.replace(/^\[|\]$|^[^[].*$/g, "")
+  const toBytes = (pair: string) => [parseInt(pair, 16) >> 8, parseInt(pair, 16) & 255]
+  return [...toBytes(high), ...toBytes(low)].join(".")
+}
+
+const utf8 = new TextDecoder()
+const strictUtf8 = new TextDecoder("utf-8", { fatal: true })
+/** Never throws: what is not JSON is undefined. */
+const parseJson = (text: string): unknown => tryOr(() => JSON.parse(text), undefined)
+
+/** The bytes of a body, or undefined where there are more than 64 KiB. Where a length is declared, none are counted. */
+export async function readBytes(source: Request | contract.Reply): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  const length = source.headers.get("content-length")
+  const isCoded = source.headers.has("transfer-encoding") || source.headers.has("content-encoding")
+  if (length && !isCoded) return Number(length) > 65_536 ? undefined : new Uint8Array(await source.arrayBuffer())
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of source.body ?? []) {
+    size += chunk.byteLength
+    if (size > 65_536) return undefined
+    chunks.push(chunk)
+  }
+  return new Uint8Array(Buffer.concat(chunks))
+}
+
+type Texts = string | string[]
+/** Whether one of `given` is one of `expected`: compares the SHA-256 of each, in constant time. */
+export function isSame(given: Texts | undefined, expected: Texts): boolean {
+  const { hash, timingSafeEqual } = builtin("node:crypto")
+  const hashes = (texts: Texts) => [texts].flat().map((text) => hash("sha256", text, "buffer"))
+  const known = hashes(expected)
+  return hashes(given ?? "").some((one) => known.some((other) => timingSafeEqual(one, other)))
+}
+
+/** What `work` gives, or undefined where that takes longer than `limit` milliseconds. */
+export function withTimeout<T>(
+  limit: number,
+  { after }: Pick<Clocks, "after">,
+  work: Promise<T>,
+): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    const cancel = after(limit, () => resolve(undefined))
+    work.then(resolve, reject).then(cancel)
   })
-  app.onError((error) => {
-    if ("getResponse" in error && typeof error.getResponse === "function") return error.getResponse()
-    log("error", "failure", { reason: error.name, place: judge?.placeOf(error) })
-    return refuse(log, "internal_error", "a fault of the gateway: the log says where")
+}
+
+/** What `work` gives, or `fallback` where it throws. */
+export function tryOr<T>(work: () => T, fallback: T): T {
+  try {
+    return work()
+  } catch {
+    return fallback
+  }
+}
+
+/** Memoizes an async load. A failed load is retried by the next caller. */
+function memoize<T>(load: () => Promise<T>): () => Promise<T> {
+  let loaded: Promise<T> | undefined
+  const forget = (error: unknown) => {
+    loaded = undefined
+    throw error
+  }
+  return () => (loaded ??= load().catch(forget))
+}
+
+// ───────────────────────────── Settings: environment variables, parsed once ─────────────────────────────
+
+export type Variable<T = unknown> = v.GenericSchema<string | undefined, T>
+type Parser<T> = v.GenericSchema<string, T>
+
+/** A value for a part of the numbers: `target` is their first digits, a country (ISO 3166), a language, or "" for all. */
+export type Targeted<T> = { target: string; value: T }
+type CodeTexts = { texts: Targeted<string>[]; defaultText: string }
+
+const units: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000 }
+const toMilliseconds = (written: string) => (parseInt(written, 10) || 0) * (units[written.slice(-1)] ?? 0)
+export const duration = v.pipe(like(/^[1-9]\d{0,3}[smh]$/), v.transform(toMilliseconds))
+const durationOrOff = v.pipe(like(/^(off|[1-9]\d{0,3}[smh])$/), v.transform(toMilliseconds))
+const asLimit = v.transform((written: string) => {
+  const [count, period] = written.split("/")
+  return period ? { count: Number(count), period: toMilliseconds(period) } : undefined
+})
+const limit = v.pipe(like(/^(off|[1-9]\d{0,8}\/[1-9]\d{0,3}[smh])$/), asLimit)
+const wholeNumber = (most: number) => v.pipe(like(/^\d{1,5}$/), v.transform(Number), v.maxValue(most))
+const asPattern = v.transform((written: string) => tryOr(() => new RegExp(written, "mu"), undefined))
+const pattern = v.pipe(v.string(), asPattern, v.instance(RegExp))
+const withoutPlus = v.transform((written: string) => written.replace("+", ""))
+const digits = v.pipe(like(/^\+?[1-9]\d{0,14}$/), withoutPlus)
+const destinations = v.optional(listOf(v.union([country(), digits])))
+const isDistinct = v.check((names: string[]) => new Set(names).size === names.length)
+/** `console` and `inbox` show the message to the developer; beside a provider that sends they would hide it. */
+const standAlone = v.check((names: string[]) => names.length === 1 || !/\b(console|inbox)\b/.test(names.join()))
+const reserved = v.regex(/^(?!(sms|voice|gateway|limit|log|metrics|health|store|default|code|contract|lib)$)/)
+const providerNames = v.pipe(listOf(v.pipe(fileName(), reserved)), standAlone, isDistinct)
+const fileNames = v.optional(v.pipe(listOf(fileName()), isDistinct))
+const text = v.optional(v.string())
+const flag = v.optional(v.picklist(["true", "false"]), "false")
+const token = like(/^[!-~]{32,}$/)
+const webAddress = v.pipe(like(/^https?:\/\/[^/?#@\s]+\/?$/), v.url(), v.maxLength(255))
+const host = like(/^([\w.-]+|[\da-f:.]*:[\da-f]*:[\da-f:.]*)$/i)
+const asLines = v.transform((text: string) => text.replaceAll("\\n", "\n"))
+const codeText = v.pipe(v.string(), v.regex(/^(?!.*[{$]\{code\}).*\{code\}/s), asLines)
+
+/** Every setting but the families. */
+export const variables = {
+  DEFAULT_COUNTRY: describedAs(
+    v.optional(country()),
+    "the country of numbers without +, in two letters (ISO 3166), as US",
+  ),
+  CODE_PATTERN: describedAs(
+    v.optional(pattern),
+    "a regular expression; its group, or else its match, is the code in a text",
+  ),
+  PLATFORMS: describedAs(fileNames, "names of platforms in lower case, separated by commas"),
+  PAGES: describedAs(fileNames, "names of pages in lower case, separated by commas"),
+  GATEWAY_SECRET: describedAs(text, "the secret that signs the callers' tokens (HS256)"),
+  GATEWAY_SECRET_PREVIOUS: describedAs(text, "the secret before that, while it is being changed"),
+  GATEWAY_SECRET_BASE64: describedAs(flag, "true where the secrets are base64 or base64url, else false"),
+  GATEWAY_AUDIENCE: describedAs(v.optional(v.string(), "urn:smstask"), "the aud that tokens must have"),
+  GATEWAY_SUBJECT: describedAs(v.optional(v.string(), "urn:Auth0"), "the sub that tokens must have, or any"),
+  GATEWAY_ISSUER: describedAs(text, "the iss that tokens must have"),
+  GATEWAY_TOKEN: describedAs(v.optional(token), "a static bearer token of at least 32 characters, no spaces"),
+  GATEWAY_AUTH: describedAs(
+    v.optional(v.picklist(["required", "none"]), "required"),
+    "required, or none beside allowed IPs",
+  ),
+  GATEWAY_ALLOW_IPS: describedAs(
+    v.optional(listOf(v.pipe(v.string(), v.check(isRule)))),
+    "addresses and CIDR ranges, separated by commas",
+  ),
+  GATEWAY_TRUST_PROXY: describedAs(v.optional(wholeNumber(20), "0"), "the number of proxies in front, 0 to 20"),
+  GATEWAY_URL: describedAs(
+    v.optional(webAddress),
+    "the public address of this gateway, https://host with no path behind it",
+  ),
+  DEADLINE: describedAs(
+    v.optional(duration, "16s"),
+    "a duration such as 16s, for everything that one request may take",
+  ),
+  ATTEMPT_TIMEOUT: describedAs(
+    v.optional(duration, "8s"),
+    "a duration such as 8s, for one call while another can follow",
+  ),
+  DUPLICATE_WINDOW: describedAs(v.optional(durationOrOff, "15s"), "a duration such as 15s, or off"),
+  SMS_TTL: describedAs(v.optional(duration), "a duration such as 5m, after which a text is worthless"),
+  RESEND_WINDOW: describedAs(v.optional(durationOrOff, "5m"), "a duration such as 5m, or off"),
+  GUARD: describedAs(
+    v.optional(v.picklist(["enforce", "observe"]), "enforce"),
+    "enforce, or observe to log and let through",
+  ),
+  LIMIT_RECIPIENT: describedAs(v.optional(limit, "5/10m"), "count/period such as 5/10m for one number, or off"),
+  LIMIT_VOICE: describedAs(
+    v.optional(limit, "3/10m"),
+    "count/period such as 3/10m for the calls to one number, or off",
+  ),
+  LIMIT_PREFIX: describedAs(v.optional(limit, "50/10m"), "count/period for numbers alike but for four digits, or off"),
+  LIMIT_IP: describedAs(v.optional(limit, "off"), "count/period for an end user's address, or off"),
+  LIMIT_TOTAL: describedAs(v.optional(limit, "off"), "count/period for all messages together, or off"),
+  ALLOW_DESTINATIONS: describedAs(destinations, "countries and +digits, separated by commas, as US,CA,+4479"),
+  DENY_DESTINATIONS: describedAs(destinations, "countries and +digits, separated by commas, as US,CA,+4479"),
+  STORE: describedAs(v.optional(like(/^[a-z][a-z-]*:/)), "a URL: redis://host:6379, or deno-kv:"),
+  PORT: describedAs(v.optional(wholeNumber(65_535), "3000"), "a port, 0 to 65535"),
+  HOST: describedAs(v.optional(host, "0.0.0.0"), "an address to listen on"),
+  LOG_FORMAT: describedAs(v.optional(v.picklist(["pretty", "json"]), "json"), "pretty or json"),
+}
+const providerList = describedAs(
+  providerNames,
+  "a provider's name in lower case, or several and commas; console and inbox stand alone",
+)
+/** May be set per destination: SMS_SENDER, SMS_SENDER_BR, SMS_SENDER_4479. */
+export const families = {
+  SMS_PROVIDER: providerList,
+  VOICE_PROVIDER: providerList,
+  SMS_SENDER: describedAs(sender, senderForms),
+}
+/** May be set per language: CODE_TEXT, CODE_TEXT_PT_BR. */
+export const textFamilies = {
+  CODE_TEXT: describedAs(codeText, "a text that holds {code}"),
+  CODE_SPEECH: describedAs(codeText, "a text that holds {code}"),
+}
+
+function like(pattern: RegExp) {
+  return v.pipe(v.string(), v.regex(pattern))
+}
+/** A country of ISO 3166, in two letters. */
+export function country() {
+  return like(/^[A-Z]{2}$/)
+}
+/** A file name: lower-case words joined by hyphens. It goes into import(), so nothing else may pass. */
+export function fileName() {
+  return v.pipe(like(/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/), v.maxLength(40))
+}
+function listOf<T>(item: Parser<T>) {
+  const split = v.transform((written: string) => written.split(",").flatMap((one) => one.trim() || []))
+  return v.pipe(v.string(), split, v.array(item), v.minLength(1))
+}
+/** A setting with what is expected of it, which the error at start tells and the README's table must have. */
+function describedAs<const S extends Variable>(schema: S, expected: string) {
+  return v.pipe(schema, v.description(expected))
+}
+export function describe(schema: Variable): string | undefined {
+  return v.getDescription(schema) ?? ("wrapped" in schema ? describe(schema.wrapped as Variable) : undefined)
+}
+/** An address or a CIDR range, as hono/ip-restriction reads them. */
+function isRule(rule: string): boolean {
+  const [address = "", bits = "0", ...rest] = rule.split("/")
+  const isRange = /^\d{1,3}$/.test(bits) && Number(bits) <= (v.IPV4_REGEX.test(address) ? 32 : 128)
+  return rule === "*" || (v.IP_REGEX.test(address) && isRange && rest.length === 0)
+}
+
+// ───────────────────────────── Reading settings: what is set, missing or wrong ─────────────────────────────
+
+/** What keeps the gateway from starting. `setting` names the variable at fault. No part holds a value that was read. */
+export interface Complaint {
+  text: string
+  setting?: string
+  /** What the line of `.env` that mends it holds; "" where that is the reader's. */
+  suggestion?: string
+  /** The file of providers/ that is missing or broken, and what its import threw. */
+  file?: string
+  cause?: unknown
+  /** The name that is none, or in the wrong place: of a setting, a provider, a country, a command. */
+  unknown?: string
+}
+
+/** Thrown when the gateway cannot start. Lists every problem, not just the first. */
+export class StartError extends Error {
+  override name = "StartError"
+  readonly complaints: readonly Complaint[]
+  constructor(complaints: readonly Complaint[]) {
+    const texts = new Set(complaints.map(({ text }) => `  ${text}`))
+    const lines = new Set(
+      complaints.flatMap(({ setting, suggestion = "" }) => (setting ? `  ${setting}=${suggestion}` : [])),
+    )
+    const cure = lines.size > 0 ? ["Set in the environment or in .env:", ...lines] : []
+    const cause = complaints.find(({ cause }) => cause)?.cause
+    super(["smstask cannot start:", ...texts, ...cure].join("\n"), { cause })
+    this.complaints = complaints
+  }
+}
+
+/** Runs steps of the start, each to its end, and collects what they complain of. */
+export function createCollector() {
+  const complaints: Complaint[] = []
+  const collect = async <T>(step: () => T | Promise<T>): Promise<T | undefined> => {
+    try {
+      return await step()
+    } catch (error) {
+      if (!(error instanceof StartError)) throw error
+      complaints.push(...error.complaints)
+      return undefined
+    }
+  }
+  return { complaints, collect }
+}
+
+/** Marks a deployment platform, where a laptop's defaults would be an open door. */
+const hosts = ["DENO_DEPLOY", "DENO_DEPLOYMENT_ID", "DYNO", "FLY_APP_NAME", "K_SERVICE", "RAILWAY_PROJECT_ID", "RENDER"]
+export const isProduction = (env: Environment) => env.NODE_ENV === "production" || hosts.some((name) => env[name])
+/** Whether anyone at all could prove who they are at `POST /`. */
+const hasOwnProof = (env: Environment) =>
+  Boolean(env.GATEWAY_SECRET || env.GATEWAY_TOKEN || env.GATEWAY_AUTH === "none")
+export const isFirstRun = (env: Environment) => !hasOwnProof(env) && !env.PLATFORMS && !isProduction(env)
+
+/** Values without the white space and the one pair of quotes around them (Docker's --env-file keeps both), no empty ones. */
+export function cleanEnvironment(env: Environment): Record<string, string> {
+  const unquote = (value = "") => /^\s*(["'])((?:(?!\1).)*|\1.*\1)\1\s*$/s.exec(value)?.[2] ?? value.trim()
+  return Object.fromEntries(
+    Object.entries(env).flatMap(([name, value]) => (unquote(value) ? [[name, unquote(value)]] : [])),
+  )
+}
+
+/** What valibot found, field by field, without its own texts, which hold the values. `whole` names the value itself. */
+export function describeIssues(issues: readonly v.BaseIssue<unknown>[], whole = "it"): string {
+  const texts = issues.map((issue) => {
+    const field = v.getDotPath(issue) ?? whole
+    if (issue.received === "undefined") return `${field} is missing`
+    if (issue.kind !== "schema" || issue.type === "custom") return `${field} ${issue.message}`
+    return `${field} must be ${issue.type === "string" ? "text" : issue.expected}`
   })
-  return app
+  return texts.join("; ")
+}
+
+function describeWrong(setting: string, value: string | undefined, schema: Variable): Complaint {
+  return { text: `${setting} is ${value === undefined ? "missing:" : "wrong: expected"} ${describe(schema)}`, setting }
+}
+
+/** Parses `variables` out of the environment. Throws a StartError that lists what is missing or wrong. */
+export function parseVariables<E extends Variables>(env: Environment, variables: E): contract.Values<E> {
+  const result = v.safeParse(v.object(variables), env)
+  if (result.success) return result.output as contract.Values<E>
+  const names = new Set(result.issues.map((issue) => String(issue.path?.[0]?.key)))
+  throw new StartError(
+    [...names].flatMap((name) => (variables[name] ? describeWrong(name, env[name], variables[name]) : [])),
+  )
+}
+
+/** The value for the longest digits that fit, else for the country, else for all. */
+export function findTargeted<T>(all: readonly Targeted<T>[], recipient: string, country: string): T | undefined {
+  let best: Targeted<T> | undefined
+  for (const one of all) {
+    const isDigits = /^\d/.test(one.target)
+    const fits = isDigits ? recipient.startsWith(one.target, 1) : one.target === "" || one.target === country
+    if (fits && (!best || rank(one.target) > rank(best.target))) best = one
+  }
+  return best?.value
+}
+/** Digits go before a country, and more of them before fewer. */
+const rank = (target: string) => (/^\d/.test(target) ? target.length + 1 : Math.sign(target.length))
+
+type TargetForm = readonly [pattern: RegExp, expected: string]
+const numberTarget: TargetForm = [/^([1-9]\d{0,14}|[A-Z]{2})$/, "the digits of numbers, or a country in two letters"]
+const languageTarget: TargetForm = [/^[A-Z]{2,3}(_[A-Z\d]+)*$/, "a language, as PT_BR"]
+/** Reads `NAME` and every `NAME_<target>`. Throws a StartError that lists what is wrong. */
+function readTargeted<T>(env: Environment, name: string, schema: Parser<T>, form = numberTarget): Targeted<T>[] {
+  const found: Targeted<T>[] = []
+  const complaints: Complaint[] = []
+  for (const [key, value = ""] of Object.entries(env)) {
+    if (key !== name && (!key.startsWith(`${name}_`) || key in variables)) continue
+    const target = key.slice(name.length + 1)
+    const parsed = v.safeParse(schema, value)
+    if (target && !form[0].test(target))
+      complaints.push({ text: `${key} is wrong: after ${name}_ stand ${form[1]}`, setting: key })
+    else if (parsed.success) found.push({ target, value: parsed.output })
+    else complaints.push(describeWrong(key, value, schema))
+  }
+  if (complaints.length > 0) throw new StartError(complaints)
+  return found
+}
+
+/** The names of the providers for each number, in order of preference, by channel. */
+function readRoutes(env: Environment) {
+  const sms = readTargeted(env, "SMS_PROVIDER", providerList)
+  const voice = readTargeted(env, "VOICE_PROVIDER", providerList)
+  if (isProduction(env) && [...sms, ...voice].some(({ value }) => value.includes("inbox")))
+    throw new StartError([
+      { text: "SMS_PROVIDER=inbox shows every code to whoever opens it: it does not start in production" },
+    ])
+  if (!env.SMS_PROVIDER && isProduction(env))
+    throw new StartError([describeWrong("SMS_PROVIDER", undefined, providerList)])
+  if (!env.SMS_PROVIDER) sms.push({ target: "", value: ["console"] })
+  return { sms, voice }
+}
+
+/** Reads every setting but routes. Throws a StartError that lists what is missing or wrong. */
+export async function readSettings(env: Environment) {
+  const { complaints, collect } = createCollector()
+  const senders = await collect(() => readTargeted(env, "SMS_SENDER", families.SMS_SENDER))
+  const [codeTexts, speeches] = [
+    await collect(() => readTargeted(env, "CODE_TEXT", textFamilies.CODE_TEXT, languageTarget)),
+    await collect(() => readTargeted(env, "CODE_SPEECH", textFamilies.CODE_SPEECH, languageTarget)),
+  ]
+  const settings = await collect(() => parseVariables(env, variables))
+  const keys = settings && (await collect(() => readKeys(settings)))
+  if (settings) complaints.push(...listOpen(settings))
+  if (!settings || !keys || complaints.length > 0) throw new StartError(complaints)
+  const texts: Record<"sms" | "voice", CodeTexts> = {
+    sms: { texts: codeTexts ?? [], defaultText: "Your code is {code}" },
+    voice: { texts: speeches ?? [], defaultText: "Your code is {code}. Again, your code is {code}." },
+  }
+  return { ...settings, senders: senders ?? [], texts, keys }
+}
+export type Settings = Awaited<ReturnType<typeof readSettings>>
+type Parsed = contract.Values<typeof variables>
+
+/** The keys that verify tokens. */
+function readKeys(settings: Parsed): Buffer<ArrayBuffer>[] {
+  const names = (["GATEWAY_SECRET", "GATEWAY_SECRET_PREVIOUS"] as const).filter((name) => settings[name])
+  const isBase64 = settings.GATEWAY_SECRET_BASE64 === "true"
+  const wrong = names.find((name) => isBase64 && !/^[\w+/-]{2,}={0,2}$/.test(settings[name] ?? ""))
+  const expected = "GATEWAY_SECRET_BASE64=true expects base64 or base64url"
+  if (wrong) throw new StartError([{ text: `${wrong} is wrong: ${expected}`, setting: wrong }])
+  const keys = names.map((name) => Buffer.from(settings[name] ?? "", isBase64 ? "base64" : "utf8"))
+  // A weak secret before this one is only warned of, so that it can be changed without a pause.
+  const isWeak = settings.GATEWAY_SECRET !== undefined && (keys[0]?.length ?? 0) < 16
+  const text = "GATEWAY_SECRET is too short: expected at least 16 bytes"
+  if (isWeak) throw new StartError([{ text, setting: "GATEWAY_SECRET", suggestion: createSecret() }])
+  return keys
+}
+
+/** Complains of GATEWAY_AUTH=none unless few addresses may call: no range wider than /8, or /16 of IPv6. */
+function listOpen({ GATEWAY_AUTH, GATEWAY_ALLOW_IPS: rules = [] }: Parsed): Complaint[] {
+  const isWide = (rule: string) => {
+    const [address = "", bits = "128"] = rule.split("/")
+    // IPv4 begins at /96 of IPv6.
+    const least = /^[0:]*:ffff:/i.test(address) ? 104 : address.includes(":") ? 16 : 8
+    return rule === "*" || Number(bits) < least
+  }
+  if (GATEWAY_AUTH !== "none" || (rules.length > 0 && !rules.some(isWide))) return []
+  const text = "GATEWAY_AUTH=none lets anyone send at your cost, unless GATEWAY_ALLOW_IPS names the few who may call"
+  return [{ text: `${text}: no range wider than /8, or /16 of IPv6`, setting: "GATEWAY_ALLOW_IPS" }]
+}
+
+/** Throws a StartError where a setting names a country that nobody knows. */
+async function requireKnownCountries(env: Environment) {
+  const named = Object.entries(env).flatMap(([name, value = ""]) => {
+    const list = /^(DEFAULT_COUNTRY|(ALLOW|DENY)_DESTINATIONS)$/.test(name) ? value.split(/[\s,]+/) : []
+    const target = /_(?:PROVIDER|SENDER)_([A-Z]{2})$/.exec(name)?.[1] ?? ""
+    return [...list, target].filter((code) => /^[A-Z]{2}$/.test(code)).map((code) => ({ name, code }))
+  })
+  if (named.length === 0) return
+  const known = new Set<string>((await loadNumbers()).getCountries())
+  const unknown = named.filter(({ code }) => !known.has(code))
+  const complaints = unknown.map(({ name, code }) => ({
+    text: `${name} is wrong: ${code} is no country of ISO 3166`,
+    country: code,
+  }))
+  if (complaints.length > 0) throw new StartError(complaints)
+}
+
+/** Beginnings of the names of settings that protect: what begins so and is none stops the start. */
+const protective =
+  /^(GATEWAY|LIMITS?|ALLOW|DENY|GUARD|PLATFORMS?|PAGES?|RESEND|DUPLICATE)(_|$)|^(SMS|VOICE)_(PROVIDER|SENDER)/
+
+/** Throws a StartError for every variable that looks like a setting that protects and is none. */
+async function requireKnownNames(
+  env: Environment,
+  providers: LoadedProvider[],
+  callers: Caller[],
+  pages: LoadedPage[],
+) {
+  const named = [...providers, ...callers, ...pages].map(({ name }) => `${variablePrefix(name)}_`)
+  const starts = [...Object.keys(families), ...Object.keys(textFamilies)].map((name) => `${name}_`)
+  const known = [...Object.keys(variables), ...Object.keys(families), ...Object.keys(textFamilies)]
+  const isKnown = (name: string) =>
+    known.includes(name) || [...starts, ...named].some((start) => name.startsWith(start))
+  // Kubernetes sets such variables for a service that is called "gateway" or "store".
+  const isOthers = (name: string) => /_(SERVICE|PORT)(_|$)/.test(name)
+  const isSlipOf = (name: string) => known.some((setting) => protective.test(setting) && isOneSlip(name, setting))
+  const unknown = Object.keys(env).filter((name) => !isKnown(name) && !isOthers(name))
+  const wrong = unknown.filter((name) => protective.test(name) || isSlipOf(name.toUpperCase()))
+  if (wrong.length > 0) throw new StartError(wrong.map((name) => ({ text: `${name} is no setting`, unknown: name })))
+}
+
+/** Whether one letter more, less or other, or two in each other's place, or nothing, makes one word of the other. */
+function isOneSlip(one: string, other: string): boolean {
+  let start = 0
+  while (start < one.length && one[start] === other[start]) start += 1
+  let end = 0
+  while (end < Math.min(one.length, other.length) - start && one.at(-1 - end) === other.at(-1 - end)) end += 1
+  const [left, right] = [one.slice(start, one.length - end), other.slice(start, other.length - end)]
+  return Math.max(left.length, right.length) < 2 || (left.length === 2 && left === [...right].reverse().join(""))
+}
+
+// ───────────────────────────── Process: standard output, signals, .env ─────────────────────────────
+
+const newline = 10
+
+/**
+ * Writes lines to standard output, one write at a time, and no login waits for it. Above 1 MiB unwritten, and where a write
+ * fails (a full disk), lines are dropped, and the next one that is written tells how many.
+ */
+function createPrinter(): Required<Pick<World, "print" | "flush">> {
+  const { write, writeSync } = builtin("node:fs")
+  const writeBytes = builtin("node:util").promisify(write)
+  let lines: string[] = []
+  let size = 0
+  let dropped = 0
+  let isBusy = false
+  let isTorn = false
+  let writingSince = Number.NaN
+  let onFlushed = () => {}
+  // Deno's node:fs writes to a pipe without giving anyone else a turn.
+  const writeSome = async (bytes: Buffer) =>
+    Deno ? await Deno.stdout.write(bytes) : (await writeBytes(1, bytes)).bytesWritten
+  const pauseWhereFull = (error: { code?: string }) =>
+    error.code === "EAGAIN" ? new Promise<number>((resolve) => setTimeout(resolve, 20, 0)) : undefined
+  const writeAll = async (bytes: Buffer, announced: number) => {
+    writingSince = performance.now()
+    let at = 0
+    while (at < bytes.length) {
+      const count = await writeSome(bytes.subarray(at)).catch(pauseWhereFull)
+      if (count === undefined) break
+      at += count
+    }
+    writingSince = Number.NaN
+    const lost = bytes.subarray(at).filter((byte) => byte === newline).length
+    // The line that announced others is the last of a text.
+    if (lost > 0) dropped += lost + announced - Math.sign(announced)
+    if (at > 0) isTorn = bytes[at - 1] !== newline
+    writeNext()
+  }
+  const writeNext = () => {
+    const announced = lines.length > 0 ? dropped : 0
+    if (announced > 0)
+      lines.push(JSON.stringify({ time: new Date(), level: "warn", event: "dropped", lines: announced }))
+    const text = lines.map((line) => `${line}\n`).join("")
+    lines = []
+    size = 0
+    dropped -= announced
+    isBusy = text !== ""
+    if (isBusy) writeAll(Buffer.from(isTorn ? `\n${text}` : text), announced)
+    else onFlushed()
+  }
+  process.on("exit", () => {
+    // Node waits for a write that is stuck, for ever.
+    if (performance.now() - writingSince > 1_000) process.kill(process.pid, "SIGKILL")
+    tryOr(() => lines.length > 0 && writeSync(1, `${lines.join("\n")}\n`), 0)
+  })
+  const print = (line: string) => {
+    if (size > 1_048_576) {
+      dropped += 1
+      return
+    }
+    size += line.length
+    lines.push(line)
+    if (!isBusy) setImmediate(writeNext)
+    isBusy = true
+  }
+  const flush = () =>
+    new Promise<void>((resolve) => {
+      onFlushed = resolve
+      if (!isBusy) resolve()
+    })
+  return { print, flush }
+}
+
+/** Writes a line to standard error as it is: on a terminal, Bun's console.error makes it red. */
+export const say = (text: string): void => void tryOr(() => builtin("node:fs").writeSync(2, `${text}\n`), 0)
+
+/**
+ * On SIGTERM, SIGINT or SIGHUP lets the requests in flight finish, writes the log to its end, and ends the process; a second
+ * signal ends it at once. What nobody caught ends it, too, and only its name and place are told.
+ */
+function handleSignals({ world, settings, log }: Gateway, stopping: AbortController, close: Listener["close"]) {
+  const end = async () => {
+    await close()
+    log("info", "stopped")
+    await world.flush?.()
+    // Handles that never finish closing would keep it.
+    process.exit(0)
+  }
+  const onSignal = (signal: string) => {
+    if (stopping.signal.aborted) process.exit(signal === "SIGINT" ? 130 : 143)
+    stopping.abort()
+    log("info", "stopping", { signal })
+    builtin("node:timers")
+      .setTimeout(() => process.exit(0), settings.DEADLINE + 1_000)
+      .unref()
+    end()
+  }
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"]) process.on(signal, onSignal)
+  const logFailure = (error: unknown) =>
+    log("error", "failure", {
+      reason: Object(error).name,
+      place: placeOf(error instanceof Error ? error : new Error("")),
+    })
+  process.on("unhandledRejection", logFailure)
+  process.on("uncaughtException", (error) => {
+    logFailure(error)
+    process.exit(1)
+  })
+}
+
+/** `.env` of the working directory, in UTF-8 or UTF-16, alike on every runtime. Throws a StartError where it cannot be trusted. */
+function readEnvFile(): Environment {
+  const refuse = (text: string): never => {
+    throw new StartError([{ text }])
+  }
+  const bytes = readFileIfThere(".env", refuse)
+  if (!bytes) return {}
+  // With no byte order mark, UTF-16 shows by the zero beside the first letter.
+  const isLittle = bytes[0] === 0xff || bytes[1] === 0
+  const coding = isLittle ? "utf-16le" : bytes[0] === 0xfe || bytes[0] === 0 ? "utf-16be" : "utf-8"
+  const values = builtin("node:util").parseEnv(new TextDecoder(coding).decode(bytes).replace(/\r\n?/g, "\n"))
+  for (const [name, value = ""] of Object.entries(values)) {
+    const [, swallowed] = /\n\s*(?:export\s+)?([A-Z][A-Z\d_]+)=/.exec(value) ?? []
+    if (swallowed) refuse(`${swallowed} in .env stands inside of a value: a quote before it does not end`)
+    // Bun reads the file, too, and replaces every $ in it by rules of its own.
+    if (process.versions.bun && value.includes("$") && ![undefined, value].includes(process.env[name]))
+      refuse(`${name} in .env holds a $, which Bun replaces by rules of its own: start with bun --no-env-file main.ts`)
+  }
+  return values
+}
+
+function readFileIfThere(path: string, refuse: (text: string) => never): Uint8Array | undefined {
+  try {
+    return builtin("node:fs").readFileSync(path)
+  } catch (error) {
+    const { code, name } = Object(error)
+    if (name === "NotCapable") say(`${path} is not read, since Deno has no permission: --allow-read=.env,providers`)
+    else if (code && code !== "ENOENT") refuse(`${path} is there and cannot be read: ${code}`)
+    return undefined
+  }
 }
 
 // ───────────────────────────── Start: the runtime's server, and what a person types ─────────────────────────────
 
-const { Bun, Deno } = globalThis as unknown as contract.Runtimes
+/** What is used of the two runtimes that bring a server of their own. */
+interface Runtimes {
+  Bun?: { serve(options: object): Server }
+  Deno?: {
+    serve(options: object, handler: object): Server
+    createHttpClient(options: object): object
+    stdout: { write(bytes: Uint8Array): Promise<number> }
+  }
+}
+interface Server {
+  port: number
+  stop(): Promise<void>
+  addr: { port: number }
+  finished: Promise<void>
+  shutdown(): Promise<void>
+}
+type Listener = { port: number; close: () => Promise<unknown> }
+type Handler = (request: Request, address: () => string | undefined) => Response | Promise<Response>
+const { Bun, Deno } = globalThis as unknown as Runtimes
 
 /** Listens with the runtime's own server; `close` stops accepting and waits for the requests in flight. */
-async function listen(hostname: string, port: number, handle: contract.Handler): Promise<contract.Listener> {
-  if (Bun) {
-    // Who names no host (HTTP/1.0) has a path for a URL.
-    const whole = (request: Request) =>
-      request.url.startsWith("/") ? new Request(`http://localhost${request.url}`, request) : request
-    const fetch = (request: Request, server: contract.Peers) =>
-      handle(whole(request), () => server.requestIP(request)?.address)
-    const server = Bun.serve({ hostname, port, fetch, idleTimeout: 0, reusePort: false, development: false })
-    return { port: server.port, close: () => server.stop() }
-  }
-  if (!Deno) return await listenOnNode(hostname, port, handle)
-  const fetch = (request: Request, peer: contract.Peer) => handle(request, () => peer.remoteAddr.hostname)
-  const open = (port: number) => Deno.serve({ hostname, port, onListen() {} }, fetch)
-  let server = open(port)
-  const taken = server.addr.port
-  // With no descriptor left it stops listening, though what it took goes on.
-  const keepOpen = () => server.finished.catch(() => setTimeout(openAgain, 100))
-  const openAgain = () => {
-    server = attempt(() => open(taken), server)
-    keepOpen()
-  }
-  keepOpen()
-  return { port: taken, close: () => server.shutdown() }
+async function listen(hostname: string, port: number, handle: Handler): Promise<Listener> {
+  if (Bun) return listenOnBun(Bun, hostname, port, handle)
+  return Deno ? listenOnDeno(Deno, hostname, port, handle) : await listenOnNode(hostname, port, handle)
 }
 
-const listenOnNode: typeof listen = async (hostname, port, handle) => {
+function listenOnBun(bun: NonNullable<Runtimes["Bun"]>, hostname: string, port: number, handle: Handler): Listener {
+  // Who names no host (HTTP/1.0) has a path for a URL.
+  const complete = (request: Request) =>
+    request.url.startsWith("/") ? new Request(`http://localhost${request.url}`, request) : request
+  type Peers = { requestIP(request: Request): { address: string } | null }
+  const fetch = (request: Request, server: Peers) => handle(complete(request), () => server.requestIP(request)?.address)
+  const server = bun.serve({ hostname, port, fetch, idleTimeout: 0, reusePort: false, development: false })
+  return { port: server.port, close: () => server.stop() }
+}
+
+function listenOnDeno(deno: NonNullable<Runtimes["Deno"]>, hostname: string, port: number, handle: Handler): Listener {
+  type Peer = { remoteAddr: { hostname: string } }
+  const fetch = (request: Request, peer: Peer) => handle(request, () => peer.remoteAddr.hostname)
+  const open = (port: number) => deno.serve({ hostname, port, onListen() {} }, fetch)
+  let server = open(port)
+  const bound = server.addr.port
+  // Deno stops accepting after EMFILE; open connections continue. Listen again.
+  const reopen = () => {
+    server = tryOr(() => open(bound), server)
+    keepOpen()
+  }
+  const keepOpen = () => server.finished.catch(() => setTimeout(reopen, 100))
+  keepOpen()
+  return { port: bound, close: () => server.shutdown() }
+}
+
+async function listenOnNode(hostname: string, port: number, handle: Handler): Promise<Listener> {
   const { serve } = await import("@hono/node-server")
-  const fetch = (request: Request, peer: contract.NodePeer) => handle(request, () => peer.incoming.socket.remoteAddress)
-  const server = serve({ hostname, port, fetch }) as contract.NodeServer
+  type Peer = { incoming: { socket: { remoteAddress?: string | undefined } } }
+  const fetch = (request: Request, peer: Peer) => handle(request, () => peer.incoming.socket.remoteAddress)
+  const server = serve({ hostname, port, fetch }) as import("node:http").Server
   server.keepAliveTimeout = 75_000
   await builtin("node:events").once(server, "listening")
   const close = async () => {
     setInterval(() => server.closeIdleConnections(), 100).unref()
     await new Promise((resolve) => server.close(resolve))
   }
-  return { port: (server.address() as { port: number }).port, close }
+  return { port: Object(server.address()).port, close }
 }
 
-/** The client for calls. Deno repeats a POST by itself where a connection died, unless its body is a Blob. */
-async function clientOf(): Promise<World["fetch"]> {
-  const part = Bun || Deno ? undefined : await loadFile("parts/client").catch(() => undefined)
-  if (part) return (part as contract.Parts["client"]).clientOfNode()
-  const client = Deno?.createHttpClient({ poolMaxIdlePerHost: 0 })
+/** The client for calls: Node's own file where it is there, else the runtime's fetch. */
+async function createClient(): Promise<World["fetch"]> {
+  const file = Bun || Deno ? undefined : await loadOptional("parts/client")
+  if (file) return (file as Parts["client"]).clientOfNode()
+  const fresh = Deno?.createHttpClient({ poolMaxIdlePerHost: 0 })
+  // Bun is told to decompress nothing, since that has no limit. What the others decompress, they leave the header on.
+  const decompressed = Bun ? /^$/ : Deno ? /^(gzip|br)$/ : /^(x-gzip|gzip|deflate|br|zstd)$/
   return async (request, { isFresh, ...init }) => {
-    const body = Deno && request.body ? await request.blob() : undefined
-    const connection = isFresh && client ? { client } : { keepalive: !isFresh }
-    // What Bun decompresses by itself has no limit.
-    const options = { ...init, ...connection, ...(body && { body }), decompress: false }
-    const reply = await fetch(request, options)
-    if (!Deno || !/^(gzip|br)$/.test(reply.headers.get("content-encoding") ?? "")) return reply
-    // Deno has decompressed it, and leaves the header.
+    // Deno repeats a POST by itself where a connection died, unless its body is a Blob.
+    const body = Deno && request.body ? { body: await request.blob() } : {}
+    const connection = isFresh && fresh ? { client: fresh } : { keepalive: !isFresh }
+    const reply = await fetch(request, { ...init, ...connection, ...body, decompress: false } as unknown as RequestInit)
+    if (!decompressed.test(reply.headers.get("content-encoding") ?? "")) return reply
     const headers = new Headers(reply.headers)
-    headers.delete("content-encoding")
-    headers.delete("content-length")
+    for (const name of ["content-encoding", "content-length"]) headers.delete(name)
     return new Response(reply.body, { status: reply.status, headers })
   }
 }
@@ -1288,51 +2291,101 @@ async function clientOf(): Promise<World["fetch"]> {
 /** Serves until the process is told to end. */
 export async function serve(given: World) {
   const stopping = new AbortController()
-  const env = clean(given.env)
-  const own = await loadPart(given, "process").catch(() => undefined)
-  const token = isFirstRun(env) ? ((await own?.rememberedToken(newSecret())) ?? newSecret()) : ""
+  const env = cleanEnvironment(given.env)
+  const token = isFirstRun(env) ? await firstToken() : ""
   const first = token ? { GATEWAY_TOKEN: token, HOST: "127.0.0.1" } : {}
   const world = { ...given, env: { ...env, ...first }, stopping: stopping.signal }
   const prepared = await prepare(world, true)
-  const app = await routed(prepared)
+  const app = await createApp(prepared)
   const { settings, log } = prepared.gateway
   const { HOST, PORT } = settings
-  // What every message needs is loaded while nobody is served yet; what fails now is tried again by the first message.
+  // What every message needs is loaded while nobody is served yet. What fails now is tried again by the first message.
   const loading = Promise.all([loadNumbers(), settings.keys.length > 0 && loadJose()]).catch(() => {})
   const isHost = (name: string) => /^(([\w.-]+|\[[\da-f:.]+\])(:\d{1,5})?)?$/i.test(name)
-  const handle: contract.Handler = (request, address) =>
+  const handle: Handler = (request, address) =>
     isHost(request.headers.get("host") ?? "")
       ? app.fetch(request, { address })
       : refuse(log, "invalid_message", "the header Host names no host")
-  const { port, close } = await listen(HOST, PORT, handle).catch(own?.cannotListen(HOST, PORT))
+  const { port, close } = await listen(HOST, PORT, handle).catch(refuseToListen(HOST, PORT))
   await loading
   const address = `http://${HOST.includes(":") ? `[${HOST}]` : HOST}:${port}/`
   log("info", "listening", { address })
-  if (own) await own.started(prepared, { address, isFirstRun: token !== "", stopping, close })
-  else process.once("SIGTERM", close)
+  handleSignals(prepared.gateway, stopping, close)
+  await tellStart(prepared, address, token)
+}
+
+/** The token of a run that has neither secret nor token. Its file keeps it for an hour, so that the curl outlives a restart. */
+async function firstToken(): Promise<string> {
+  const file = (await loadOptional("parts/first-run")) as { rememberToken(token: string): string } | undefined
+  return file?.rememberToken(createSecret()) ?? createSecret()
+}
+
+const refuseToListen =
+  (host: string, port: number) =>
+  (cause: { code?: string; name: string; message: string }): never => {
+    const text = `PORT ${port} of ${host} cannot be listened on: ${cause.code ?? cause.name}`
+    throw new StartError([{ text, cause }])
+  }
+
+/** Tells what is in force and what is doubtful, where the files with these words are there, and what to try at a first run. */
+async function tellStart(prepared: Prepared, address: string, token: string) {
+  const { settings } = prepared.gateway
+  const { summarize } = ((await loadOptional("commands/check")) ?? {}) as Partial<
+    typeof import("./providers/commands/check.ts")
+  >
+  if (settings.LOG_FORMAT === "pretty" && summarize)
+    for (const [word, text] of summarize(prepared, address, token !== "")) say(`  ${word.padEnd(10)} ${text}`)
   if (!token) return
   const body = JSON.stringify({ recipient: "+12223334444", body: "Your code is 326162", sender: "" })
   const text = "No GATEWAY_SECRET is set: this run has a token of its own and listens on 127.0.0.1 only. Try it:"
-  ;(own?.say ?? console.error)(`\n${text}\n\ncurl -i ${address} -H 'Authorization: Bearer ${token}' -d '${body}'\n`)
+  say(`\n${text}\n\ncurl -i ${address} -H 'Authorization: Bearer ${token}' -d '${body}'\n`)
+}
+
+/** Runs what the command line names: to serve, or `providers/commands/<name>.ts`. */
+async function runCommand([name = "serve", ...rest]: string[], world: World): Promise<void> {
+  if (name === "serve" && rest.length === 0) return await serve(world)
+  const asksHelp = [name, ...rest].some((word) => /^(-h|--help)$/.test(word))
+  const path = asksHelp ? "help" : name.replace(/^--version$/, "version")
+  const file = v.is(fileName(), path) && path !== "advice" ? await loadOptional(`commands/${path}`) : undefined
+  if (file) return await (file as { default: contract.Command }).default.run(rest, world)
+  const text = `there is no command ${[name, ...rest].join(" ")}: see main.ts --help`
+  throw new StartError([{ text, unknown: name }])
 }
 
 /** The world of a process, and its command. */
 async function start() {
-  const own = (await loadFile("parts/process").catch(() => undefined)) as contract.Parts["process"] | undefined
+  // A file that never finishes loading leaves nothing to do, and the process would end as if all were well.
+  process.exitCode = unfinished
+  process.once("exit", (code) => {
+    if (code === unfinished) say("smstask ended before it began: a file of providers/ never finishes loading")
+  })
   // A terminal is a character device; process.stdout.isTTY loads Node's streams, too.
-  const isTerminal = attempt(() => builtin("node:fs").fstatSync(1).isCharacterDevice(), false)
-  const env = { LOG_FORMAT: isTerminal ? "pretty" : "json", ...clean(own?.readEnvFile() ?? {}), ...clean(process.env) }
+  const isTerminal = tryOr(() => builtin("node:fs").fstatSync(1).isCharacterDevice(), false)
+  const env = {
+    LOG_FORMAT: isTerminal ? "pretty" : "json",
+    ...cleanEnvironment(readEnvFile()),
+    ...cleanEnvironment(process.env),
+  }
   const clocks = { clock: Date.now, monotonic: () => performance.now() }
-  const world = { ...clocks, env, fetch: await clientOf(), ...(own?.printer() ?? { print: console.log }) }
-  await (own?.command(process.argv.slice(2), world) ?? (process.argv.length > 2 ? lacking("process")() : serve(world)))
+  const world = { ...clocks, env, fetch: await createClient(), ...createPrinter() }
+  await runCommand(process.argv.slice(2), world)
+  if (process.exitCode === unfinished) process.exitCode = 0
+}
+/** Node's own exit code of an await that never ends. */
+const unfinished = 13
+
+/** Tells why it did not start, with the advice of a file that is missed without harm, and ends. */
+async function explainAndExit(error: unknown) {
+  const advice = (await loadOptional("commands/advice").catch(() => undefined)) as
+    | typeof import("./providers/commands/advice.ts")
+    | undefined
+  const explained = advice && error instanceof StartError ? await advice.explain(error, process.env) : error
+  say(explained instanceof Error ? explained.message : describeNoError(explained))
+  process.exit(1)
 }
 
-const isEntry = () => attempt(() => builtin("node:fs").realpathSync(process.argv[1] ?? ""), "") === import.meta.filename
+const isEntry = () => tryOr(() => builtin("node:fs").realpathSync(process.argv[1] ?? ""), "") === import.meta.filename
 if (import.meta.main ?? isEntry()) {
-  const tell = (error: Error) => {
-    console.error(error.message)
-    process.exit(1)
-  }
-  if (import.meta.main && "escape" in RegExp) start().catch(tell)
-  else tell(new Error(`smstask needs Node 24.2, Bun 1.3 or Deno 2.5, or newer; this is ${process.version}`))
+  if (import.meta.main && "escape" in RegExp) start().catch(explainAndExit)
+  else explainAndExit(new Error(`smstask needs Node 24.2, Bun 1.3 or Deno 2.5, or newer; this is ${process.version}`))
 }

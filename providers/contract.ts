@@ -5,7 +5,6 @@
  */
 import type { Hono } from "hono"
 import type * as v from "valibot"
-import type { Settings } from "../main.ts"
 
 // ───────────────────────────── Providers: who delivers ─────────────────────────────
 
@@ -40,6 +39,8 @@ export interface Refusal {
   code: string | number
   reason?: string | undefined
   fault?: Fault | undefined
+  /** Whether the message may go out all the same, so that whoever is asked next may send it a second time. */
+  isPerhapsSent?: boolean | undefined
 }
 
 /** What the provider answered; `json` is undefined where the text is not JSON, and `text` is cut after 16 KiB. */
@@ -241,7 +242,7 @@ export interface Platform<E extends Variables = Variables> {
   /** `GET /<name>`, where a platform checks its endpoint first. */
   greet?(call: Call, env: Values<E>): Response
   /** The settings of `POST /`, where its usual way calls that; its own variables are then for another, which `setup` tells. */
-  usual?: readonly (keyof Settings)[]
+  usual?: readonly string[]
   /** What an admin enters on the platform's side, step by step, with this URL. */
   setup(url: string, env: Environment): string
 }
@@ -269,10 +270,6 @@ export interface Site extends Clocks, Pick<World, "clock" | "stopping"> {
 export type Level = "info" | "warn" | "error"
 export type Fields = Record<string, string | number | undefined>
 export type LogEvent = { time: string; level: Level; event: string } & Fields
-/** Who is told every event. */
-export type Follower = (event: LogEvent) => void
-/** One event as a line for people. */
-export type Pretty = (event: LogEvent, now: number) => string
 /** Writes one line of the log and hands the event to whoever follows. */
 export type Log = (level: Level, event: string, fields?: Fields) => void
 
@@ -350,176 +347,3 @@ export interface World extends Partial<Clocks> {
   stopping?: AbortSignal
 }
 export type Environment = Readonly<Record<string, string | undefined>>
-
-// ───────────────────────────── Inside: what main.ts and its parts hand to each other ─────────────────────────────
-
-/** What is wrong with a setting, and the line of `.env` that mends it. Neither ever holds a value that was read. */
-export type Complaint = [text: string, line?: string]
-
-/** A value for what stands behind a family's name: numbers of a country or with these first digits; "" is all. */
-export type Targeted<T> = { target: string; value: T }
-
-/** The folders of files, and what a file of each exports as default. */
-export type Kinds = {
-  "": Provider
-  "platforms/": Platform
-  "pages/": Page
-  "stores/": StoreFile
-}
-
-/** A provider with all that a call of it needs. */
-export interface Ready {
-  name: string
-  provider: Provider
-  values: Values<Variables>
-  url: string
-  senders: Targeted<string>[]
-  /** Its secrets, in every form in which they may be echoed. */
-  hidden: string[]
-  /** How it has been doing. */
-  state: { outages: number; restsUntil: number; session?: Session | undefined }
-}
-
-/** One provider asked once. `code` is the provider's own, or why there is no answer of it. */
-export type Attempt = {
-  provider: string
-  outcome: "accepted" | "refused" | "timeout" | "unreachable"
-  code?: string
-  ms: number
-}
-/** What became of a message; `retryAfter` is in milliseconds. */
-export type Delivery = { id: string; provider: string; receipt: string; attempts: Attempt[] } | Undelivered
-export type Undelivered = {
-  problem: ProblemCode
-  detail: string
-  attempts?: Attempt[]
-  retryAfter?: number
-  /** Whether it counts against the limits all the same, since a provider was asked and may bill it. */
-  isCharged?: boolean
-}
-
-/** A message on its way, checked, with what is known of its call. */
-export interface Inbound {
-  id: string
-  /** What lines of the log about it have in common. */
-  about: Fields
-  message: Message
-  country: string
-  masked: string
-  /** The digits by which its telephone is counted. */
-  line: string
-  ip: string
-  /** What tells a repetition of it, and for how many milliseconds. */
-  marks: { key: string; period: number }[]
-  /** When it must be answered, on the monotonic clock. */
-  ends: number
-}
-
-/** Why an attempt brought no acceptance; `isOutage` where it speaks against the provider and not the message. */
-export interface Refused extends Required<Refusal> {
-  outcome: "refused" | "timeout" | "unreachable"
-  isOutage: boolean
-}
-/** What came of a proof: why it is none, or for a signed call what tells it from others. */
-export type Proven = { reason: string } | { mark?: string | undefined }
-
-/** One caller of the gateway: how it proves itself, and how its words are read and answered. */
-export interface Caller {
-  /** "" is the gateway's own: `POST /`. */
-  name: string
-  platform: Platform
-  /** Whether the proof covers the body, which is then read before. */
-  isSigned: boolean
-  prove(call: Call): Proven | Promise<Proven>
-  greet?: ((headers: Call["headers"], log: Log) => Response | Promise<Response>) | undefined
-  /** In the platform's own words, where it has some; `id` is that of the request. */
-  answer?(delivery: Delivery, id: string): Response | undefined
-}
-
-/** Everything that a message needs on its way. */
-export interface Gateway {
-  world: World
-  settings: Settings
-  clocks: Clocks
-  log: Log
-  store: Store
-  limits: Limit[]
-  routes: Record<"sms" | "voice", Targeted<Ready[]>[]>
-  /** Whether it may go where it goes. */
-  isAllowed(inbound: Inbound): boolean
-  helpers: Helpers
-  underWay: Map<string, Promise<Delivery>>
-}
-
-/** What few messages ask for: `parts/helpers.ts`. */
-export interface Helpers {
-  /** The text of a code that comes alone, in the closest language that CODE_TEXT or CODE_SPEECH has. */
-  textOf(code: string, channel: "sms" | "voice", locale: string | undefined): string
-  /** The one code in a text, as `pattern` finds it; undefined where there is none or several. */
-  findCode(body: string, pattern?: RegExp): string | undefined
-  /** What the file of a provider threw while it sent, in one line, with its place in the file. */
-  told(thrown: unknown, name: string): string
-  /** What a call is followed by in the log: its trace and the caller's id. */
-  traceOf(headers: Headers): Fields
-  loginOf(
-    state: Ready["state"],
-    send: (request: Request) => Promise<Answer | Refused>,
-    clock: World["clock"],
-  ): Pick<Context, "fetch" | "session">
-}
-
-export type Details = { about?: Fields; attempts?: Attempt[]; headers?: Record<string, string>; level?: Level }
-
-/** What a call brings along on its way through `check`. */
-export type Arrival = { id: string; caller: string; about: Fields; ends: number }
-
-/** What is used of the two runtimes that bring a server of their own. */
-export type Server = {
-  port: number
-  stop(): Promise<void>
-  addr: { port: number }
-  finished: Promise<void>
-  shutdown(): Promise<void>
-}
-export type Peers = { requestIP(request: Request): { address: string } | null }
-export type Peer = { remoteAddr: { hostname: string } }
-export type NodePeer = { incoming: { socket: { remoteAddress?: string | undefined } } }
-export type NodeServer = import("node:http").Server
-export type Runtimes = {
-  Bun?: { serve(options: object): Server }
-  Deno?: {
-    serve(options: object, handler: object): Server
-    createHttpClient(options: object): object
-    stdout: { write(bytes: Uint8Array): Promise<number> }
-  }
-}
-export type Handler = (request: Request, address: () => string | undefined) => Response | Promise<Response>
-export type Listener = { port: number; close: () => Promise<unknown> }
-
-export type LoadedPage = { name: string; page: Page; values: Values<Variables>; token: string }
-
-/** A gateway that is ready to serve, or to send once. */
-export interface Prepared {
-  gateway: Gateway
-  providers: Map<string, Ready>
-  callers: Caller[]
-  pages: LoadedPage[]
-  /** What works and is doubtful all the same. */
-  warnings: string[]
-  /** Who is told every event of the log. */
-  followers: Follower[]
-}
-
-/** Parts of the gateway that only some settings need: `providers/parts/<name>.ts`. */
-export interface Parts {
-  addresses: typeof import("./parts/addresses.ts")
-  check: typeof import("./parts/check.ts")
-  client: typeof import("./parts/client.ts")
-  destinations: typeof import("./parts/destinations.ts")
-  helpers: typeof import("./parts/helpers.ts")
-  pages: typeof import("./parts/pages.ts")
-  platforms: typeof import("./parts/platforms.ts")
-  process: typeof import("./parts/process.ts")
-  store: typeof import("./parts/store.ts")
-  pretty: typeof import("./parts/pretty.ts")
-}

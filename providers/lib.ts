@@ -193,3 +193,11 @@ export function readTimedSignature({ headers, text }: Call, header: string, vers
     time: secondsOf(time),
   } satisfies Proof
 }
+
+// ───────────────────────────── Packages ─────────────────────────────
+
+/** The package that an import did not find, by the runtimes' texts; undefined where another thing failed. */
+export const missingPackage = (error: Error): string | undefined =>
+  /(?:package|module|Import|dependency) ["'](?!file:)([^"'./][^"']*)["'](?! does not provide an export)/.exec(
+    error.message,
+  )?.[1]

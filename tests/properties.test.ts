@@ -1,7 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import fc from "fast-check"
-import { findCode } from "../providers/parts/helpers.ts"
 import { message, route, sign, start, take } from "./lib/world.ts"
 
 const hostile = fc.oneof(

@@ -2,8 +2,8 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 import * as v from "valibot"
 import { gateway, loadFile, type Provider, StartError, variables } from "../main.ts"
+import { explain } from "../providers/commands/advice.ts"
 import { basic } from "../providers/lib.ts"
-import { whyNot } from "../providers/parts/check.ts"
 import { httpEnv, providers, secret, start, take } from "./lib/world.ts"
 
 /** The error with which a gateway of these settings does not start. */
@@ -14,7 +14,7 @@ async function failure(env: Record<string, string>): Promise<string> {
     (error) => error,
   )
   assert.ok(error instanceof StartError, `it starts with ${JSON.stringify(env)}`)
-  return error.message
+  return (await explain(error, env)).message
 }
 
 const wrong: [env: Record<string, string>, told: RegExp][] = [
@@ -424,7 +424,8 @@ const thrown: [name: string, thrown: unknown, told: string][] = [
 ]
 for (const [name, what, told] of thrown) {
   test(`a file that throws ${name} is told as one that does`, async () => {
-    assert.equal((await whyNot("", "http", what)).trim(), `providers/http.ts cannot be loaded: ${told}`)
+    const error = await explain(new StartError([{ text: "", file: "http", cause: what }]), {})
+    assert.equal(error.complaints[0]?.text.trim(), `providers/http.ts cannot be loaded: ${told}`)
   })
 }
 

@@ -1,23 +1,70 @@
-import { type Command, clean, isFirstRun, prepare } from "../../main.ts"
-import { doubts } from "../parts/check.ts"
-import { summary } from "../parts/summary.ts"
+import {
+  type Command,
+  cleanEnvironment,
+  isFirstRun,
+  type LoadedProvider,
+  type Prepared,
+  prepare,
+  type Targeted,
+  variablePrefix,
+} from "../../main.ts"
+import { listDoubts } from "./advice.ts"
 
-/** Says all that serving would, and what is doubtful in it. Fails where the gateway would not start. */
+const showTarget = (target: string) => (/^\d/.test(target) ? `+${target}` : target)
+const showRoute = ({ target, value }: Targeted<LoadedProvider[]>) => {
+  const names = value.map(({ name }) => name).join(", then ")
+  if (!target) return names
+  return `${/^\d/.test(target) ? `+${target}…` : target}: ${names}`
+}
+
+/** What is in force, as pairs of a word and a text: routes, callers, limits, destinations, and where to look. */
+export function summarize({ gateway, callers, pages, providers }: Prepared, address: string, isFirst: boolean) {
+  const { settings, routes, world, limits } = gateway
+  const { env } = world
+  const proofs = [
+    settings.keys.length > 0 && !isFirst && "a token signed with GATEWAY_SECRET",
+    env.GATEWAY_TOKEN && !isFirst && "GATEWAY_TOKEN",
+    settings.GATEWAY_AUTH === "none" && "anyone in GATEWAY_ALLOW_IPS",
+    isFirst && "a token of its own, in the curl that it prints",
+  ].filter(Boolean)
+  const platforms = callers.map(({ name, isSigned }) => {
+    return `POST /${name} by ${variablePrefix(name)}_${isSigned ? "SECRET" : "TOKEN"}`
+  })
+  const looks = [...(providers.has("inbox") ? ["inbox"] : []), ...pages.map(({ name }) => name)]
+  const words: [word: string, text: string][] = [
+    ["SMS", routes.sms.map(showRoute).join("; ")],
+    ["voice", routes.voice.map(showRoute).join("; ")],
+    ["callers", [...(proofs.length > 0 ? [`POST / by ${proofs.join(" or ")}`] : []), ...platforms].join("; ")],
+    ["only from", settings.GATEWAY_ALLOW_IPS?.join(", ") ?? ""],
+    ["limits", limits.map(({ name, count, period }) => `${name} ${count} in ${period / 1_000} s`).join("; ")],
+    ["to", settings.ALLOW_DESTINATIONS?.map(showTarget).join(", ") ?? "every country (ALLOW_DESTINATIONS is not set)"],
+    ["not to", settings.DENY_DESTINATIONS?.map(showTarget).join(", ") ?? ""],
+    ["store", settings.STORE ? `${settings.STORE.split(":")[0]}, shared by instances` : ""],
+    ["look at", looks.map((name) => `${address}${name}`).join(", ")],
+    ["try", isFirst ? "" : 'main.ts check; main.ts send +12223334444 "Your code is 326162"'],
+  ]
+  return words.filter(([, text]) => text)
+}
+
+/** Says all that serving would, and what is doubtful in it. Throws a StartError where the gateway would not start. */
 export default {
   async run(args, world) {
     if (args.length > 0) throw new Error("check takes nothing behind it: it reads the same settings as serving does")
-    const env = clean(world.env)
+    const env = cleanEnvironment(world.env)
     // What a first run would make for itself.
     const isFirst = isFirstRun(env)
-    const own = isFirst ? { GATEWAY_TOKEN: "made-at-the-start-of-a-first-run-and-for-it-alone", HOST: "127.0.0.1" } : {}
-    const prepared = await prepare({ ...world, env: { ...env, ...own }, print: () => {} }, true)
+    const first = isFirst
+      ? { GATEWAY_TOKEN: "made-at-the-start-of-a-first-run-and-for-it-alone", HOST: "127.0.0.1" }
+      : {}
+    const prepared = await prepare({ ...world, env: { ...env, ...first }, print: () => {} }, true)
     const { HOST, PORT } = prepared.gateway.settings
-    for (const [word, what] of summary(prepared, `http://${HOST}:${PORT}/`, isFirst))
-      world.print(`${word.padEnd(10)} ${what}`)
+    for (const [word, text] of summarize(prepared, `http://${HOST}:${PORT}/`, isFirst))
+      world.print(`${word.padEnd(10)} ${text}`)
     const nobody = "only this machine could call: set GATEWAY_SECRET, GATEWAY_TOKEN or PLATFORMS"
-    const doubtful = [...(isFirst ? [nobody] : []), ...doubts(prepared)]
-    for (const doubt of doubtful) world.print(`doubtful   ${doubt}`)
-    world.print(doubtful.length > 0 ? "It would start." : "It would start, and nothing is doubtful.")
+    const doubts = [...(isFirst ? [nobody] : []), ...listDoubts(prepared)]
+    for (const doubt of doubts) world.print(`doubtful   ${doubt}`)
+    world.print(doubts.length > 0 ? "It would start." : "It would start, and nothing is doubtful.")
+    await world.flush?.()
     process.exit(0)
   },
 } satisfies Command

@@ -1,18 +1,14 @@
-import { type Command, clean, describe, importFile, type Variable, variablePrefix, variables } from "../../main.ts"
-import { asked } from "./providers.ts"
+import { type Command, cleanEnvironment, describe, type Variable, variablePrefix, variables } from "../../main.ts"
+import { chooseNames, loadOrTell } from "./providers.ts"
 
 /** Lists the platforms that can call; of one, its variables, the URL to enter, and the steps on the platform's side. */
 export default {
   async run(names, world) {
-    const env = clean(world.env)
+    const env = cleanEnvironment(world.env)
     const base = env.GATEWAY_URL?.replace(/\/$/, "") ?? "https://<the address of this gateway>"
-    for (const name of asked("platforms/", names)) {
-      const platform = await importFile("platforms/", name, world)
-      if (typeof platform === "string") {
-        world.print(`${name}  ${platform}`)
-        process.exitCode = 1
-        continue
-      }
+    for (const name of chooseNames("platforms/", names)) {
+      const platform = await loadOrTell("platforms/", name, world)
+      if (!platform) continue
       const { usual } = platform
       world.print(`${name}  POST ${base}/${usual ? "" : name}  ${platform.docs}`)
       const isNamed = env.PLATFORMS?.split(",").some((one) => one.trim() === name)

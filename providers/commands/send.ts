@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util"
-import { type Answer, type Command, check, once, prepare, redact } from "../../main.ts"
+import { type Answer, type Command, once, prepare, readMessage, redact } from "../../main.ts"
 
 function read(args: string[]) {
   try {
@@ -34,17 +34,23 @@ export default {
       id,
       caller: "send",
       about: { request: id },
-      ends: gateway.clocks.monotonic() + gateway.settings.DEADLINE,
+      deadline: gateway.clocks.monotonic() + gateway.settings.DEADLINE,
     }
-    const inbound = await check({ recipient, body, sender: values.sender }, arrival, gateway)
-    if (typeof inbound === "string") throw new Error(inbound + misplaced(positionals))
+    const inbound = await readMessage({ recipient, body, sender: values.sender }, arrival, gateway)
+    if ("problem" in inbound) throw new Error(inbound.detail + misplaced(positionals))
     const delivery = await once(inbound, gateway)
     const hidden = [...providers.values()].flatMap((ready) => ready.hidden)
     for (const { status, text } of answers)
       console.error(
-        `The provider answered ${status}: ${redact(text, hidden, inbound.message, true, 500) || "(nothing)"}`,
+        `The provider answered ${status}: ${redact(text, hidden, inbound.message, "prose", 500) || "(nothing)"}`,
       )
-    world.print(JSON.stringify(delivery, null, 2))
+    world.print(
+      JSON.stringify(
+        delivery,
+        ["id", "provider", "receipt", "problem", "detail", "attempts", "outcome", "code", "ms", "retryAfter"],
+        2,
+      ),
+    )
     if (providers.has("console")) console.error("SMS_PROVIDER is console: the text was printed, and nothing was sent.")
     if (providers.has("inbox"))
       console.error("SMS_PROVIDER is inbox: the page of a gateway that serves shows texts, and nothing was sent.")

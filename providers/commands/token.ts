@@ -1,10 +1,8 @@
 import { parseArgs } from "node:util"
 import { SignJWT } from "jose/jwt/sign"
 import * as v from "valibot"
-import { type Command, duration, type Settings } from "../../main.ts"
-import { didYouMean } from "../parts/check.ts"
-import { durationMeant } from "../parts/meant.ts"
-import { settingsOf } from "../parts/settings.ts"
+import { type Command, cleanEnvironment, duration, readSettings, type Settings, StartError } from "../../main.ts"
+import { didYouMean, durationMeant } from "./advice.ts"
 
 function read(args: string[]): string {
   try {
@@ -30,6 +28,9 @@ export default {
     const life = v.safeParse(duration, written)
     const near = life.success ? undefined : durationMeant(written, "m")
     if (!life.success) throw new Error(`--expires must be a duration such as 30s, 10m or 1h${didYouMean(near)}`)
-    world.print(await signToken(settingsOf(world.env, "token"), world.clock(), life.output))
+    const settings = await readSettings(cleanEnvironment(world.env))
+    if (settings.keys.length === 0)
+      throw new StartError([{ text: "token needs GATEWAY_SECRET", setting: "GATEWAY_SECRET" }])
+    world.print(await signToken(settings, world.clock(), life.output))
   },
 } satisfies Command

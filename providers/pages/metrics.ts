@@ -1,5 +1,5 @@
 import type { LogEvent, Page, Site } from "../../main.ts"
-import { lackingPackage } from "../parts/check.ts"
+import { missingPackage } from "../lib.ts"
 
 /** Codes that main.ts itself gives where no answer of a provider is there; each other one must stand in its file. */
 const ownCodes = ["dns", "refused", "tls", "reset", "timeout", "exception", "country", "no_code"]
@@ -106,7 +106,7 @@ export default {
       return counted.registry
     })
     loading.catch((error: Error) => {
-      const lacking = lackingPackage(error)
+      const lacking = missingPackage(error)
       const reason = lacking ? `PAGES=metrics needs a package: npm install ${lacking}` : `no metrics: ${error.name}`
       count = () => {}
       early = []

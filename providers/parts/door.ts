@@ -4,10 +4,10 @@
  */
 import { createHmac } from "node:crypto"
 import type { Context, MiddlewareHandler } from "hono"
-import { type Bindings, isSame, readBytes, type Site, variablePrefix, within } from "../../main.ts"
+import { type Bindings, isSame, readBytes, type Site, variablePrefix, withTimeout } from "../../main.ts"
 import { doorPage, headers } from "./door-page.ts"
 
-/** Milliseconds within which a form must arrive. */
+/** Milliseconds withTimeout which a form must arrive. */
 const patience = 10_000
 
 /** What a call brings to be remembered: a token, if it has one. */
@@ -37,11 +37,11 @@ export function doorOf(
     if (c.req.method === "GET") return { token: c.req.query("token")?.replaceAll(" ", "+") }
     const isForm =
       c.req.method === "POST" && /^application\/x-www-form-urlencoded\b/i.test(c.req.header("content-type") ?? "")
-    return isForm ? await within(patience, site, readForm(c.req.raw)) : {}
+    return isForm ? await withTimeout(patience, site, readForm(c.req.raw)) : {}
   }
   return async (c, next) => {
     const brought = await readBrought(c)
-    if (!brought) return problem("invalid_message", "the body did not arrive within the deadline")
+    if (!brought) return problem("invalid_message", "the body did not arrive withTimeout the deadline")
     const { token: given } = brought
     if (given && isSame(given, token)) {
       const isHttps = [c.req.header("x-forwarded-proto"), c.req.url, url].some((one) => one?.startsWith("https"))

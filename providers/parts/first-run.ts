@@ -5,19 +5,19 @@
  */
 import { lstatSync, readFileSync, unlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { attempt } from "../../main.ts"
+import { tryOr } from "../../main.ts"
 
-/** The token kept by the last run, else `token`, which is kept now; where nothing can be kept, `token`. */
-export function rememberedToken(token: string): string {
+/** Gives the token kept by the last run, else `token`, which is kept now; where nothing can be kept, `token`. */
+export function rememberToken(token: string): string {
   // Deno asks for a permission of its own.
-  const uid = attempt(() => process.getuid?.(), undefined)
+  const uid = tryOr(() => process.getuid?.(), undefined)
   if (uid === undefined) return token
-  const path = `${attempt(tmpdir, ".")}/smstask-first-run-${uid ?? ""}`
-  const { mtimeMs = 0, mode = 0, uid: owner = -1 } = attempt(() => lstatSync(path), undefined) ?? {}
+  const path = `${tryOr(tmpdir, ".")}/smstask-first-run-${uid ?? ""}`
+  const { mtimeMs = 0, mode = 0, uid: owner = -1 } = tryOr(() => lstatSync(path), undefined) ?? {}
   const isOurs = mode === 0o100600 && owner === uid && mtimeMs > Date.now() - 3_600_000
-  const kept = isOurs ? attempt(() => readFileSync(path, "utf8"), "") : ""
+  const kept = isOurs ? tryOr(() => readFileSync(path, "utf8"), "") : ""
   if (/^[\w-]{43}$/.test(kept)) return kept
-  return attempt(() => {
+  return tryOr(() => {
     if (mode) unlinkSync(path)
     writeFileSync(path, token, { mode: 0o600, flag: "wx" })
     return token

@@ -5,14 +5,16 @@
 import { Hono, type MiddlewareHandler } from "hono"
 import {
   type Bindings,
-  type Complaint,
+  createCollector,
   importFile,
-  isResting,
+  isBreakerOpen,
   type LoadedPage,
   type Prepared,
-  parse,
+  parseVariables,
   refuse,
   type Site,
+  StartError,
+  type Variables,
   variablePrefix,
   type World,
 } from "../../main.ts"
@@ -23,20 +25,23 @@ import { mountReports } from "./reports.ts"
 type App = Hono<{ Bindings: Bindings }>
 const pageToken = secretToken()
 
-/** The pages that PAGES names, each with its token; what is missing or wrong goes to `complaints`. */
-export async function loadPages(names: string[], world: World, complaints: Complaint[]): Promise<LoadedPage[]> {
+/** Loads the pages that PAGES names, each with its token. Throws a StartError that lists what is missing or wrong. */
+export async function loadPages(names: string[], world: World): Promise<LoadedPage[]> {
+  const { complaints, collect } = createCollector()
   const pages: LoadedPage[] = []
   for (const name of names) {
-    const page = await importFile("pages/", name, world)
-    if (typeof page === "string") {
-      complaints.push([page])
-      continue
-    }
-    const variable = `${variablePrefix(name)}_TOKEN`
-    const values = parse(world.env, { ...page.env, [variable]: pageToken }, complaints)
-    if (values) pages.push({ name, page, values, token: values[variable] as string })
+    const loaded = await collect(() => loadPage(name, world))
+    if (loaded) pages.push(loaded)
   }
+  if (complaints.length > 0) throw new StartError(complaints)
   return pages
+}
+
+async function loadPage(name: string, world: World): Promise<LoadedPage> {
+  const page = await importFile("pages/", name, world)
+  const variable = `${variablePrefix(name)}_TOKEN`
+  const values = parseVariables<Variables>(world.env, { ...page.env, [variable]: pageToken })
+  return { name, page, values, token: String(values[variable]) }
 }
 
 /** What an answer of a page has where the page sets nothing else: it is not kept, framed or sniffed, and loads nothing. */
@@ -63,10 +68,10 @@ export function mountPages(app: App, { gateway, providers, pages, followers }: P
     problem: (code, detail, headers = {}) => refuse(log, code, detail, { headers }),
     follow: (follower) => void followers.push(follower),
     providers: () =>
-      [...providers.values()].map((ready) => ({
-        name: ready.name,
-        isResting: isResting(ready, clocks.monotonic()),
-        faults: ready.provider.faults,
+      [...providers.values()].map((loaded) => ({
+        name: loaded.name,
+        isResting: isBreakerOpen(loaded, clocks.monotonic()),
+        faults: loaded.provider.faults,
       })),
   }
   for (const { name, page, values, token } of pages) {
@@ -77,11 +82,11 @@ export function mountPages(app: App, { gateway, providers, pages, followers }: P
     page.routes(routes, values, site)
     app.route(`/${name}`, routes)
   }
-  for (const ready of providers.values()) {
-    const { name, provider, values } = ready
+  for (const loaded of providers.values()) {
+    const { name, provider, values } = loaded
     const key = world.env[`${variablePrefix(name)}_REPORT_KEY`]
     const routes: App = new Hono()
-    if (provider.report && key) mountReports(routes, ready, key, site, gateway)
+    if (provider.report && key) mountReports(routes, loaded, key, site, gateway)
     provider.routes?.(routes, values, site)
     app.route(`/${name}`, routes)
   }

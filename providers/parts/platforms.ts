@@ -1,5 +1,6 @@
 /**
- * The seam for platforms: their files with their secrets.
+ * The seam for platforms: their files with their secrets, and the proof of each call. A file never says yes: it names what must
+ * equal what, and parts/proof.ts compares.
  * @module
  */
 import * as v from "valibot"
@@ -7,17 +8,20 @@ import {
   type Call,
   type Caller,
   type Complaint,
+  createCollector,
   type Delivery,
   importFile,
-  isPerhapsSent,
   type Log,
   type Outcome,
   type Platform,
+  type Problem,
   type Proven,
-  parse,
+  parseVariables,
   problems,
+  readToken,
   refuse,
-  tokenOf,
+  StartError,
+  unproven,
   type Values,
   type Variables,
   variablePrefix,
@@ -35,93 +39,95 @@ interface Secrets {
   values: Values<Variables>
 }
 
-function prover(platform: Platform, { signed, tokens, values }: Secrets, clock: World["clock"]) {
-  const bySignature = async (call: Call): Promise<Proven> => {
-    let reason = "the signature cannot be read"
+function createProof(platform: Platform, { signed, tokens, values }: Secrets, clock: World["clock"]) {
+  const proveSignature = async (call: Call): Promise<Proven | Problem> => {
+    let last: Proven | Problem = unproven("the signature cannot be read")
     for (const values of signed) {
       const proof = platform.proof?.(call, values)
-      const proven = proof ? await compare(proof, clock()) : { reason }
-      if (!("reason" in proven)) return proven
-      reason = proven.reason
+      if (proof) last = await compare(proof, clock())
+      if (!("problem" in last)) return last
     }
-    return { reason }
+    return last
   }
-  const byToken = (call: Call): Proven => {
+  const proveToken = (call: Call): Proven | Problem => {
     const proof = platform.proof?.(call, values)
-    return compareToken(proof && "token" in proof ? proof.token : tokenOf(call.headers), tokens)
+    return compareToken(proof && "token" in proof ? proof.token : readToken(call.headers), tokens)
   }
-  const byBoth = async (call: Call): Promise<Proven> => {
-    const proven = signed.length > 0 ? await bySignature(call) : byToken(call)
-    if ("reason" in proven || signed.length === 0 || tokens.length === 0) return proven
-    const also = byToken(call)
-    return "reason" in also ? also : proven
+  const prove = async (call: Call): Promise<Proven | Problem> => {
+    if (signed.length === 0) return proveToken(call)
+    const proven = await proveSignature(call)
+    if ("problem" in proven || tokens.length === 0) return proven
+    const byToken = proveToken(call)
+    return "problem" in byToken ? byToken : proven
   }
   // What a file throws proves nothing.
-  return (call: Call) => byBoth(call).catch((): Proven => ({ reason: "the proof cannot be read" }))
+  return (call: Call) => prove(call).catch(() => unproven("the proof cannot be read"))
 }
 
-/** What a platform may know of a delivery. */
-function outcomeOf(delivery: Delivery, id: string): Outcome {
-  if ("receipt" in delivery)
-    return { code: "accepted", status: 200, id: delivery.id, sentence: "The code was sent.", isPerhapsSent: false }
-  const { problem: code, attempts = [], retryAfter: wait } = delivery
+/** What a platform may know of what came of its call. */
+function describeOutcome(result: Delivery | Problem, id: string): Outcome {
+  if ("receipt" in result)
+    return { code: "accepted", status: 200, id: result.id, sentence: "The code was sent.", isPerhapsSent: false }
+  const { problem: code, isPerhapsSent = false, retryAfter: wait } = result
   const [status, , sentence] = problems[code]
-  const retryAfter = wait && Math.ceil(wait / 1_000)
-  return { code, status, id, sentence, isPerhapsSent: attempts.some(isPerhapsSent), retryAfter }
+  return { code, status, id, sentence, isPerhapsSent, retryAfter: wait && Math.ceil(wait / 1_000) }
 }
 
-async function loadPlatform(name: string, world: World, complaints: Complaint[]): Promise<Caller | undefined> {
+/** The secrets in a variable; Standard Webhooks write one as v1,whsec_… */
+const splitSecrets = (text = "") => text.split(/(?<!\bv1)[,|]/).flatMap((part) => part.trim() || [])
+
+/** Complains of secrets that are missing, and of those that can be guessed. */
+function listWeak(name: string, platform: Platform, secrets: string[], tokens: string[]): Complaint[] {
+  const SECRET = `${variablePrefix(name)}_SECRET`
+  const TOKEN = `${variablePrefix(name)}_TOKEN`
+  const setting = SECRET in platform.env ? SECRET : TOKEN
+  const complaints: Complaint[] = []
+  if (secrets.length + tokens.length === 0) {
+    const needed = SECRET in platform.env && TOKEN in platform.env ? `${SECRET} or ${TOKEN}` : setting
+    const expected = v.getDescription(platform.env[setting] ?? secretToken()) ?? "the secret of its calls"
+    const text = `${needed} is missing: PLATFORMS names ${name}, whose calls must be proven: expected ${expected}`
+    complaints.push({ text, setting })
+  }
+  if (secrets.some((secret) => Buffer.byteLength(secret) < 16))
+    complaints.push({ text: `${SECRET} is too short: expected at least 16 bytes`, setting: SECRET })
+  if (tokens.some((one) => !v.is(secretToken(), one)))
+    complaints.push({ text: `${TOKEN} is wrong: expected at least 32 characters, no spaces`, setting: TOKEN })
+  return complaints
+}
+
+/** Throws a StartError that lists what is missing or wrong. */
+async function loadPlatform(name: string, world: World): Promise<Caller> {
   const platform = await importFile("platforms/", name, world)
-  if (typeof platform === "string") return void complaints.push([platform])
-  const [SECRET, TOKEN] = ["SECRET", "TOKEN"].map((rest) => `${variablePrefix(name)}_${rest}`) as [string, string]
-  // Standard Webhooks write a secret as v1,whsec_…
-  const listOf = (key: string) => (world.env[key] ?? "").split(/(?<!\bv1)[,|]/).flatMap((part) => part.trim() || [])
-  const [secrets, tokens] = [listOf(SECRET), listOf(TOKEN)]
-  const isEither = SECRET in platform.env && TOKEN in platform.env
-  const needed = isEither ? `${SECRET} or ${TOKEN}` : SECRET in platform.env ? SECRET : TOKEN
-  const line = `${needed.split(" ")[0]}=`
-  const expected =
-    v.getDescription(platform.env[needed.split(" ")[0] ?? ""] ?? secretToken()) ?? "the secret of its calls"
-  if (secrets.length + tokens.length === 0)
-    complaints.push([
-      `${needed} is missing: PLATFORMS names ${name}, whose calls must be proven: expected ${expected}`,
-      line,
-    ])
-  for (const secret of secrets)
-    if (Buffer.byteLength(secret) < 16) complaints.push([`${SECRET} is too short: expected at least 16 bytes`, line])
-  const hasWrongToken = tokens.some((one) => !v.is(secretToken(), one))
-  if (hasWrongToken) complaints.push([`${TOKEN} is wrong: expected at least 32 characters, no spaces`, `${TOKEN}=`])
-  const read = (secret?: string) =>
-    parse({ ...world.env, [SECRET]: secret, [TOKEN]: tokens[0] }, platform.env, complaints)
-  if (hasWrongToken || secrets.length + tokens.length === 0) return undefined
-  const values = (read(secrets[0]) ?? {}) as Values<Variables>
-  const signed = secrets.map((secret) => read(secret) as Values<Variables>)
-  const isSigned = signed.length > 0
-  const prove = prover(platform, { signed, tokens, values }, world.clock)
-  const greet =
-    platform.greet &&
-    (async (headers: Call["headers"], log: Log) => {
-      const call = { headers, text: "" }
-      const greeting = "reason" in (await prove(call)) ? undefined : platform.greet?.(call, values)
-      return greeting ?? refuse(log, "authentication_failed", "the token is wrong")
-    })
-  const answer = (delivery: Delivery, id: string) => platform.answer?.(outcomeOf(delivery, id))
-  return { name, platform, isSigned, prove, greet, answer }
+  const SECRET = `${variablePrefix(name)}_SECRET`
+  const TOKEN = `${variablePrefix(name)}_TOKEN`
+  const secrets = splitSecrets(world.env[SECRET])
+  const tokens = splitSecrets(world.env[TOKEN])
+  const weak = listWeak(name, platform, secrets, tokens)
+  if (weak.length > 0) throw new StartError(weak)
+  const parse = (secret?: string) =>
+    parseVariables({ ...world.env, [SECRET]: secret, [TOKEN]: tokens[0] }, platform.env)
+  const values = parse(secrets[0])
+  const prove = createProof(platform, { signed: secrets.map(parse), tokens, values }, world.clock)
+  const { greet } = platform
+  const greetProven = async (headers: Call["headers"], log: Log) => {
+    const call = { headers, text: "" }
+    if (greet && !("problem" in (await prove(call)))) return greet(call, values)
+    return refuse(log, "authentication_failed", "the token is wrong")
+  }
+  const answer = (result: Delivery | Problem, id: string) => platform.answer?.(describeOutcome(result, id))
+  return { name, platform, isSigned: secrets.length > 0, prove, greet: greet && greetProven, answer }
 }
 
-/** The platforms that PLATFORMS names; what is missing or wrong goes to `complaints`. */
-export async function loadPlatforms(
-  names: string[],
-  world: World,
-  providers: string[],
-  complaints: Complaint[],
-): Promise<Caller[]> {
+/** Loads the platforms that PLATFORMS names. Throws a StartError that lists what is missing or wrong. */
+export async function loadPlatforms(names: string[], world: World, providers: string[]): Promise<Caller[]> {
+  const { complaints, collect } = createCollector()
   const callers: Caller[] = []
   for (const name of names) {
-    if (providers.includes(name))
-      complaints.push([`PLATFORMS names ${name}, which is a provider in use: both would be served at /${name}`])
-    const caller = await loadPlatform(name, world, complaints)
+    const text = `PLATFORMS names ${name}, which is a provider in use: both would be served at /${name}`
+    if (providers.includes(name)) complaints.push({ text })
+    const caller = await collect(() => loadPlatform(name, world))
     if (caller) callers.push(caller)
   }
+  if (complaints.length > 0) throw new StartError(complaints)
   return callers
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { createHash, createHmac, verify } from "node:crypto"
-import { attempt, isSame, type Proof, type Proven } from "../../main.ts"
+import { isSame, type Problem, type Proof, type Proven, tryOr, unproven } from "../../main.ts"
 
 /** Milliseconds that the clock of a signature may be off, and seconds that the claims of a JSON Web Token may be. */
 const tolerance = { signature: 300_000, token: 60 }
@@ -15,61 +15,61 @@ const most = { signatures: 10, characters: 512 }
 type ProofWith<Name extends string> = Extract<Proof, Record<Name, unknown>>
 
 /** Compares a proof at `now`, in milliseconds since 1970. Without `expected`, a token must be one of `tokens`. */
-export async function compare(proof: Proof, now: number, tokens: string[] = []): Promise<Proven> {
+export async function compare(proof: Proof, now: number, tokens: string[] = []): Promise<Proven | Problem> {
   if ("token" in proof) return compareToken(proof.token, proof.expected ?? tokens)
   if ("jwt" in proof) return await compareClaims(proof, now)
   const given = proof.given.slice(0, most.signatures).filter((one) => one && one.length <= most.characters)
-  if (given.length === 0) return { reason: "the signature is missing" }
+  if (given.length === 0) return unproven("the signature is missing")
   if (proof.time !== undefined && !(Math.abs(now - proof.time) <= tolerance.signature))
-    return { reason: "the signature's time is more than 5 minutes off" }
+    return unproven("the signature's time is more than 5 minutes off")
   return "publicKey" in proof ? verifySignature(proof, given) : compareHmac(proof, given)
 }
 
 /** Compares a token with those that are known. */
-export function compareToken(given: string | undefined, known: string[]): Proven {
-  if (!given) return { reason: "the token is missing" }
-  return isSame(given, known) ? {} : { reason: "the token does not match" }
+export function compareToken(given: string | undefined, known: string[]): Proven | Problem {
+  if (!given) return unproven("the token is missing")
+  return isSame(given, known) ? {} : unproven("the token does not match")
 }
 
 /** What tells a call from others: the SHA-256 of what was signed. */
-const markOf = (signed: string) => createHash("sha256").update(signed).digest("base64url")
+const proofIdOf = (signed: string) => createHash("sha256").update(signed).digest("base64url")
 
 /** Compares with the HMAC in hex, and in base64 with and without padding and of URLs. */
-function compareHmac({ key, hash = "sha256", signed }: ProofWith<"key" | "signed">, given: string[]): Proven {
-  if (key.length === 0) return { reason: "the key is empty" }
+function compareHmac({ key, hash = "sha256", signed }: ProofWith<"key" | "signed">, given: string[]): Proven | Problem {
+  if (key.length === 0) return unproven("the key is empty")
   for (const text of [signed].flat()) {
     const digest = createHmac(hash, key).update(text).digest()
     const hex = digest.toString("hex")
     const base64 = digest.toString("base64")
     const expected = [hex, base64, base64.replace(/=+$/, ""), digest.toString("base64url")]
     const written = given.map((one) => (one.length === hex.length ? one.toLowerCase() : one))
-    if (isSame(written, expected)) return { mark: markOf(text) }
+    if (isSame(written, expected)) return { proofId: proofIdOf(text) }
   }
-  return { reason: "the signature does not match the secret" }
+  return unproven("the signature does not match the secret")
 }
 
 /** Verifies a signature in base64. A runtime may throw at a key that is none. */
-function verifySignature({ publicKey, hash, signed }: ProofWith<"publicKey">, given: string[]): Proven {
+function verifySignature({ publicKey, hash, signed }: ProofWith<"publicKey">, given: string[]): Proven | Problem {
   const bytes = Buffer.from(signed)
   const isValid = (one: string) => verify(hash, bytes, publicKey, Buffer.from(one, "base64"))
-  return attempt(() => given.some(isValid), false)
-    ? { mark: markOf(signed) }
-    : { reason: "the signature does not match the public key" }
+  return tryOr(() => given.some(isValid), false)
+    ? { proofId: proofIdOf(signed) }
+    : unproven("the signature does not match the public key")
 }
 
 /** Verifies a JSON Web Token, its time as of RFC 7519 §4.1.4 and §4.1.5, and the claims that are named. */
-async function compareClaims({ jwt, key, claims }: ProofWith<"jwt">, now: number): Promise<Proven> {
-  if (key.length === 0) return { reason: "the key is empty" }
+async function compareClaims({ jwt, key, claims }: ProofWith<"jwt">, now: number): Promise<Proven | Problem> {
+  if (key.length === 0) return unproven("the key is empty")
   const { jwtVerify } = await import("jose/jwt/verify")
   const algorithms = ["HS256", "HS384", "HS512"]
   const options = { algorithms, currentDate: new Date(now), clockTolerance: tolerance.token }
   const verified = await jwtVerify(jwt, key, options).catch(() => undefined)
-  if (!verified) return { reason: "the token's signature or its time does not match" }
+  if (!verified) return unproven("the token's signature or its time does not match")
   const isEqual = ([name, expected]: [string, string]) => {
     const claim = verified.payload[name]
     return typeof claim === "string" && isSame(claim, expected)
   }
   return Object.entries(claims).every(isEqual)
-    ? { mark: markOf(jwt) }
-    : { reason: "a claim of the token does not match" }
+    ? { proofId: proofIdOf(jwt) }
+    : unproven("a claim of the token does not match")
 }

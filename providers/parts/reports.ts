@@ -8,14 +8,16 @@ import {
   type Bindings,
   type Gateway,
   isSame,
-  type Ready,
+  type LoadedProvider,
+  limitHeaders,
   type Report,
   type ReportCall,
   readBytes,
   redact,
+  redactCode,
   type Site,
   variablePrefix,
-  within,
+  withTimeout,
 } from "../../main.ts"
 import { compare } from "./proof.ts"
 
@@ -27,7 +29,7 @@ const nobody = { recipient: "+", body: "", sender: "" }
 /** Serves the reports of a provider. `key` is the part of the path that cannot be guessed. */
 export function mountReports(
   app: Hono<{ Bindings: Bindings }>,
-  { name, provider, values, hidden }: Ready,
+  { name, provider, values, hidden }: LoadedProvider,
   key: string,
   site: Site,
   { world, settings }: Pick<Gateway, "world" | "settings">,
@@ -35,7 +37,7 @@ export function mountReports(
   const { report: file } = provider
   if (!file) return
   const { log, problem, clock } = site
-  const safe = (foreign: unknown) => redact(foreign, hidden, nobody, false)
+  const safe = (foreign: unknown) => redact(foreign, hidden, nobody, "id")
   const acceptedAt = new Map<unknown, number>()
   // Vendors repeat their reports, and a call that was overheard can be repeated too.
   const final = new Set<string>()
@@ -51,7 +53,12 @@ export function mountReports(
     if (final.size > most) final.delete(final.values().next().value ?? "")
     const before = acceptedAt.get(receipt)
     acceptedAt.delete(receipt)
-    const told = { provider: name, receipt, ...(code !== undefined && { code: safe(code) }), ...(fault && { fault }) }
+    const told = {
+      provider: name,
+      receipt,
+      ...(code !== undefined && { code: redactCode(code, hidden, nobody) }),
+      ...(fault && { fault }),
+    }
     const isDelivered = state === "delivered"
     const ms = before === undefined ? {} : { ms: Math.round(clock() - before) }
     log(isDelivered ? "info" : "warn", isDelivered ? "delivered" : "undelivered", { ...told, ...ms })
@@ -68,13 +75,13 @@ export function mountReports(
   const isProven = async (call: ReportCall) => {
     const proof = file.proof ? await file.proof(call, values, { fetch }) : "unsigned"
     if (proof === "unsigned") return true
-    return proof !== undefined && !("reason" in (await compare(proof, clock())))
+    return proof !== undefined && !("problem" in (await compare(proof, clock())))
   }
   app.on(["GET", "POST"], "/report/:key", async (c) => {
     if (!isSame(c.req.param("key"), key))
       return problem("authentication_failed", `the path must end in ${variablePrefix(name)}_REPORT_KEY`)
     const read = async () => ({ bytes: await readBytes(c.req.raw).catch(() => undefined) })
-    const body = await within(settings.DEADLINE, site, read())
+    const body = await withTimeout(settings.DEADLINE, site, read())
     if (!body) return problem("invalid_message", "the body did not arrive within the deadline")
     const { bytes } = body
     if (!bytes) return problem("message_too_large", "at most 64 KiB are read")
@@ -82,7 +89,7 @@ export function mountReports(
     // A vendor signs the address that it called, which a proxy may have changed.
     const { pathname, search } = new URL(c.req.url)
     const { href } = new URL(pathname + search, settings.GATEWAY_URL ?? c.req.url)
-    const call = { method: c.req.method, url: href, headers: c.req.raw.headers, text }
+    const call = { method: c.req.method, url: href, headers: limitHeaders(c.req.raw.headers), text }
     let reports: Report[] | Response
     try {
       if (!(await isProven(call)))

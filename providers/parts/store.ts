@@ -4,7 +4,6 @@
  */
 import { createHmac } from "node:crypto"
 import {
-  attempt,
   type Clocks,
   formsOf,
   importFile,
@@ -15,10 +14,11 @@ import {
   StartError,
   type Store,
   type StoreSite,
+  tryOr,
   type World,
-  within,
+  withTimeout,
 } from "../../main.ts"
-import { didYouMean, lackingPackage } from "./check.ts"
+import { missingPackage } from "../lib.ts"
 
 /** How long an answer may take, and for how long a store that did not answer is left alone; in milliseconds. */
 const [patience, pause] = [250, 1_000]
@@ -30,7 +30,7 @@ export function withSpare(shared: Store, { spare, hash, log, ...clocks }: StoreS
   const either = async <T>(use: Use<T>): Promise<T> => {
     if (clocks.monotonic() < awayUntil) return await use(spare, (key) => key)
     const ask = async () => ({ value: await use(shared, hash) })
-    const answer = await within(
+    const answer = await withTimeout(
       patience,
       clocks,
       ask().catch((error: unknown) => ({ error })),
@@ -68,26 +68,22 @@ export function withSpare(shared: Store, { spare, hash, log, ...clocks }: StoreS
 /** What a URL may hold of secrets. */
 function secretsOf(store: string): string[] {
   const { username = "", password = "", search = "" } = URL.parse(store) ?? { password: store }
-  const decoded = attempt(() => decodeURIComponent(password), "")
+  const decoded = tryOr(() => decodeURIComponent(password), "")
   return [username, password, decoded, search].filter((part) => part.length > 3)
 }
 
-/** The store that STORE names by its scheme. */
+/** Opens the store that STORE names by its scheme. Throws a StartError that names STORE. */
 export async function open(settings: Settings, world: World, clocks: Clocks, spare: Store, log: Log): Promise<Store> {
   const { STORE = "", GATEWAY_SECRET, GATEWAY_TOKEN } = settings
   const file = await importFile("stores/", STORE.split(":")[0] ?? "", world)
-  if (typeof file === "string") {
-    const near = didYouMean((await import("./meant.ts")).storeMeant(STORE))
-    throw new StartError([[`STORE is wrong: ${file}; expected a URL, redis://host:6379 or deno-kv:${near}`, "STORE="]])
-  }
   const secret = GATEWAY_SECRET ?? GATEWAY_TOKEN ?? STORE
   const hash = (key: Key) => createHmac("sha256", secret).update(`${key}`).digest("base64url")
   const { stopping } = world
   const site: StoreSite = { ...clocks, ...(stopping && { stopping }), spare, hash, log }
-  return await file.open(STORE, site).catch((error: Error) => {
-    const lacking = lackingPackage(error)
-    if (lacking) throw new StartError([[`STORE needs a package: npm install ${lacking}`]])
-    const reason = redact(error.message, formsOf(secretsOf(STORE)), { recipient: "", body: "", sender: "" }, true)
-    throw new StartError([[`STORE is wrong: ${reason}`, "STORE="]])
+  return await file.open(STORE, site).catch((cause: Error) => {
+    const lacking = missingPackage(cause)
+    if (lacking) throw new StartError([{ text: `STORE needs a package: npm install ${lacking}`, cause }])
+    const reason = redact(cause.message, formsOf(secretsOf(STORE)), { recipient: "", body: "", sender: "" }, "prose")
+    throw new StartError([{ text: `STORE is wrong: ${reason}`, setting: "STORE", cause }])
   })
 }

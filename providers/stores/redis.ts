@@ -1,5 +1,5 @@
 import type { RateLimiterRedis } from "rate-limiter-flexible"
-import { attempt, type Limit, type StoreFile } from "../../main.ts"
+import { type Limit, type StoreFile, tryOr } from "../../main.ts"
 import { withSpare } from "../parts/store.ts"
 
 /** Redis or Valkey, as STORE=redis://host:6379 or rediss:// with TLS. Windows are each key's own. */
@@ -41,7 +41,7 @@ export default {
             if (error instanceof ErrorReply) return null
             throw error
           })
-          return attempt(() => JSON.parse(text ?? "null"), undefined) ?? undefined
+          return tryOr(() => JSON.parse(text ?? "null"), undefined) ?? undefined
         },
         set: (key, value, period) => client.set(`smstask:${key}`, JSON.stringify(value), { PX: period }),
       },

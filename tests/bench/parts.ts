@@ -5,13 +5,13 @@
 import { createHmac } from "node:crypto"
 import { jwtVerify } from "jose/jwt/verify"
 import {
-  check,
   gateway,
   type Inbound,
   loadNumbers,
   once,
   prepare,
   readBytes,
+  readMessage,
   readNumber,
   type World,
 } from "../../main.ts"
@@ -82,7 +82,7 @@ const arrivalOf = (n: number) => ({
   ends: Number.POSITIVE_INFINITY,
 })
 const inbounds: Inbound[] = []
-for (let n = 0; n < 2 * rounds; n += 1) inbounds.push((await check(fieldsOf(n), arrivalOf(n), own)) as Inbound)
+for (let n = 0; n < 2 * rounds; n += 1) inbounds.push((await readMessage(fieldsOf(n), arrivalOf(n), own)) as Inbound)
 
 const silent = { SMS_PROVIDER: "none" }
 const { PROVIDER_URL: CLICKATELL_URL = "" } = process.env
@@ -97,7 +97,7 @@ const parts: Record<string, () => Promise<number>> = {
   "the token, by jose": () => cost((n) => jwtVerify(jwtOf(n), key, claims)),
   "its HMAC, by node:crypto": () => cost((n) => createHmac("sha256", secret).update(jwtOf(n)).digest()),
   "the number, by libphonenumber": () => cost((n) => readNumber(recipientOf(n), undefined, numbers)),
-  "check, with the number": () => cost((n) => check(fieldsOf(n), arrivalOf(n), own)),
+  "check, with the number": () => cost((n) => readMessage(fieldsOf(n), arrivalOf(n), own)),
   "once: guard, route, provider's file, log": () => cost((n) => once(inbounds[n] as Inbound, own)),
   "the call": () => cost(async (n) => await (await call(n)).arrayBuffer()),
   "a message by GATEWAY_TOKEN": () => whole({ GATEWAY_TOKEN: token, ...silent }, () => byToken),

@@ -8,7 +8,7 @@ import { closeSync, globSync, openSync, readdirSync, readFileSync, renameSync, s
 import { connect, createServer, type Socket } from "node:net"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { attempt } from "../../main.ts"
+import { tryOr } from "../../main.ts"
 
 export const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
@@ -86,7 +86,7 @@ function logReader() {
   const read = (line: string) => {
     // What a full disk left of a line has no end: the next one stands right behind.
     const whole = line.slice(Math.max(0, line.lastIndexOf('{"time"')))
-    const { time, event, level, lines, request } = attempt(() => JSON.parse(whole), {})
+    const { time, event, level, lines, request } = tryOr(() => JSON.parse(whole), {})
     if (!time || whole !== line) log.torn += 1
     if (!time) return
     if (/^(accepted|refused|unreachable|timeout)$/.test(event)) {
@@ -172,7 +172,7 @@ export function supervisor(runtime: string, env: NodeJS.ProcessEnv, folder: stri
     ends,
     restart: stop,
     memory() {
-      const status = attempt(() => readFileSync(`/proc/${child.pid}/status`, "utf8"), "")
+      const status = tryOr(() => readFileSync(`/proc/${child.pid}/status`, "utf8"), "")
       return Math.round(Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024)
     },
     /** Nobody reads the pipe. */
@@ -209,7 +209,7 @@ export function supervisor(runtime: string, env: NodeJS.ProcessEnv, folder: stri
         await wait(100)
         most = Math.max(
           most,
-          attempt(() => readdirSync(`/proc/${child.pid}/fd`).length, 0),
+          tryOr(() => readdirSync(`/proc/${child.pid}/fd`).length, 0),
         )
       }
       isCrowded = false

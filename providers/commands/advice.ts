@@ -1,0 +1,390 @@
+/**
+ * Advice for a failing start and for `check`: what may be meant by a name or a value, what is doubtful, and what a line of
+ * `.env` loses. It only adds words; nothing that protects stands here.
+ * @module
+ */
+import { randomBytes } from "node:crypto"
+import { readdirSync, readFileSync } from "node:fs"
+import { pathToFileURL } from "node:url"
+import * as v from "valibot"
+import {
+  type Complaint,
+  cleanEnvironment,
+  type Environment,
+  type Files,
+  families,
+  fileName,
+  listFiles,
+  loadNumbers,
+  type Prepared,
+  type Provider,
+  placeOf,
+  redact,
+  StartError,
+  textFamilies,
+  tryOr,
+  type Variable,
+  variablePrefix,
+  variables,
+} from "../../main.ts"
+import { missingPackage } from "../lib.ts"
+
+/** The same error with what may have been meant, and what is doubtful and may be why something is missing or wrong. */
+export async function explain(error: StartError, given: Environment): Promise<StartError> {
+  const { values, doubts } = lintEnvFile()
+  const env = { ...values, ...cleanEnvironment(given) }
+  const explained = await Promise.all(error.complaints.map((complaint) => mend(complaint, env)))
+  return new StartError([...explained, ...doubts.map((text) => ({ text }))])
+}
+
+// ───────────────────────────── Names and values: what may be meant ─────────────────────────────
+
+/** Levenshtein's distance of two words, or `most` where it is not less. */
+function distance(one: string, other: string, most: number): number {
+  if (Math.abs(one.length - other.length) >= most) return most
+  let row = Array.from({ length: other.length + 1 }, (_, index) => index)
+  for (const [index, letter] of [...one].entries()) {
+    const next = [index + 1]
+    for (let at = 0; at < other.length; at += 1) {
+      const replaced = (row[at] ?? 0) + Number(letter !== other[at])
+      next.push(Math.min(replaced, (row[at + 1] ?? 0) + 1, (next[at] ?? 0) + 1))
+    }
+    if (Math.min(...next) >= most) return most
+    row = next
+  }
+  return Math.min(most, row.at(-1) ?? most)
+}
+
+/** The closest of `known`, where a slip of the hand explains the difference. Of four letters two others make another word. */
+export function nearest(written: string, known: Iterable<string>): string | undefined {
+  let best: string | undefined
+  let least = (written.length < 5 ? 1 : Math.max(2, written.length / 4)) + 0.5
+  for (const name of known) {
+    const apart = distance(written, name, least)
+    if (apart < least) best = name
+    least = Math.min(least, apart)
+  }
+  return best
+}
+export const didYouMean = (name: string | undefined) => (name ? `; did you mean ${name}?` : "")
+
+/** A file's name out of what people write for it: a path, an ending, capitals, blanks. */
+const toFileName = (written: string) =>
+  written
+    .trim()
+    .toLowerCase()
+    .replace(/^.*[\\/]/, "")
+    .replace(/\.[cm]?[jt]sx?(\.txt)?$/, "")
+    .replace(/[\s_.]+/g, "-")
+
+/** The one to three files that a written name may mean: itself, one that it is a part of, one near. */
+export function fileMeant(kind: keyof Files, written: string, isVoice = false): string | undefined {
+  const known = listFiles(kind)
+  const name = toFileName(written)
+  if (isVoice && known.includes(`${name}-voice`)) return `${name}-voice`
+  if (known.includes(name)) return name
+  const longer = known.filter((one) => `-${one}-`.includes(`-${name}-`) && one.endsWith("-voice") === isVoice)
+  if (longer.length > 0 && longer.length < 4) return longer.join(" or ")
+  const near = nearest(name, known)
+  const voice = isVoice ? known.find((one) => one === `${near}-voice`) : undefined
+  return voice ?? near
+}
+
+/** Names that people use in place of the two letters, beside the English ones that the runtime knows. */
+const countryWords = new Map(
+  Object.entries({ UK: "GB", ENGLAND: "GB", "GREAT BRITAIN": "GB", GBR: "GB", USA: "US", AMERICA: "US", TURKEY: "TR" }),
+)
+
+/** The country of ISO 3166 that is meant by its name, by its letters in small ones, or by its calling code. */
+async function countryMeant(written: string): Promise<string | undefined> {
+  const { getCountries, parsePhoneNumberFromString } = await loadNumbers()
+  const known = getCountries().map(String)
+  const name = written.trim().toUpperCase()
+  const exact = countryWords.get(name) ?? known.find((code) => code === name)
+  if (exact) return exact
+  const [, callingCode] = /^(?:\+|00)?([1-9]\d{0,2})$/.exec(name) ?? []
+  if (callingCode) return parsePhoneNumberFromString(`+${callingCode}${"2".repeat(10)}`)?.getPossibleCountries()[0]
+  const english = new Intl.DisplayNames("en", { type: "region" })
+  const byName = new Map(known.map((code) => [english.of(code)?.toUpperCase() ?? "", code]))
+  // Of three letters the first two are right more often than not, which is too seldom to be said.
+  return byName.get(name) ?? (name.length > 4 ? byName.get(nearest(name, byName.keys()) ?? "") : undefined)
+}
+
+/** `16 sec` as `16s`, `16000` as `16s`, 0 as off; a number alone is of the unit that the setting is told with. */
+export function durationMeant(written: string, unit: string): string | undefined {
+  const units = "(ms|msecs?|milliseconds?|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?)"
+  const [, digits, word = ""] = new RegExp(`^(\\d{1,7})\\s*${units}?$`, "i").exec(written) ?? []
+  if (digits === undefined) return /^(none|no|never|false|disabled?|unlimited)$/i.test(written) ? "off" : undefined
+  const count = Number(digits)
+  if (count === 0) return "off"
+  if (/^d/i.test(word)) return `${count * 24}h`
+  const isMilliseconds = /^m(s|illi)/i.test(word) || (count >= 1_000 && !word)
+  return isMilliseconds ? `${Math.ceil(count / 1_000)}s` : `${count}${(word || unit).slice(0, 1).toLowerCase()}`
+}
+
+/** `5/10` and `5 per 10 min` as `5/10m`, `5/hour` as `5/1h`, and a number alone for ten minutes. */
+function limitMeant(written: string): string | undefined {
+  const [count = "", period = "10m", ...rest] = written.split(/ ?(?:\/|\bper\b|\bin\b|:|,) ?/i)
+  if (rest.length > 0 || !/^\d{1,9}$/.test(count)) return durationMeant(written, "m") === "off" ? "off" : undefined
+  const length = durationMeant(/^\d/.test(period) ? period : `1${period}`, "m")
+  return Number(count) === 0 ? "off" : length && `${Number(count)}/${length}`
+}
+
+/** The folder whose files a setting names; undefined for every other setting. */
+function folderOf(setting: string): keyof Files | undefined {
+  if (/^(SMS|VOICE)_PROVIDER(_|$)/.test(setting)) return ""
+  return setting === "PLATFORMS" ? "platforms/" : setting === "PAGES" ? "pages/" : undefined
+}
+
+/** The list with what each of its items may mean; undefined where one of them may mean nothing. */
+async function listMeant(written: string, meant: (item: string) => string | undefined | Promise<string | undefined>) {
+  const items = written.split(/[,;|&+\s]+(?=\S)/).flatMap((item) => item.trim() || [])
+  const found = await Promise.all(items.map(meant))
+  return found.length > 0 && found.every(Boolean) ? [...new Set(found)].join() : undefined
+}
+
+/** The value that a setting should have had; undefined where nothing is near. Holds known names, countries and digits alone. */
+async function valueMeant(setting: string, written: string): Promise<string | undefined> {
+  const folder = folderOf(setting)
+  if (folder !== undefined)
+    return await listMeant(written, (item) => fileMeant(folder, item, setting.startsWith("VOICE")))
+  if (setting === "DEFAULT_COUNTRY") return await countryMeant(written)
+  if (/_DESTINATIONS$/.test(setting))
+    return await listMeant(written, (item) =>
+      /^\+?\d{1,7}$/.test(item) ? `+${item.replace("+", "")}` : countryMeant(item),
+    )
+  if (setting.startsWith("LIMIT_")) return limitMeant(written)
+  const isDuration = /^(DEADLINE|ATTEMPT_TIMEOUT|SMS_TTL|(DUPLICATE|RESEND)_WINDOW)$/.test(setting)
+  return isDuration ? durationMeant(written, setting === "RESEND_WINDOW" ? "m" : "s") : undefined
+}
+
+/** The folder and the settings of files, for one that lies in another folder. */
+const settingOf = new Map<keyof Files, string>([
+  ["", "SMS_PROVIDER"],
+  ["platforms/", "PLATFORMS"],
+  ["pages/", "PAGES"],
+  ["stores/", "STORE"],
+])
+
+// ───────────────────────────── Complaints: with the line that mends them ─────────────────────────────
+
+/** A complaint with what may have been meant, and with the line that mends it. */
+async function mend(complaint: Complaint, env: Environment): Promise<Complaint> {
+  const { text, setting = "", file, unknown, cause } = complaint
+  if (file) return await mendFile(complaint, file, env)
+  if (unknown) return { ...complaint, text: text + didYouMean(await nameMeant(text, unknown)) }
+  if (setting === "PORT" && cause) return { ...complaint, text: explainListening(text, cause) }
+  const written = env[setting] ?? ""
+  if (/_TOKEN$/.test(setting) && /\b32 characters/.test(text))
+    return { ...complaint, suggestion: randomBytes(24).toString("base64url") }
+  if (text.includes("v1,whsec_") && written && !written.startsWith("v1,"))
+    return { ...complaint, text: `${text}; v1,whsec_ is a part of it` }
+  const value = written && !complaint.suggestion ? await valueMeant(setting, written) : undefined
+  if (!value || value === written) return { ...complaint, text: text + hintOf(setting, written) }
+  const isOne = !value.includes(" or ")
+  const schema: Variable | undefined = Reflect.get(variables, setting)
+  if (isOne && schema && !v.is(schema, value)) return complaint
+  return { ...complaint, text: text + didYouMean(value), ...(isOne && { suggestion: value }) }
+}
+
+/** What to say of a value that stands for none. */
+function hintOf(setting: string, written: string): string {
+  const placeholder =
+    /\{\{\s*\.?[a-z_]+\s*\}\}|\$?\{ ?[a-z_]+ ?\}|@@[a-z_]+@@|%(?:s|code|otp|pin)\b|[<[](?:code|otp|pin)[>\]]/i
+  const [left] = /^CODE_(TEXT|SPEECH)/.test(setting) ? (placeholder.exec(written) ?? []) : []
+  if (left && left !== "{code}") return didYouMean(`{code} in place of ${left}`)
+  if (setting === "ALLOW_DESTINATIONS" && /^(\*|all|any)$/i.test(written))
+    return "; leave it out to allow every country"
+  if (setting === "STORE" && /^(memory|none|off|local)\b/i.test(written)) return "; leave it out to keep all in memory"
+  const [, host] = setting === "HOST" ? (/^([^:]+):\d+$/.exec(written) ?? []) : []
+  return host ? `: it holds a port, which PORT is for${didYouMean(host)}` : ""
+}
+
+/** What may be meant by the name of a setting, a country, a provider of the other channel, or a command. */
+async function nameMeant(text: string, unknown: string): Promise<string | undefined> {
+  if (text.startsWith("there is no command")) return otherWords.get(unknown) ?? nearest(unknown, commands)
+  if (/^[A-Z]{2}$/.test(unknown)) return await countryMeant(unknown)
+  if (/^(SMS|VOICE)_PROVIDER names/.test(text)) {
+    const other = text.startsWith("SMS") ? unknown.replace(/-voice$/, "") : `${unknown}-voice`
+    return listFiles("").includes(other) ? other : undefined
+  }
+  const known = [...Object.keys(variables), ...Object.keys(families), ...Object.keys(textFamilies)]
+  // Windows knows no other case; elsewhere it is another name.
+  return known.includes(unknown.toUpperCase()) ? unknown.toUpperCase() : nearest(unknown, known)
+}
+
+/** What other programs call these. */
+const otherWords = new Map(
+  Object.entries({
+    ...{ start: "serve", run: "serve", dev: "serve", up: "serve", list: "providers", ls: "providers", test: "send" },
+    ...{ config: "check", validate: "check", doctor: "check", "-v": "--version", "-V": "--version", jwt: "token" },
+  }),
+)
+const commands = ["serve", "check", "send", "providers", "platforms", "token", "help", "--help", "--version"]
+
+function explainListening(text: string, cause: unknown): string {
+  const words = `${Object(cause).code} ${Object(cause).name} ${Object(cause).message}`
+  const start = text.replace(/: [^:]*$/, "")
+  if (/EADDRINUSE|AddrInUse|in use/i.test(words))
+    return `${start}: another program listens there: end it, or set another PORT`
+  if (/EACCES|PermissionDenied/i.test(words))
+    return `${start}: ports below 1024 need a right of their own: set another PORT`
+  const isElsewhere = /EADDRNOTAVAIL|AddrNotAvailable|ENOTFOUND|EAI_AGAIN|EINVAL|lookup address/i.test(words)
+  return isElsewhere ? `${start}: HOST is no address of this machine: leave it out` : text
+}
+
+/** A file that is missed or broken: the setting that names it, what may be meant, its package, or the place of its fault. */
+async function mendFile(complaint: Complaint, file: string, env: Environment): Promise<Complaint> {
+  const [, folder = "", name = ""] = /^(platforms\/|pages\/|stores\/)?(.*)$/.exec(file) ?? []
+  const kind = folder as keyof Files
+  if (file.startsWith("parts/") || file.startsWith("commands/")) return complaint
+  const { cause } = complaint
+  if (listFiles(kind).includes(name)) return { ...complaint, text: explainBroken(file, name, cause) }
+  const list =
+    kind === "" || kind === "platforms/" ? `; main.ts ${kind.slice(0, -1) || "providers"} lists what there is` : ""
+  const isNaming = (key: string) =>
+    folderOf(key) === kind && (env[key] ?? "").split(",").some((one) => one.trim() === name)
+  const setting = kind === "stores/" ? "STORE" : Object.keys(env).find(isNaming)
+  const elsewhere = findElsewhere(kind, name)
+  const meant = kind === "stores/" ? storeMeant(env.STORE ?? "") : fileMeant(kind, name, setting?.startsWith("VOICE"))
+  const text = complaint.text + (elsewhere || didYouMean(meant) || list)
+  if (!setting) return { ...complaint, text }
+  const value = kind === "stores/" ? "" : await valueMeant(setting, env[setting] ?? "")
+  const isOne = value && !value.includes(" or ") && !elsewhere
+  return { text: `${setting} is wrong: ${text}`, setting, suggestion: isOne ? value : "" }
+}
+
+/** A store's scheme. What follows it may hold a password. */
+function storeMeant(written: string): string | undefined {
+  const scheme = written.split(":")[0]?.toLowerCase() ?? ""
+  const others = new Map([
+    ["keydb", "redis"],
+    ["dragonfly", "redis"],
+    ["deno", "deno-kv"],
+  ])
+  const meant = others.get(scheme) ?? nearest(scheme, listFiles("stores/"))
+  return meant === undefined ? undefined : meant === "deno-kv" ? "deno-kv:" : `${meant}://…`
+}
+
+/** Where a file lies that may be meant by one that is not there. */
+function findElsewhere(kind: keyof Files, name: string): string {
+  const entries = [new URL(`../${kind}`, import.meta.url), pathToFileURL(`./providers/${kind}`)].flatMap((folder) =>
+    tryOr(() => readdirSync(folder), []),
+  )
+  const isOther = (file: string) => ![`${name}.ts`, `${name}.js`].includes(file) && toFileName(file) === name
+  const other = entries.find((file) => /\.\w+$/.test(file) && isOther(file))
+  if (other) return `; providers/${kind}${other} is there: rename it to ${name}.ts`
+  const place = [...settingOf.keys()].find((one) => one !== kind && name !== "console" && listFiles(one).includes(name))
+  return place === undefined ? "" : `; providers/${place}${name}.ts is there: name it in ${settingOf.get(place)}`
+}
+
+const nobody = { recipient: "", body: "", sender: "" }
+/** Why a file was not imported, in one line of at most 200 characters, without numbers and what looks like a key. */
+function explainBroken(file: string, name: string, thrown: unknown): string {
+  const place = `providers/${file}.ts`
+  const lacking = thrown instanceof Error ? missingPackage(thrown) : undefined
+  if (lacking) return `${place} needs a package: npm install ${lacking}`
+  if (!(thrown instanceof Error)) return `${place} cannot be loaded: it throws no Error`
+  const at = placeOf(thrown, name) || placeOf(thrown).replace(/^main\.ts\b.*/, "")
+  const [first] = [Reflect.get(thrown, "errors") ?? thrown].flat()
+  const [line = ""] = `${Object(first).message}`.split("\n")
+  const isUnread = /^(SyntaxError|AggregateError|BuildMessage|ResolveMessage)$/.test(thrown.name)
+  const words = redact(isUnread ? line : `it throws ${thrown.name}: ${line}`, [], nobody, "prose")
+  return `${place} cannot be loaded: ${words}${at && ` (${at})`}`
+}
+
+// ───────────────────────────── Doubts: what works and is doubtful all the same ─────────────────────────────
+
+/** What works and is doubtful all the same. */
+export function listDoubts({ gateway: { settings, world }, providers, callers, pages, warnings }: Prepared): string[] {
+  const { env } = world
+  const doubts = [...warnings, ...lintEnvFile().doubts]
+  for (const page of listFiles("pages/")) {
+    const token = `${variablePrefix(page)}_TOKEN`
+    if (env[token] && !settings.PAGES?.includes(page)) doubts.push(`${token} is set, and PAGES does not name ${page}`)
+  }
+  for (const { name, provider, senders } of providers.values()) {
+    const lacking = senders.length + settings.senders.length > 0 ? [] : senderVariables(name, provider, env)
+    if (lacking.length > 0)
+      doubts.push(`${name} takes no message without a sender: set ${lacking.join(" or ")} if the messages bring none`)
+  }
+  const used = [
+    ...providers.values(),
+    ...callers.map(({ name, platform }) => ({ name, provider: platform })),
+    ...pages.map(({ name, page }) => ({ name, provider: page })),
+  ]
+  const own = used.flatMap(({ name, provider }) => {
+    const common = ["URL", "SENDER", "TOKEN", "SECRET", "REPORT_KEY"].map((end) => `${variablePrefix(name)}_${end}`)
+    return [...Object.keys(provider.env), ...common]
+  })
+  const starts = used.map(({ name }) => `${variablePrefix(name)}_`)
+  for (const name of Object.keys(env)) {
+    const isUnread = starts.some((start) => name.startsWith(start)) && !/_(SENDER_\w+|PROXY)$/.test(name)
+    if (isUnread && !own.includes(name)) doubts.push(`${name} is read by nothing${didYouMean(nearest(name, own))}`)
+  }
+  return doubts
+}
+
+/** The variables of which a provider needs one where a message brings no sender; none where it can do without. */
+export function senderVariables(name: string, { needsSender, env: schemas }: Provider, env: Environment): string[] {
+  const own = needsSender ? [`${variablePrefix(name)}_SENDER`] : []
+  if (typeof needsSender !== "function") return own
+  const values = Object.fromEntries(
+    Object.entries(schemas).map(([variable, schema]) => [variable, v.safeParse(schema, env[variable]).output]),
+  )
+  const isInPlace = (variable: string) => !env[variable] && !needsSender({ ...values, [variable]: "set" })
+  return needsSender(values) ? [...own, ...Object.keys(schemas).filter(isInPlace)] : []
+}
+
+// ───────────────────────────── .env: lines that are read otherwise than they look ─────────────────────────────
+
+const assignment =
+  /^[ \t]*(?:export[ \t]+)?(?<name>[\w.-]+)[ \t]*=(?<blank>[ \t]*)(?:(?<quote>["'`])(?<inside>[^"'`]*)\k<quote>(?<behind>[^\n]*)|(?<bare>[^\n]*))$/gm
+
+/** How a line of `.env` is told. Its name may be all of a secret, whose base64 ends in "=": only what can be a setting is told. */
+const isTellable = (name: string) => /^[A-Z]{1,12}\d{0,3}(_[A-Z]{0,12}\d{0,3}){0,6}$/.test(name)
+
+/** What is lost of a value that can be read, as the end of a sentence; undefined where nothing is. */
+function describeLoss({ blank, behind = "", bare = "" }: Record<string, string | undefined>): string | undefined {
+  if (/^["'`]/.test(bare)) return "begins with a quote that does not end: write it at both ends"
+  if (/^\s*[^\s#]/.test(behind)) return "has more behind the quote that ends it, which nothing reads"
+  if (/^[“”„‘’«]/.test(bare)) return "stands in typographic quotes, which belong to it then: write \" or '"
+  const isCut = /[^\s#]#/.test(bare.replace(/\s#.*/, "")) || (blank === "" && /^#./.test(bare))
+  return isCut ? "is cut at its #: put it in quotes" : undefined
+}
+
+/** What `.env` sets, and what is doubtful about its lines. Empty where it cannot be read. */
+function lintEnvFile(): { values: Environment; doubts: string[] } {
+  const text = tryOr(() => readFileSync(".env", "utf8"), "").replace(/\r\n?/g, "\n")
+  const doubts: string[] = []
+  const lines = new Map<string, number>()
+  const values: Record<string, string> = {}
+  for (const { index, groups = {} } of text.matchAll(assignment)) {
+    const { name = "" } = groups
+    const line = text.slice(0, index).split("\n").length
+    const place = isTellable(name) ? `${name} in line ${line} of .env` : `the value in line ${line} of .env`
+    const loss = describeLoss(groups)
+    if (loss) doubts.push(`${place} ${loss}`)
+    const before = lines.get(name)
+    if (before) doubts.push(`${place} stands in line ${before}, too: the last one is read`)
+    if (!isSetting(name))
+      doubts.push(isTellable(name) ? `${name} in .env is read by nothing` : `line ${line} of .env is read by nothing`)
+    lines.set(name, line)
+    values[name] = groups.inside ?? groups.bare ?? ""
+  }
+  const outside = text.replace(assignment, (found) => found.replace(/[^\n]/g, ""))
+  const stray = outside.split("\n").findIndex((line) => /^\s*[^\s#]/.test(line)) + 1
+  if (stray > 0) doubts.push(`line ${stray} of .env is no NAME=value, and nothing reads it`)
+  return { values: cleanEnvironment(values), doubts }
+}
+
+/** Whether a name is a setting, or begins as those of a file do. */
+function isSetting(name: string): boolean {
+  if (name in variables || /^(NODE_ENV|TZ|NO_COLOR)$/.test(name)) return true
+  const files = (["", "platforms/", "pages/"] as const).flatMap((kind) => listFiles(kind).map(variablePrefix))
+  const starts = [...Object.keys(families), ...Object.keys(textFamilies), ...files]
+  return starts.some((start) => name === start || name.startsWith(`${start}_`)) || hasOwnVariable(name)
+}
+/** Some files have variables that do not begin with their name, as AWS_REGION: any word of theirs may be one. */
+const hasOwnVariable = (name: string) =>
+  /^(AWS|AT|AZURE|GOOGLE)_/.test(name) && v.is(fileName(), name.toLowerCase().replaceAll("_", "-"))
