@@ -1317,7 +1317,8 @@ const refuseFile =
   (path: string) =>
   (cause: unknown): never => {
     const place = `providers/${path}.ts`
-    const why = cause instanceof Error ? cause.message.split("\n")[0] : describeNoError(cause)
+    const [line] = (cause instanceof Error ? cause.message : describeNoError(cause)).split("\n")
+    const why = redact(line, [], { recipient: "", body: "", sender: "" }, "prose")
     const text = isMissing(path, cause)
       ? `there is no ${place}, or no permission to read it`
       : `${place} cannot be loaded: ${why}`
@@ -1426,37 +1427,36 @@ async function loadRoutes(world: World) {
   const { complaints, collect } = createCollector()
   const providers = new Map<string, LoadedProvider>()
   for (const name of new Set([...named.sms, ...named.voice].flatMap(({ value }) => value))) {
-    const provider = await collect(() => loadProvider(name, world))
+    const channels = (["sms", "voice"] as const).filter((channel) =>
+      named[channel].some(({ value }) => value.includes(name)),
+    )
+    const provider = await collect(() => loadProvider(name, channels, world))
     if (provider) providers.set(name, provider)
   }
   const load = ({ target, value }: Targeted<string[]>) => {
     return { target, value: value.flatMap((name) => providers.get(name) ?? []) }
   }
   const routes: Routes = { sms: named.sms.map(load), voice: named.voice.map(load) }
-  complaints.push(...listMisplaced(routes))
   if (complaints.length > 0) throw new StartError(complaints)
   return { providers, routes }
 }
 
-/** Complains of providers that stand in a route of the other channel. */
-function listMisplaced(routes: Routes): Complaint[] {
-  const complaints: Complaint[] = []
-  for (const channel of ["sms", "voice"] as const) {
-    const setting = `${channel.toUpperCase()}_PROVIDER`
-    const place = channel === "sms" ? "speaks: VOICE_PROVIDER" : "sends texts: SMS_PROVIDER"
-    for (const { name, provider } of routes[channel].flatMap(({ value }) => value))
-      if (!/^(console|inbox)$/.test(name) && (provider.channel ?? "sms") !== channel)
-        complaints.push({ text: `${setting} names ${name}, which ${place} is its place`, unknown: name })
-  }
-  return complaints
+/** Throws a StartError where a provider stands in a route of the other channel. */
+function requireChannel(name: string, own: "sms" | "voice", channels: ("sms" | "voice")[]) {
+  const other = /^(console|inbox)$/.test(name) ? undefined : channels.find((channel) => channel !== own)
+  if (!other) return
+  const place = own === "voice" ? "speaks: VOICE_PROVIDER" : "sends texts: SMS_PROVIDER"
+  const text = `${other.toUpperCase()}_PROVIDER names ${name}, which ${place} is its place`
+  throw new StartError([{ text, unknown: name }])
 }
 
 /** `cm-com` has the variables `CM_COM_…`. */
 export const variablePrefix = (name: string) => name.toUpperCase().replaceAll("-", "_")
 
 /** Loads a provider's file with its variables. Throws a StartError that lists what is missing or wrong. */
-async function loadProvider(name: string, world: World): Promise<LoadedProvider> {
+async function loadProvider(name: string, channels: ("sms" | "voice")[], world: World): Promise<LoadedProvider> {
   const provider = await importFile("", name, world)
+  requireChannel(name, provider.channel ?? "sms", channels)
   const { env } = world
   const NAME = variablePrefix(name)
   const { complaints, collect } = createCollector()
@@ -2020,7 +2020,7 @@ async function requireKnownCountries(env: Environment) {
   const unknown = named.filter(({ code }) => !known.has(code))
   const complaints = unknown.map(({ name, code }) => ({
     text: `${name} is wrong: ${code} is no country of ISO 3166`,
-    country: code,
+    unknown: code,
   }))
   if (complaints.length > 0) throw new StartError(complaints)
 }

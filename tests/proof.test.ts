@@ -97,14 +97,14 @@ const proofs: [title: string, proof: Proof, isProven: boolean][] = [
 ]
 for (const [title, proof, isProven] of proofs) {
   test(`${title} ${isProven ? "proves a call" : "proves nothing"}`, async () => {
-    assert.equal(!("reason" in (await compare(proof, now, ["platform"]))), isProven)
+    assert.equal(!("problem" in (await compare(proof, now, ["platform"]))), isProven)
   })
 }
 
 test("what was signed tells one call from another", async () => {
   const marks = await Promise.all(
     [own, { ...own, signed: ["x", signed] }, { ...own, signed: "x", given: [hmac("sha256", "x").toString("hex")] }].map(
-      async (proof) => Object(await compare(proof, now)).mark,
+      async (proof) => Object(await compare(proof, now)).proofId,
     ),
   )
   assert.match(String(marks[0]), /^[\w-]{43}$/)

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import fc from "fast-check"
+import { findCode } from "../main.ts"
 import { message, route, sign, start, take } from "./lib/world.ts"
 
 const hostile = fc.oneof(

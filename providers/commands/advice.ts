@@ -10,6 +10,7 @@ import * as v from "valibot"
 import {
   type Complaint,
   cleanEnvironment,
+  describeNoError,
   type Environment,
   type Files,
   families,
@@ -138,9 +139,26 @@ function folderOf(setting: string): keyof Files | undefined {
 
 /** The list with what each of its items may mean; undefined where one of them may mean nothing. */
 async function listMeant(written: string, meant: (item: string) => string | undefined | Promise<string | undefined>) {
-  const items = written.split(/[,;|&+\s]+(?=\S)/).flatMap((item) => item.trim() || [])
-  const found = await Promise.all(items.map(meant))
-  return found.length > 0 && found.every(Boolean) ? [...new Set(found)].join() : undefined
+  // A blank may stand between two of them, and inside of one.
+  for (const between of [/[,;|&+]/, /[,;|&+\s]+/]) {
+    const items = written.split(between).flatMap((item) => item.trim() || [])
+    const found = await Promise.all(items.map(meant))
+    if (found.length > 0 && found.every(Boolean)) return [...new Set(found)].join()
+  }
+  return undefined
+}
+
+/** Countries and the first digits of numbers. More digits than begin a number may be a whole one, and are not told. */
+async function destinationsMeant(written: string): Promise<string | undefined> {
+  const itemMeant = (item: string) => {
+    const [, digits] = /^(?:\+|00)?([1-9]\d{0,6})$/.exec(item) ?? []
+    return digits ? `+${digits}` : countryMeant(item)
+  }
+  // A blank may stand inside of a country's name, and of a whole number.
+  const items = written.split(/[,;|&]/).map((item) => item.trim())
+  const whole = await Promise.all(items.map(itemMeant))
+  if (whole.every(Boolean)) return whole.join()
+  return items.some((item) => /\d \d/.test(item)) ? undefined : await listMeant(written, itemMeant)
 }
 
 /** The value that a setting should have had; undefined where nothing is near. Holds known names, countries and digits alone. */
@@ -149,11 +167,13 @@ async function valueMeant(setting: string, written: string): Promise<string | un
   if (folder !== undefined)
     return await listMeant(written, (item) => fileMeant(folder, item, setting.startsWith("VOICE")))
   if (setting === "DEFAULT_COUNTRY") return await countryMeant(written)
-  if (/_DESTINATIONS$/.test(setting))
-    return await listMeant(written, (item) =>
-      /^\+?\d{1,7}$/.test(item) ? `+${item.replace("+", "")}` : countryMeant(item),
-    )
+  if (/_DESTINATIONS$/.test(setting)) return await destinationsMeant(written)
   if (setting.startsWith("LIMIT_")) return limitMeant(written)
+  const options: unknown = Reflect.get(
+    Object(Reflect.get(Object(Reflect.get(variables, setting)), "wrapped")),
+    "options",
+  )
+  if (Array.isArray(options)) return nearest(written.toLowerCase(), options)
   const isDuration = /^(DEADLINE|ATTEMPT_TIMEOUT|SMS_TTL|(DUPLICATE|RESEND)_WINDOW)$/.test(setting)
   return isDuration ? durationMeant(written, setting === "RESEND_WINDOW" ? "m" : "s") : undefined
 }
@@ -174,11 +194,16 @@ async function mend(complaint: Complaint, env: Environment): Promise<Complaint> 
   if (file) return await mendFile(complaint, file, env)
   if (unknown) return { ...complaint, text: text + didYouMean(await nameMeant(text, unknown)) }
   if (setting === "PORT" && cause) return { ...complaint, text: explainListening(text, cause) }
+  const [, start] = /: after (\S+_) stand/.exec(text) ?? []
+  if (start) return { ...complaint, text: text + didYouMean(await targetMeant(setting, start)) }
   const written = env[setting] ?? ""
   if (/_TOKEN$/.test(setting) && /\b32 characters/.test(text))
     return { ...complaint, suggestion: randomBytes(24).toString("base64url") }
   if (text.includes("v1,whsec_") && written && !written.startsWith("v1,"))
     return { ...complaint, text: `${text}; v1,whsec_ is a part of it` }
+  const [, host] = setting === "HOST" ? (/^([^:]+):\d+$/.exec(written) ?? []) : []
+  if (host)
+    return { ...complaint, text: `${text}: it holds a port, which PORT is for${didYouMean(host)}`, suggestion: host }
   const value = written && !complaint.suggestion ? await valueMeant(setting, written) : undefined
   if (!value || value === written) return { ...complaint, text: text + hintOf(setting, written) }
   const isOne = !value.includes(" or ")
@@ -187,17 +212,28 @@ async function mend(complaint: Complaint, env: Environment): Promise<Complaint> 
   return { ...complaint, text: text + didYouMean(value), ...(isOne && { suggestion: value }) }
 }
 
+/** The name of a setting that should have ended in a country, in digits or in a language. */
+async function targetMeant(setting: string, start: string): Promise<string | undefined> {
+  const end = setting.slice(start.length)
+  const language = end.toUpperCase().replaceAll("-", "_")
+  if (start.startsWith("CODE_")) return /^[A-Z]{2,3}(_[A-Z\d]+)*$/.test(language) ? start + language : undefined
+  const [, digits] = /^(?:\+|00)?([1-9]\d{0,6})$/.exec(end) ?? []
+  const found = digits ?? (await countryMeant(end.replaceAll("_", " ")))
+  return found && start + found
+}
+
 /** What to say of a value that stands for none. */
 function hintOf(setting: string, written: string): string {
   const placeholder =
     /\{\{\s*\.?[a-z_]+\s*\}\}|\$?\{ ?[a-z_]+ ?\}|@@[a-z_]+@@|%(?:s|code|otp|pin)\b|[<[](?:code|otp|pin)[>\]]/i
   const [left] = /^CODE_(TEXT|SPEECH)/.test(setting) ? (placeholder.exec(written) ?? []) : []
   if (left && left !== "{code}") return didYouMean(`{code} in place of ${left}`)
+  if (left) return ": another { or $ before it would be sent"
   if (setting === "ALLOW_DESTINATIONS" && /^(\*|all|any)$/i.test(written))
     return "; leave it out to allow every country"
+  if (setting === "STORE" && storeMeant(written)) return didYouMean(storeMeant(written))
   if (setting === "STORE" && /^(memory|none|off|local)\b/i.test(written)) return "; leave it out to keep all in memory"
-  const [, host] = setting === "HOST" ? (/^([^:]+):\d+$/.exec(written) ?? []) : []
-  return host ? `: it holds a port, which PORT is for${didYouMean(host)}` : ""
+  return ""
 }
 
 /** What may be meant by the name of a setting, a country, a provider of the other channel, or a command. */
@@ -258,6 +294,7 @@ async function mendFile(complaint: Complaint, file: string, env: Environment): P
 function storeMeant(written: string): string | undefined {
   const scheme = written.split(":")[0]?.toLowerCase() ?? ""
   const others = new Map([
+    ["valkey", "redis"],
     ["keydb", "redis"],
     ["dragonfly", "redis"],
     ["deno", "deno-kv"],
@@ -279,17 +316,25 @@ function findElsewhere(kind: keyof Files, name: string): string {
 }
 
 const nobody = { recipient: "", body: "", sender: "" }
+/** The first line of a text that a file made, without numbers and what looks like a key. */
+function redactLine(text: string): string {
+  const [line = ""] = text.slice(0, 1_000).trim().split("\n")
+  const isKey = (word: string) => word.length > 15 && /\d/.test(word) && /[A-Za-z]/.test(word)
+  const safe = line.replace(/[^\s"'`/.:]+/g, (word) => (isKey(word) ? "•" : word))
+  return redact(safe, [], nobody, "prose")
+}
+
 /** Why a file was not imported, in one line of at most 200 characters, without numbers and what looks like a key. */
 function explainBroken(file: string, name: string, thrown: unknown): string {
   const place = `providers/${file}.ts`
   const lacking = thrown instanceof Error ? missingPackage(thrown) : undefined
   if (lacking) return `${place} needs a package: npm install ${lacking}`
-  if (!(thrown instanceof Error)) return `${place} cannot be loaded: it throws no Error`
+  if (!(thrown instanceof Error)) return `${place} cannot be loaded: ${redactLine(describeNoError(thrown))}`
   const at = placeOf(thrown, name) || placeOf(thrown).replace(/^main\.ts\b.*/, "")
   const [first] = [Reflect.get(thrown, "errors") ?? thrown].flat()
   const [line = ""] = `${Object(first).message}`.split("\n")
   const isUnread = /^(SyntaxError|AggregateError|BuildMessage|ResolveMessage)$/.test(thrown.name)
-  const words = redact(isUnread ? line : `it throws ${thrown.name}: ${line}`, [], nobody, "prose")
+  const words = isUnread ? redact(line, [], nobody, "prose") : redactLine(`it throws ${thrown.name}: ${line}`)
   return `${place} cannot be loaded: ${words}${at && ` (${at})`}`
 }
 
@@ -319,6 +364,9 @@ export function listDoubts({ gateway: { settings, world }, providers, callers, p
   })
   const starts = used.map(({ name }) => `${variablePrefix(name)}_`)
   for (const name of Object.keys(env)) {
+    const isLike = /^(CODE|STORE|DEADLINE|ATTEMPT|DEFAULT_C)|^LOG_(?!LEVEL)/.test(name)
+    const isKnown = name in variables || /^(CODE_(TEXT|SPEECH)|LOG_TOKEN$)/.test(name)
+    if (isLike && !isKnown) doubts.push(`${name} is no setting${didYouMean(nearest(name, Object.keys(variables)))}`)
     const isUnread = starts.some((start) => name.startsWith(start)) && !/_(SENDER_\w+|PROXY)$/.test(name)
     if (isUnread && !own.includes(name)) doubts.push(`${name} is read by nothing${didYouMean(nearest(name, own))}`)
   }

@@ -41,7 +41,7 @@ export function doorOf(
   }
   return async (c, next) => {
     const brought = await readBrought(c)
-    if (!brought) return problem("invalid_message", "the body did not arrive withTimeout the deadline")
+    if (!brought) return problem("invalid_message", "the body did not arrive within the deadline")
     const { token: given } = brought
     if (given && isSame(given, token)) {
       const isHttps = [c.req.header("x-forwarded-proto"), c.req.url, url].some((one) => one?.startsWith("https"))

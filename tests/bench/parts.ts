@@ -79,7 +79,7 @@ const arrivalOf = (n: number) => ({
   id: `${n}`,
   caller: "",
   about: { request: `${n}` },
-  ends: Number.POSITIVE_INFINITY,
+  deadline: Number.POSITIVE_INFINITY,
 })
 const inbounds: Inbound[] = []
 for (let n = 0; n < 2 * rounds; n += 1) inbounds.push((await readMessage(fieldsOf(n), arrivalOf(n), own)) as Inbound)

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict"
 import { setImmediate as turn } from "node:timers/promises"
 import { SignJWT } from "jose"
-import { gateway, loadFile, type Message, type Provider, type World } from "../../main.ts"
+import { gateway, loadFile, type Message, type Provider, StartError, type World } from "../../main.ts"
+import { explain } from "../../providers/commands/advice.ts"
 
 export const secret = "the secret of these tests, longer than 32 bytes"
 export const message = {
@@ -42,11 +43,17 @@ export interface Line {
   [name: string]: unknown
 }
 
+/** The error of a failing start has the advice that a person reads. */
+const startOrExplain: typeof gateway = (world) =>
+  gateway(world).catch(async (error: unknown) => {
+    throw error instanceof StartError ? await explain(error, world.env) : error
+  })
+
 /** Starts a gateway whose calls `answer` answers. `post` sends a message with a good token. */
 export async function start(env: World["env"] = {}, answer: Answer = accepted, rest: Partial<World> = {}) {
   const lines: string[] = []
   const calls: { request: Request; init: Parameters<World["fetch"]>[1]; text: string }[] = []
-  const app = await gateway({
+  const app = await startOrExplain({
     env: { GATEWAY_SECRET: secret, ...httpEnv, ...env },
     fetch: async (request, init) => {
       calls.push({ request, init, text: await request.clone().text() })
