@@ -2179,13 +2179,19 @@ function readEnvFile(): Environment {
   // With no byte order mark, UTF-16 shows by the zero beside the first letter.
   const isLittle = bytes[0] === 0xff || bytes[1] === 0
   const coding = isLittle ? "utf-16le" : bytes[0] === 0xfe || bytes[0] === 0 ? "utf-16be" : "utf-8"
-  const values = builtin("node:util").parseEnv(new TextDecoder(coding).decode(bytes).replace(/\r\n?/g, "\n"))
+  const text = new TextDecoder(coding).decode(bytes).replace(/\r\n?/g, "\n")
+  const values = builtin("node:util").parseEnv(text)
   for (const [name, value = ""] of Object.entries(values)) {
-    const [, swallowed] = /\n\s*(?:export\s+)?([A-Z][A-Z\d_]+)=/.exec(value) ?? []
-    if (swallowed) refuse(`${swallowed} in .env stands inside of a value: a quote before it does not end`)
+    const line = text.split("\n").findIndex((line) => line.replace(/^\s*(export\s)?\s*/, "").startsWith(name)) + 1
+    // What stands before the sign may be all of a secret.
+    const place = /^[A-Z]{2,}(_[A-Z]+)*$/.test(name) ? `${name} in line ${line} of .env` : `line ${line} of .env`
+    const [quote = ""] = /^["'`]/.exec(value) ?? []
+    if (quote && !value.endsWith(quote)) refuse(`${place} begins with a quote that does not end: write it at both ends`)
+    if (/\n[ \t]*(export[ \t]+)?[A-Z][A-Z\d_]+=/.test(value))
+      refuse(`${place} begins with a quote that ends in another line: write it at both ends of the value`)
     // Bun reads the file, too, and replaces every $ in it by rules of its own.
     if (process.versions.bun && value.includes("$") && ![undefined, value].includes(process.env[name]))
-      refuse(`${name} in .env holds a $, which Bun replaces by rules of its own: start with bun --no-env-file main.ts`)
+      refuse(`${place} holds a $, which Bun replaces by rules of its own: start with bun --no-env-file main.ts`)
   }
   return values
 }
@@ -2302,16 +2308,32 @@ export async function serve(given: World) {
   // What every message needs is loaded while nobody is served yet. What fails now is tried again by the first message.
   const loading = Promise.all([loadNumbers(), settings.keys.length > 0 && loadJose()]).catch(() => {})
   const isHost = (name: string) => /^(([\w.-]+|\[[\da-f:.]+\])(:\d{1,5})?)?$/i.test(name)
-  const handle: Handler = (request, address) =>
-    isHost(request.headers.get("host") ?? "")
-      ? app.fetch(request, { address })
-      : refuse(log, "invalid_message", "the header Host names no host")
-  const { port, close } = await listen(HOST, PORT, handle).catch(refuseToListen(HOST, PORT))
+  const inFlight = new Set<Promise<Response>>()
+  const handle: Handler = (request, address) => {
+    if (!isHost(request.headers.get("host") ?? ""))
+      return refuse(log, "invalid_message", "the header Host names no host")
+    const answering = app.fetch(request, { address })
+    if (answering instanceof Promise) trackUntilSettled(answering, inFlight)
+    return answering
+  }
+  const listener = await listen(HOST, PORT, handle).catch(refuseToListen(HOST, PORT))
+  const { port } = listener
+  // A caller that left is not waited for by the server, and its message is sent all the same.
+  const close = async () => {
+    await listener.close()
+    await Promise.allSettled(inFlight)
+  }
   await loading
   const address = `http://${HOST.includes(":") ? `[${HOST}]` : HOST}:${port}/`
   log("info", "listening", { address })
   handleSignals(prepared.gateway, stopping, close)
   await tellStart(prepared, address, token)
+}
+
+function trackUntilSettled<T>(work: Promise<T>, inFlight: Set<Promise<T>>) {
+  inFlight.add(work)
+  const forget = () => inFlight.delete(work)
+  work.then(forget, forget)
 }
 
 /** The token of a run that has neither secret nor token. Its file keeps it for an hour, so that the curl outlives a restart. */
@@ -2324,7 +2346,7 @@ const refuseToListen =
   (host: string, port: number) =>
   (cause: { code?: string; name: string; message: string }): never => {
     const text = `PORT ${port} of ${host} cannot be listened on: ${cause.code ?? cause.name}`
-    throw new StartError([{ text, cause }])
+    throw new StartError([{ text, unknown: "PORT", cause }])
   }
 
 /** Tells what is in force and what is doubtful, where the files with these words are there, and what to try at a first run. */
@@ -2348,8 +2370,9 @@ async function runCommand([name = "serve", ...rest]: string[], world: World): Pr
   const path = asksHelp ? "help" : name.replace(/^--version$/, "version")
   const file = v.is(fileName(), path) && path !== "advice" ? await loadOptional(`commands/${path}`) : undefined
   if (file) return await (file as { default: contract.Command }).default.run(rest, world)
-  const text = `there is no command ${[name, ...rest].join(" ")}: see main.ts --help`
-  throw new StartError([{ text, unknown: name }])
+  const advice = await loadAdvice()
+  const words = [name, ...rest].join(" ")
+  throw new Error(`there is no command ${words}: see main.ts --help${advice?.hintAtCommand(name) ?? ""}`)
 }
 
 /** The world of a process, and its command. */
@@ -2374,11 +2397,15 @@ async function start() {
 /** Node's own exit code of an await that never ends. */
 const unfinished = 13
 
-/** Tells why it did not start, with the advice of a file that is missed without harm, and ends. */
-async function explainAndExit(error: unknown) {
-  const advice = (await loadOptional("commands/advice").catch(() => undefined)) as
+/** The advice for a person who typed something. It is missed without harm, even where it is broken. */
+const loadAdvice = async () =>
+  (await loadOptional("commands/advice").catch(() => undefined)) as
     | typeof import("./providers/commands/advice.ts")
     | undefined
+
+/** Tells why it did not start, with advice, and ends. */
+async function explainAndExit(error: unknown) {
+  const advice = error instanceof StartError ? await loadAdvice() : undefined
   const explained = advice && error instanceof StartError ? await advice.explain(error, process.env) : error
   say(explained instanceof Error ? explained.message : describeNoError(explained))
   process.exit(1)

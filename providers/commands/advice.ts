@@ -192,8 +192,8 @@ const settingOf = new Map<keyof Files, string>([
 async function mend(complaint: Complaint, env: Environment): Promise<Complaint> {
   const { text, setting = "", file, unknown, cause } = complaint
   if (file) return await mendFile(complaint, file, env)
+  if (unknown === "PORT" && cause) return { ...complaint, text: explainListening(text, cause) }
   if (unknown) return { ...complaint, text: text + didYouMean(await nameMeant(text, unknown)) }
-  if (setting === "PORT" && cause) return { ...complaint, text: explainListening(text, cause) }
   const [, start] = /: after (\S+_) stand/.exec(text) ?? []
   if (start) return { ...complaint, text: text + didYouMean(await targetMeant(setting, start)) }
   const written = env[setting] ?? ""
@@ -205,6 +205,8 @@ async function mend(complaint: Complaint, env: Environment): Promise<Complaint> 
   if (host)
     return { ...complaint, text: `${text}: it holds a port, which PORT is for${didYouMean(host)}`, suggestion: host }
   const value = written && !complaint.suggestion ? await valueMeant(setting, written) : undefined
+  const folder = folderOf(setting)
+  if (!value && folder !== undefined) return { ...complaint, text: text + findElsewhere(folder, toFileName(written)) }
   if (!value || value === written) return { ...complaint, text: text + hintOf(setting, written) }
   const isOne = !value.includes(" or ")
   const schema: Variable | undefined = Reflect.get(variables, setting)
@@ -236,9 +238,15 @@ function hintOf(setting: string, written: string): string {
   return ""
 }
 
-/** What may be meant by the name of a setting, a country, a provider of the other channel, or a command. */
+/** What may be meant by a command that is none, as the end of a sentence. */
+export function hintAtCommand(name: string): string {
+  const near = otherWords.get(name) ?? nearest(name, commands)
+  if (near) return didYouMean(near)
+  return name.startsWith("-") ? "; settings are environment variables, as PORT=4000" : ""
+}
+
+/** What may be meant by the name of a setting, a country, or a provider of the other channel. */
 async function nameMeant(text: string, unknown: string): Promise<string | undefined> {
-  if (text.startsWith("there is no command")) return otherWords.get(unknown) ?? nearest(unknown, commands)
   if (/^[A-Z]{2}$/.test(unknown)) return await countryMeant(unknown)
   if (/^(SMS|VOICE)_PROVIDER names/.test(text)) {
     const other = text.startsWith("SMS") ? unknown.replace(/-voice$/, "") : `${unknown}-voice`
@@ -333,7 +341,8 @@ function explainBroken(file: string, name: string, thrown: unknown): string {
   const at = placeOf(thrown, name) || placeOf(thrown).replace(/^main\.ts\b.*/, "")
   const [first] = [Reflect.get(thrown, "errors") ?? thrown].flat()
   const [line = ""] = `${Object(first).message}`.split("\n")
-  const isUnread = /^(SyntaxError|AggregateError|BuildMessage|ResolveMessage)$/.test(thrown.name)
+  const isInside = new RegExp(`\\n\\s+at .*\\b${RegExp.escape(name)}\\.[jt]s:\\d`).test(thrown.stack ?? "")
+  const isUnread = /^(SyntaxError|AggregateError|BuildMessage|ResolveMessage)$/.test(thrown.name) && !isInside
   const words = isUnread ? redact(line, [], nobody, "prose") : redactLine(`it throws ${thrown.name}: ${line}`)
   return `${place} cannot be loaded: ${words}${at && ` (${at})`}`
 }

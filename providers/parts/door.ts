@@ -7,7 +7,7 @@ import type { Context, MiddlewareHandler } from "hono"
 import { type Bindings, isSame, readBytes, type Site, variablePrefix, withTimeout } from "../../main.ts"
 import { doorPage, headers } from "./door-page.ts"
 
-/** Milliseconds withTimeout which a form must arrive. */
+/** Milliseconds within which a form must arrive. */
 const patience = 10_000
 
 /** What a call brings to be remembered: a token, if it has one. */

@@ -22,8 +22,8 @@ if (alone) cpSync(entry, join(alone, basename(entry)))
 process.on("exit", () => alone && rmSync(alone, { recursive: true }))
 
 /** The command of `deno task start`, `bun` or `node`, with nothing to be fetched; an executable is one itself. */
-const command = (folder: string): string[] => {
-  const file = join(folder, basename(entry))
+const command = (folder: string, name = basename(entry)): string[] => {
+  const file = join(folder, name)
   if (!/\.[jt]s$/.test(file)) return [file]
   if (process.versions.bun) return [process.execPath, "--no-install", file]
   if (!process.versions.deno) return [process.execPath, file]
@@ -68,9 +68,10 @@ export function run(
   folder = alone ?? root,
   cwd = folder,
   around: string[] = [],
+  name?: string,
 ): Run {
   const options = { cwd, env: { ...Object.fromEntries(machine), NO_COLOR: "1", ...env } }
-  const [file = "", ...rest] = [...around, ...command(folder)]
+  const [file = "", ...rest] = [...around, ...command(folder, name)]
   const child = spawn(file, [...rest, ...args], options)
   children.add(child)
   let stdout = ""
@@ -93,8 +94,13 @@ export async function until(read: () => string, pattern: RegExp): Promise<RegExp
 }
 
 /** Serves on a free port and gives the address. */
-export async function serving(env: Environment, folder?: string, around?: string[]): Promise<Run & { url: string }> {
-  const started = run([], { PORT: "0", HOST: "127.0.0.1", LOG_FORMAT: "json", ...env }, folder, undefined, around)
+export async function serving(
+  env: Environment,
+  folder?: string,
+  around?: string[],
+  name?: string,
+): Promise<Run & { url: string }> {
+  const started = run([], { PORT: "0", HOST: "127.0.0.1", LOG_FORMAT: "json", ...env }, folder, undefined, around, name)
   const failed = started.ended.then((code) => Promise.reject(new Error(`it ended with ${code}: ${started.stderr()}`)))
   failed.catch(() => {})
   const match = await Promise.race([until(started.stdout, /"address":"([^"]+)"/), failed])

@@ -110,7 +110,7 @@ test("check says what serving would, what is doubtful, and fails where nothing w
     good.stdout,
     /^SMS {8}console\n[\s\S]*callers +POST \/ by a token signed with GATEWAY_SECRET\n[\s\S]*LIMIT_TOTAL 9 in 60 s/,
   )
-  const doubtful = await command(["check"], { GATEWAY_SECRET: "short", LOG_FORMATS: "json" })
+  const doubtful = await command(["check"], { GATEWAY_SECRET: "a secret of 24 bytes....", LOG_FORMATS: "json" })
   assert.match(doubtful.stdout, /doubtful +a GATEWAY_SECRET of less than 32 bytes/)
   assert.match(doubtful.stdout, /doubtful +LOG_FORMATS is no setting; did you mean LOG_FORMAT\?/)
   const { stdout } = await command(["check"], {
