@@ -58,8 +58,11 @@ export default {
     })
   },
   faults: {
-    recipient: [403, 406],
-    account: [401, 402, 404, 405, 407, 409, "InvalidSenderId"],
+    recipient: [
+      403, // "InvalidPhoneNumber"
+    ],
+    // 406, "UserInBlacklist", is its own block list: it was seen for every number of a live account.
+    account: [401, 402, 404, 405, 406, 407, 409, "InvalidSenderId"],
     provider: [500],
   },
   receipt({ status, text, json }) {

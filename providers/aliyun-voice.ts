@@ -3,8 +3,8 @@ import type { Provider } from "../main.ts"
 import { fill, hmac, isoTime, noCode, textRecord } from "./lib.ts"
 
 const env = {
-  ALIYUN_VOICE_ACCESS_KEY_ID: v.pipe(v.string(), v.description("AccessKey ID of a RAM user who may call by voice")),
-  ALIYUN_VOICE_ACCESS_KEY_SECRET: v.pipe(v.string(), v.description("AccessKey secret that belongs to it")),
+  ALIYUN_ACCESS_KEY_ID: v.pipe(v.string(), v.description("AccessKey ID of a RAM user who may call by voice")),
+  ALIYUN_ACCESS_KEY_SECRET: v.pipe(v.string(), v.description("AccessKey secret that belongs to it")),
   ALIYUN_VOICE_TTS_CODE: v.pipe(v.string(), v.startsWith("TTS_"), v.description("approved voice template, TTS_…")),
   ALIYUN_VOICE_VARIABLES: v.pipe(
     v.optional(v.string(), '{"code": "{code}"}'),
@@ -32,7 +32,7 @@ export default {
     const variables = fill(env.ALIYUN_VOICE_VARIABLES, message)
     if (!variables) return noCode
     const form = new URLSearchParams({
-      AccessKeyId: env.ALIYUN_VOICE_ACCESS_KEY_ID,
+      AccessKeyId: env.ALIYUN_ACCESS_KEY_ID,
       Action: "SingleCallByTts",
       CalledNumber: message.recipient.replace("+86", ""),
       ...(env.ALIYUN_VOICE_SENDER && { CalledShowNumber: message.sender }),
@@ -51,7 +51,7 @@ export default {
     // What is signed is encoded by RFC 3986, whatever the encoding of the body.
     const fields = form.toString().replaceAll("+", "%20").replaceAll("*", "%2A").replaceAll("%7E", "~")
     const signed = `POST&%2F&${encodeURIComponent(fields)}`
-    const signature = await hmac("SHA-1", `${env.ALIYUN_VOICE_ACCESS_KEY_SECRET}&`, signed)
+    const signature = await hmac("SHA-1", `${env.ALIYUN_ACCESS_KEY_SECRET}&`, signed)
     form.set("Signature", signature.toString("base64"))
     return new Request(`${url}/`, { method: "POST", body: form })
   },

@@ -35,7 +35,9 @@ export default {
     })
   },
   faults: {
-    recipient: ["010"],
+    recipient: [
+      "010", // "Error in the telephone number format"
+    ],
     account: ["015", "018", "019", "020", "022"],
     message: ["013", "014", "016", "017"],
     provider: ["001"],

@@ -4,25 +4,18 @@ import type { Fault, Provider } from "../main.ts"
 import { basicTime, language, speech } from "./lib.ts"
 
 const env = {
-  AWS_END_USER_MESSAGING_VOICE_ACCESS_KEY_ID: v.pipe(
+  AWS_ACCESS_KEY_ID: v.pipe(
     v.string(),
     v.description("access key ID of an IAM user who may call sms-voice:SendVoiceMessage"),
   ),
-  AWS_END_USER_MESSAGING_VOICE_SECRET_ACCESS_KEY: v.pipe(
-    v.string(),
-    v.description("secret access key that belongs to it"),
-  ),
-  AWS_END_USER_MESSAGING_VOICE_SESSION_TOKEN: v.optional(
-    v.pipe(v.string(), v.description("session token, where the keys are temporary")),
-  ),
-  AWS_END_USER_MESSAGING_VOICE_REGION: v.pipe(
+  AWS_SECRET_ACCESS_KEY: v.pipe(v.string(), v.description("secret access key that belongs to it")),
+  AWS_SESSION_TOKEN: v.optional(v.pipe(v.string(), v.description("session token, where the keys are temporary"))),
+  AWS_REGION: v.pipe(
     v.string(),
     v.regex(/^[a-z0-9-]+$/),
     v.description("region of the number that calls, such as us-east-1"),
   ),
-  AWS_END_USER_MESSAGING_VOICE_CONFIGURATION_SET: v.optional(
-    v.pipe(v.string(), v.description("configuration set, for events and logs")),
-  ),
+  AWS_SMS_CONFIGURATION_SET: v.optional(v.pipe(v.string(), v.description("configuration set, for events and logs"))),
   AWS_END_USER_MESSAGING_VOICE_LANGUAGE: v.pipe(
     v.optional(v.string(), "en-US"),
     v.description("language of messages that name none, such as de-DE"),
@@ -47,8 +40,9 @@ const Refused = v.object({
   Fields: v.nullish(v.array(v.object({ Name: v.string() }))),
 })
 
+/** DestinationPhoneNumber is no proof: texts to valid numbers were refused so. */
 const fields: Record<string, Fault> = {
-  DestinationPhoneNumber: "recipient",
+  DestinationPhoneNumber: "account",
   OriginationIdentity: "account",
   ConfigurationSetName: "account",
   MessageBody: "message",
@@ -61,16 +55,16 @@ export default {
   evidence: "vendor",
   channel: "voice",
   needsSender: true,
-  url: (env) => `https://sms-voice.${env.AWS_END_USER_MESSAGING_VOICE_REGION}.amazonaws.com`,
+  url: (env) => `https://sms-voice.${env.AWS_REGION}.amazonaws.com`,
   env,
-  async request(message, env, { url, clock }) {
-    const sessionToken = env.AWS_END_USER_MESSAGING_VOICE_SESSION_TOKEN
+  senderId: /^((pool|phone)-[\w-]{1,64}|arn:aws[\w:/+-]{1,200})$/,
+  async request(message, env, { url, ttl = 300, clock }) {
     const aws = new AwsClient({
-      accessKeyId: env.AWS_END_USER_MESSAGING_VOICE_ACCESS_KEY_ID,
-      secretAccessKey: env.AWS_END_USER_MESSAGING_VOICE_SECRET_ACCESS_KEY,
-      ...(sessionToken && { sessionToken }),
+      accessKeyId: env.AWS_ACCESS_KEY_ID,
+      secretAccessKey: env.AWS_SECRET_ACCESS_KEY,
+      ...(env.AWS_SESSION_TOKEN && { sessionToken: env.AWS_SESSION_TOKEN }),
       service: "sms-voice",
-      region: env.AWS_END_USER_MESSAGING_VOICE_REGION,
+      region: env.AWS_REGION,
     })
     const languages = Object.keys(voices)
     const usual = language(env.AWS_END_USER_MESSAGING_VOICE_LANGUAGE, languages, "en-US")
@@ -86,27 +80,33 @@ export default {
         MessageBody: `<speak>${speech(message, { again: '<break time="1s"/>', isXml: true })}</speak>`,
         MessageBodyTextType: "SSML",
         VoiceId: voices[language(message.locale, languages, usual)],
-        ConfigurationSetName: env.AWS_END_USER_MESSAGING_VOICE_CONFIGURATION_SET,
-        // In seconds: else it calls for three days.
-        TimeToLive: 300,
+        ConfigurationSetName: env.AWS_SMS_CONFIGURATION_SET,
+        // In seconds, 5 to 259,200: left out, it calls for three days.
+        TimeToLive: Math.min(Math.max(ttl, 5), 259_200),
       }),
       aws: { datetime: basicTime(clock()), allHeaders: true },
     })
   },
   faults: {
-    recipient: ["DESTINATION_PHONE_NUMBER_OPTED_OUT"],
+    recipient: [
+      "DESTINATION_PHONE_NUMBER_OPTED_OUT", // "Destination phone number is opted out"
+    ],
     account: [
       "ACCOUNT_DISABLED",
+      "CHANNEL_NOT_ENABLED",
+      "COUNTRY_NOT_ENABLED",
       "DESTINATION_COUNTRY_BLOCKED",
       "DESTINATION_COUNTRY_BLOCKED_BY_PROTECT_CONFIGURATION",
       "DESTINATION_PHONE_NUMBER_BLOCKED_BY_PROTECT_NUMBER_OVERRIDE",
       "DESTINATION_PHONE_NUMBER_NOT_VERIFIED",
       "INSUFFICIENT_ACCOUNT_REPUTATION",
+      "INTERNATIONAL_SENDING_NOT_SUPPORTED",
       "INVALID_IDENTITY_FOR_DESTINATION_COUNTRY",
       "MONTHLY_SPEND_LIMIT_REACHED_FOR_VOICE",
       "NO_ORIGINATION_IDENTITIES_FOUND",
       "NUMBER_CAPABILITIES_MISMATCH",
       "PRICE_OVER_THRESHOLD",
+      "RESOURCE_NOT_ACCESSIBLE",
       "RESOURCE_NOT_ACTIVE",
       "VOICE_CAPABILITY_NOT_AVAILABLE",
       "AccessDeniedException",

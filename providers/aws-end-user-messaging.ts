@@ -12,6 +12,18 @@ const env = {
     v.pipe(v.string(), v.description("pool or ARN, which then picks the sender; else unset")),
   ),
   AWS_SMS_CONFIGURATION_SET: v.optional(v.pipe(v.string(), v.description("configuration set, for events and logs"))),
+  AWS_SMS_MAX_PRICE: v.optional(
+    v.pipe(v.string(), v.regex(/^\d{0,2}\.\d{1,5}$/), v.description("most that a text may cost, in US dollars: 0.25")),
+  ),
+  AWS_SMS_PROTECT_CONFIGURATION_ID: v.optional(
+    v.pipe(v.string(), v.description("protect configuration, against pumping; else the account's default")),
+  ),
+  AWS_END_USER_MESSAGING_DLT_ENTITY_ID: v.optional(
+    v.pipe(v.string(), v.description("DLT entity ID, needed for India")),
+  ),
+  AWS_END_USER_MESSAGING_DLT_TEMPLATE_ID: v.optional(
+    v.pipe(v.string(), v.description("DLT template ID, needed for India")),
+  ),
   AWS_SMS_REPORT_TOPIC: v.optional(
     v.pipe(v.string(), v.startsWith("arn:"), v.description("ARN of the SNS topic with the set's events; else unset")),
   ),
@@ -26,11 +38,16 @@ const Refused = v.object({
   Fields: v.nullish(v.array(v.object({ Name: v.string() }))),
 })
 
+/** DestinationPhoneNumber is no proof: valid numbers of Puerto Rico and Ontario were refused so. */
 const fields: Record<string, Fault> = {
-  DestinationPhoneNumber: "recipient",
+  DestinationPhoneNumber: "account",
   OriginationIdentity: "account",
-  ConfigurationSetName: "account",
   MessageBody: "message",
+  ConfigurationSetName: "account",
+  MaxPrice: "account",
+  TimeToLive: "account",
+  DestinationCountryParameters: "account",
+  ProtectConfigurationId: "account",
 }
 
 /** What SNS signs, in this order. */
@@ -88,7 +105,14 @@ export default {
   evidence: "vendor",
   url: ({ AWS_REGION }) => `https://sms-voice.${AWS_REGION}.amazonaws.com`,
   env,
-  async request({ recipient, sender, body }, env, { url, clock }) {
+  pool: "AWS_SMS_ORIGINATION_IDENTITY",
+  senderId: /^((pool|phone|rcs)-[\w-]{1,64}|arn:aws[\w:/+-]{1,200})$/,
+  async request({ recipient, sender, body }, env, { url, ttl, clock }) {
+    const india = {
+      IN_ENTITY_ID: env.AWS_END_USER_MESSAGING_DLT_ENTITY_ID,
+      IN_TEMPLATE_ID: env.AWS_END_USER_MESSAGING_DLT_TEMPLATE_ID,
+    }
+    const isRegistered = recipient.startsWith("+91") && (india.IN_ENTITY_ID || india.IN_TEMPLATE_ID)
     const aws = new AwsClient({
       accessKeyId: env.AWS_ACCESS_KEY_ID,
       secretAccessKey: env.AWS_SECRET_ACCESS_KEY,
@@ -104,30 +128,41 @@ export default {
       },
       body: JSON.stringify({
         DestinationPhoneNumber: recipient,
-        OriginationIdentity: env.AWS_SMS_ORIGINATION_IDENTITY ?? (sender || undefined),
+        OriginationIdentity: sender || env.AWS_SMS_ORIGINATION_IDENTITY,
         MessageBody: body,
         MessageType: "TRANSACTIONAL",
         ConfigurationSetName: env.AWS_SMS_CONFIGURATION_SET,
+        MaxPrice: env.AWS_SMS_MAX_PRICE,
+        // In seconds, 5 to 259,200: three days.
+        TimeToLive: ttl && Math.min(Math.max(ttl, 5), 259_200),
+        DestinationCountryParameters: isRegistered ? india : undefined,
+        ProtectConfigurationId: env.AWS_SMS_PROTECT_CONFIGURATION_ID,
       }),
       aws: { datetime: basicTime(clock()), allHeaders: true },
     })
   },
   faults: {
-    recipient: ["DESTINATION_PHONE_NUMBER_OPTED_OUT"],
+    recipient: [
+      "DESTINATION_PHONE_NUMBER_OPTED_OUT", // "Destination phone number is opted out"
+    ],
     account: [
       "ACCOUNT_DISABLED",
+      "CHANNEL_NOT_ENABLED",
+      "COUNTRY_NOT_ENABLED",
       "DESTINATION_COUNTRY_BLOCKED",
       "DESTINATION_COUNTRY_BLOCKED_BY_PROTECT_CONFIGURATION",
       // A rule that the account itself has set.
       "DESTINATION_PHONE_NUMBER_BLOCKED_BY_PROTECT_NUMBER_OVERRIDE",
       "DESTINATION_PHONE_NUMBER_NOT_VERIFIED",
       "INSUFFICIENT_ACCOUNT_REPUTATION",
+      "INTERNATIONAL_SENDING_NOT_SUPPORTED",
       "INVALID_IDENTITY_FOR_DESTINATION_COUNTRY",
       "MESSAGE_TYPE_MISMATCH",
       "MONTHLY_SPEND_LIMIT_REACHED_FOR_TEXT",
       "NO_ORIGINATION_IDENTITIES_FOUND",
       "NUMBER_CAPABILITIES_MISMATCH",
       "PRICE_OVER_THRESHOLD",
+      "RESOURCE_NOT_ACCESSIBLE",
       "RESOURCE_NOT_ACTIVE",
       "SENDER_ID_NOT_REGISTERED",
       "SENDER_ID_NOT_SUPPORTED",

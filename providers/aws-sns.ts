@@ -8,6 +8,8 @@ const env = {
   AWS_SECRET_ACCESS_KEY: v.pipe(v.string(), v.description("secret access key that belongs to it")),
   AWS_SESSION_TOKEN: v.optional(v.pipe(v.string(), v.description("session token, where the keys are temporary"))),
   AWS_REGION: v.pipe(v.string(), v.regex(/^[a-z0-9-]+$/), v.description("region with SMS, such as us-east-1")),
+  AWS_SNS_DLT_ENTITY_ID: v.optional(v.pipe(v.string(), v.description("DLT entity ID, needed for India"))),
+  AWS_SNS_DLT_TEMPLATE_ID: v.optional(v.pipe(v.string(), v.description("DLT template ID, needed for India"))),
 }
 
 /** Accepted is not sent: past the monthly limit (1 USD at first) SNS drops it, and only CloudWatch tells. */
@@ -23,16 +25,21 @@ export default {
       Version: "2010-03-31",
       Message: body,
       PhoneNumber: recipient,
-      "MessageAttributes.entry.1.Name": "AWS.SNS.SMS.SMSType",
-      "MessageAttributes.entry.1.Value.DataType": "String",
-      "MessageAttributes.entry.1.Value.StringValue": "Transactional",
     })
-    if (sender) {
-      const isNumber = /^\+?\d+$/.test(sender)
-      const name = isNumber ? "AWS.MM.SMS.OriginationNumber" : "AWS.SNS.SMS.SenderID"
-      form.set("MessageAttributes.entry.2.Name", name)
-      form.set("MessageAttributes.entry.2.Value.DataType", "String")
-      form.set("MessageAttributes.entry.2.Value.StringValue", sender)
+    const isIndian = recipient.startsWith("+91")
+    const attributes = {
+      "AWS.SNS.SMS.SMSType": "Transactional",
+      [/^\+?\d+$/.test(sender) ? "AWS.MM.SMS.OriginationNumber" : "AWS.SNS.SMS.SenderID"]: sender,
+      "AWS.MM.SMS.EntityId": isIndian && env.AWS_SNS_DLT_ENTITY_ID,
+      "AWS.MM.SMS.TemplateId": isIndian && env.AWS_SNS_DLT_TEMPLATE_ID,
+    }
+    let entry = 0
+    for (const [name, value] of Object.entries(attributes)) {
+      if (!value) continue
+      entry += 1
+      form.set(`MessageAttributes.entry.${entry}.Name`, name)
+      form.set(`MessageAttributes.entry.${entry}.Value.DataType`, "String")
+      form.set(`MessageAttributes.entry.${entry}.Value.StringValue`, value)
     }
     const aws = new AwsClient({
       accessKeyId: env.AWS_ACCESS_KEY_ID,
@@ -49,7 +56,9 @@ export default {
     })
   },
   faults: {
-    recipient: ["OptedOut"],
+    recipient: [
+      "OptedOut", // "the specified phone number opted out of receiving SMS messages from your account"
+    ],
     account: ["AuthorizationError", "IncompleteSignature", "InvalidClientTokenId", "RequestExpired"],
     provider: ["InternalError", "InternalFailure", "ServiceUnavailable", "Throttled", "Throttling"],
   },

@@ -1,6 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
-import { basic, readToken } from "./lib.ts"
+import { basic, isoTime, readToken } from "./lib.ts"
 
 const env = {
   BANDWIDTH_ACCOUNT_ID: v.pipe(v.string(), v.description("account id, a number")),
@@ -30,7 +30,7 @@ export default {
   needsSender: true,
   url: "https://messaging.bandwidth.com/api/v2",
   env,
-  async request({ recipient, sender, body }, env, { url, clock, session, fetch }) {
+  async request({ recipient, sender, body }, env, { url, ttl, clock, session, fetch }) {
     const token = await session(async () => {
       const answer = await fetch("https://api.bandwidth.com/api/v1/oauth2/token", {
         method: "POST",
@@ -55,9 +55,12 @@ export default {
         to: [recipient],
         from: sender,
         text: body,
+        // It must be in the future when it comes: a minute at least.
+        expiration: ttl && isoTime(clock() + Math.max(ttl, 60) * 1_000),
       }),
     })
   },
+  faults: { provider: ["max-message-queue-size-exceeded"] },
   receipt({ status, json }) {
     if (status === 202 && v.is(Accepted, json)) return { id: json.id }
     if (!v.is(Refused, json)) return { code: status }

@@ -32,6 +32,7 @@ export default {
       }),
     })
   },
+  faults: { provider: ["TooManyRequests"] },
   receipt({ status, json }) {
     if (status === 202 && v.is(Accepted, json)) return { id: json.id }
     if (v.is(Rejected, json)) return { code: json.status, reason: json.reason ?? undefined }

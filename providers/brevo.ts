@@ -42,6 +42,7 @@ export default {
       "reseller_permission_denied",
       "unauthorized",
     ],
+    provider: ["too_many_requests"],
   },
   receipt({ status, json, text }) {
     // The id is a number that may have more digits than a JSON parser keeps.

@@ -27,7 +27,11 @@ export default {
     return new Request(`${url}/sendsms/`, { method: "POST", body: form })
   },
   faults: {
-    recipient: [2005, 2006, 2010],
+    recipient: [
+      2005, // "Destination number is too short"
+      2006, // "Destination is not numeric"
+      2010, // "Destination number is invalidly formatted"
+    ],
     // 2011 and 3003, an invalid destination, may as well be one without a route.
     account: [1001, 1002, 1003, 1004, 1005, 1006, 1007, 2002, 2003, 2004, 2011, 3001, 3002, 3003],
     message: [2001, 2008, 2009, 2012, 2013, 2015, 2016],

@@ -63,7 +63,8 @@ export default {
     if (!v.is(Refused, json)) return { code: status }
     const { type, title, detail } = json
     const field = status === 400 && /\bproperty (to|from|body)\b/.exec(detail ?? "")?.[1]
-    const fault = field === "to" ? "recipient" : field === "from" ? "account" : field ? "message" : undefined
+    // What is wrong with the number, it does not say: it may be one that this account cannot send to.
+    const fault = field === "body" ? "message" : field ? "account" : undefined
     return { code: type.replace(/^.*#/, ""), reason: detail ?? title, fault }
   },
   /** An empty list asks whether the address is there. */

@@ -15,7 +15,7 @@ export default {
   evidence: "clients",
   url: "https://api.clickatell.com",
   env,
-  request({ recipient, sender, body }, env, { url }) {
+  request({ recipient, sender, body }, env, { url, ttl }) {
     const form = new URLSearchParams({
       user: env.CLICKATELL_USER,
       password: env.CLICKATELL_PASSWORD,
@@ -27,12 +27,18 @@ export default {
     const parts = Math.ceil(body.length / (isUnicode ? 67 : 153))
     if (body.length > (isUnicode ? 70 : 160)) form.set("concat", String(parts))
     if (isUnicode) form.set("unicode", "1")
+    // In whole minutes; a day is its default.
+    if (ttl) form.set("validity", String(Math.min(Math.ceil(ttl / 60), 1_440)))
     form.set("text", isUnicode ? Buffer.from(body, "utf16le").swap16().toString("hex") : body)
     return new Request(`${url}/http/sendmsg`, { method: "POST", headers: { accept: "text/plain" }, body: form })
   },
   faults: {
-    recipient: ["105", "121", "122"],
-    account: ["001", "002", "003", "004", "007", "106", "108", "114", "123", "128", "130", "301", "302"],
+    recipient: [
+      "105", // "Invalid destination address"
+      "122", // "Destination mobile opted out"
+    ],
+    // 121 is a number on its own block list.
+    account: ["001", "002", "003", "004", "007", "106", "108", "114", "121", "123", "128", "130", "301", "302"],
     message: ["101", "107", "113", "116"],
     provider: ["901"],
   },

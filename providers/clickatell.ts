@@ -38,7 +38,11 @@ export default {
     })
   },
   faults: {
-    recipient: [25, 26, 105],
+    recipient: [
+      25, // "Invalid recipient address"
+      26, // "Recipient opted out"
+      105, // "Invalid destination address"
+    ],
     account: [1, 2, 3, 7, 20, 27, 28, 38, 39, 44, 45, 46, 101, 106, 110, 111],
     message: [24, 30, 40, 100],
     provider: [18, 19, 43],
@@ -49,7 +53,8 @@ export default {
     if (!refused) return { code: status }
     const { error, errorCode } = refused
     if (typeof error === "string") return { code: errorCode ?? status, reason: error }
+    // "Invalid or missing parameter: to" may be a number that is valid elsewhere.
     const isNumber = error.code === 23 && /: to\b/.test(error.description)
-    return { code: error.code, reason: error.description, fault: isNumber ? "recipient" : undefined }
+    return { code: error.code, reason: error.description, fault: isNumber ? "account" : undefined }
   },
 } satisfies Provider<typeof env>

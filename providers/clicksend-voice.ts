@@ -3,8 +3,8 @@ import type { Provider } from "../main.ts"
 import { basic, language, speech } from "./lib.ts"
 
 const env = {
-  CLICKSEND_VOICE_USERNAME: v.pipe(v.string(), v.description("API user name of the account")),
-  CLICKSEND_VOICE_API_KEY: v.pipe(v.string(), v.description("API key of the account")),
+  CLICKSEND_USERNAME: v.pipe(v.string(), v.description("API user name of the account")),
+  CLICKSEND_API_KEY: v.pipe(v.string(), v.description("API key of the account")),
   CLICKSEND_VOICE_LANGUAGE: v.pipe(
     v.optional(v.string(), "en-us"),
     v.description("language of messages that name none, such as de-de"),
@@ -47,7 +47,7 @@ export default {
     return new Request(`${url}/voice/send`, {
       method: "POST",
       headers: {
-        authorization: basic(env.CLICKSEND_VOICE_USERNAME, env.CLICKSEND_VOICE_API_KEY),
+        authorization: basic(env.CLICKSEND_USERNAME, env.CLICKSEND_API_KEY),
         "content-type": "application/json",
         accept: "application/json",
       },
@@ -55,7 +55,9 @@ export default {
     })
   },
   faults: {
-    recipient: ["INVALID_RECIPIENT"],
+    recipient: [
+      "INVALID_RECIPIENT", // "The destination mobile number is invalid."
+    ],
     account: [
       "MISSING_CREDENTIALS",
       "INVALID_CREDENTIALS",
@@ -64,6 +66,7 @@ export default {
       "COUNTRY_NOT_ENABLED",
     ],
     message: ["EMPTY_MESSAGE"],
+    provider: ["TOO_MANY_REQUESTS"],
   },
   receipt({ status, json }) {
     if (status === 200 && v.is(Accepted, json)) return { id: json.data.messages[0].message_id }

@@ -39,7 +39,9 @@ export default {
     })
   },
   faults: {
-    recipient: ["INVALID_RECIPIENT"],
+    recipient: [
+      "INVALID_RECIPIENT", // "The destination mobile number is invalid."
+    ],
     account: [
       "MISSING_CREDENTIALS",
       "INVALID_CREDENTIALS",
@@ -49,6 +51,7 @@ export default {
       "COUNTRY_NOT_ENABLED",
     ],
     message: ["EMPTY_MESSAGE"],
+    provider: ["TOO_MANY_REQUESTS"],
   },
   receipt({ status, json }) {
     if (status === 200 && v.is(Accepted, json)) return { id: json.data.messages[0].message_id }

@@ -3,7 +3,7 @@ import type { Provider } from "../main.ts"
 import { language, speech } from "./lib.ts"
 
 const env = {
-  CM_COM_VOICE_PRODUCT_TOKEN: v.pipe(v.string(), v.description("product token of the Voice API")),
+  CM_PRODUCT_TOKEN: v.pipe(v.string(), v.description("product token, with access to the Voice API")),
   CM_COM_VOICE_LANGUAGE: v.pipe(
     v.optional(v.string(), "en-GB"),
     v.description("language of messages that name none, such as de-DE"),
@@ -29,7 +29,7 @@ export default {
   request(message, env, { url, nonce }) {
     return new Request(`${url}/Notification`, {
       method: "POST",
-      headers: { "content-type": "application/json", "x-cm-producttoken": env.CM_COM_VOICE_PRODUCT_TOKEN },
+      headers: { "content-type": "application/json", "x-cm-producttoken": env.CM_PRODUCT_TOKEN },
       body: JSON.stringify({
         "instruction-id": nonce(),
         callee: message.recipient,

@@ -38,7 +38,7 @@ export default {
   needsSender: true,
   url: "https://gw.messaging.cm.com",
   env,
-  request({ recipient, sender, body }, env, { url, nonce }) {
+  request({ recipient, sender, body }, env, { url, ttl, nonce }) {
     const parts = body.length > 70 && { minimumNumberOfMessageParts: 1, maximumNumberOfMessageParts: 8 }
     const message = {
       allowedChannels: ["SMS"],
@@ -47,6 +47,8 @@ export default {
       body: { type: "auto", content: body },
       reference: nonce(),
       ...parts,
+      // In whole minutes, 48 hours at most.
+      validity: ttl && `${Math.min(Math.ceil(ttl / 60), 2_880)}m`,
     }
     return new Request(`${url}/v1.0/message`, {
       method: "POST",
@@ -54,8 +56,16 @@ export default {
       body: JSON.stringify({ messages: { msg: [message] } }),
     })
   },
-  // It does not say what is on the black list of 402: the number, the sender or the text.
-  faults: { recipient: [302, 303], account: [101, 102, 103, 301, 402], message: [304, 401, 403], provider: [500] },
+  faults: {
+    recipient: [
+      302, // "To field invalid"
+      303, // "MSISDN invalid"
+    ],
+    // It does not say what is on the black list of 402: the number, the sender or the text.
+    account: [101, 102, 103, 301, 402],
+    message: [304, 401, 403],
+    provider: [500],
+  },
   receipt({ status, json }) {
     if (status === 200 && v.is(Accepted, json)) return { id: json.messages[0].reference }
     if (v.is(Refused, json)) {

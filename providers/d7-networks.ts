@@ -38,7 +38,8 @@ export default {
     if (v.is(Refused, json)) return { code: json.detail.code, reason: json.detail.message }
     if (!v.is(Invalid, json)) return { code: status }
     const [{ loc, msg, type }] = json.detail
-    const fault = loc.includes("recipients") ? "recipient" : loc.includes("originator") ? "account" : "message"
-    return { code: type, reason: msg, fault }
+    // What is wrong with the number, it does not say.
+    const isOurs = loc.includes("recipients") || loc.includes("originator")
+    return { code: type, reason: msg, fault: isOurs ? "account" : "message" }
   },
 } satisfies Provider<typeof env>

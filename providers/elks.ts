@@ -42,7 +42,7 @@ export default {
     if (status === 200 && v.is(Accepted, json)) return { id: json.id }
     if (v.is(Failed, json)) return { code: json.status }
     const reason = /^[^<>{}]{1,200}$/.exec(text.trim())?.[0]
-    return { code: status, reason, fault: reason?.startsWith("Invalid to number") ? "recipient" : undefined }
+    return { code: status, reason }
   },
   report: {
     read({ text }) {

@@ -21,12 +21,14 @@ export default {
   evidence: "clients",
   url: "https://api.esendex.com",
   env,
-  request({ recipient, sender, body }, env, { url }) {
+  request({ recipient, sender, body }, env, { url, ttl }) {
     const message = {
       ...(sender && { from: sender.replace("+", "") }),
       to: recipient.slice(1),
       type: "SMS",
       body,
+      // In whole hours, 1 to 72.
+      validity: ttl && Math.min(Math.ceil(ttl / 3_600), 72),
       ...(!isGsm7(body) && { characterset: "Unicode" }),
     }
     return new Request(`${url}/v1.0/messagedispatcher`, {

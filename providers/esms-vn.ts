@@ -42,13 +42,19 @@ export default {
       }),
     })
   },
-  faults: { recipient: [108], account: [101, 102, 103, 104, 118, 140, 177], message: [146] },
+  faults: {
+    recipient: [
+      108, // "Phone number is not in correct format."
+    ],
+    account: [101, 102, 103, 104, 118, 140, 177],
+    message: [146],
+  },
   receipt({ status, json }) {
     if (status === 200 && v.is(Accepted, json)) return { id: json.SMSID }
     if (!v.is(Refused, json)) return { code: status }
     const reason = json.ErrorMessage ?? undefined
-    // 99 is a blocked number today; for years it was an unknown error.
+    // 99 is a number on its own block list; for years it was an unknown error.
     const isBlocked = json.CodeResult === "99" && /block/i.test(reason ?? "")
-    return { code: json.CodeResult, reason, fault: isBlocked ? "recipient" : undefined }
+    return { code: json.CodeResult, reason, fault: isBlocked ? "account" : undefined }
   },
 } satisfies Provider<typeof env>

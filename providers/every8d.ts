@@ -16,7 +16,7 @@ export default {
   evidence: "vendor",
   url: "https://api.e8d.tw",
   env,
-  request({ recipient, body }, env, { url }) {
+  request({ recipient, body }, env, { url, ttl }) {
     const form = new URLSearchParams({
       UID: env.EVERY8D_USERNAME,
       PWD: env.EVERY8D_PASSWORD,
@@ -24,6 +24,8 @@ export default {
       MSG: body,
       DEST: recipient.replace(/^\+886/, "0"),
     })
+    // In whole minutes; a day is its default.
+    if (ttl) form.set("RETRYTIME", String(Math.min(Math.ceil(ttl / 60), 1_440)))
     return new Request(`${url}/API21/HTTP/sendSMS.ashx`, { method: "POST", body: form })
   },
   faults: { account: ["-", -300] },

@@ -8,6 +8,7 @@ const env = {
   EXOTEL_ACCOUNT_SID: v.pipe(v.string(), v.regex(/^[\w-]+$/), v.description("Account sid, from the same page")),
   EXOTEL_DLT_ENTITY_ID: v.optional(v.pipe(v.string(), v.description("DLT entity ID, needed for India"))),
   EXOTEL_DLT_TEMPLATE_ID: v.optional(v.pipe(v.string(), v.description("DLT template ID, needed for India"))),
+  EXOTEL_PRIORITY: v.optional(v.pipe(v.picklist(["normal", "high"]), v.description("high for codes; else normal"))),
   EXOTEL_SMS_TYPE: v.optional(
     v.pipe(
       v.string(),
@@ -43,6 +44,7 @@ export default {
     if (env.EXOTEL_DLT_ENTITY_ID) form.set("DltEntityId", env.EXOTEL_DLT_ENTITY_ID)
     if (env.EXOTEL_DLT_TEMPLATE_ID) form.set("DltTemplateId", env.EXOTEL_DLT_TEMPLATE_ID)
     if (env.EXOTEL_SMS_TYPE) form.set("SmsType", env.EXOTEL_SMS_TYPE)
+    if (env.EXOTEL_PRIORITY) form.set("Priority", env.EXOTEL_PRIORITY)
     return new Request(`${url}/v1/Accounts/${env.EXOTEL_ACCOUNT_SID}/Sms/send.json`, {
       method: "POST",
       headers: { authorization: basic(env.EXOTEL_API_KEY, env.EXOTEL_API_TOKEN) },

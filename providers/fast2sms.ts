@@ -55,7 +55,9 @@ export default {
     })
   },
   faults: {
-    recipient: [411],
+    recipient: [
+      411, // "Invalid Numbers"
+    ],
     account: [401, 406, 409, 412, 413, 414, 415, 416, 424, 425, 996, 999],
     message: [407, 417, 426, 997],
   },

@@ -88,6 +88,15 @@ test("no file builds Basic by itself, since btoa knows Latin-1 alone, and no exp
   }
 })
 
+test("each code that blames the recipient stands on a line of its own, with the vendor's words in a comment", () => {
+  for (const [name, { faults }] of files) {
+    const lines = readFileSync(new URL(`../providers/${name}.ts`, import.meta.url), "utf8").split("\n")
+    const worded = lines.flatMap((line) => /^\s*"?([^"\s,]+)"?,? \/\/ .*\p{L}{2}/u.exec(line)?.[1] ?? [])
+    for (const code of faults?.recipient ?? [])
+      assert.ok(worded.includes(String(code)), `providers/${name}.ts has no words beside ${code}`)
+  }
+})
+
 for (const [name, provider, fixture] of files) {
   describe(name, () => {
     const channel = provider.channel ?? "sms"
