@@ -7,7 +7,7 @@ const env = {
   SEMAPHORE_ROUTE: v.optional(
     v.pipe(
       v.picklist(["otp", "priority"]),
-      v.description("otp, for codes alone, or priority, which both pass the queue and cost more; else unset"),
+      v.description("otp, for codes alone, or priority, which both pass its queue; else unset"),
     ),
   ),
 }
@@ -33,7 +33,7 @@ export default {
     if (body.startsWith("TEST")) return { code: "test", reason: "a text must not begin with TEST", fault: "message" }
     const isOtp = env.SEMAPHORE_ROUTE === "otp"
     if (isOtp && !code) return noCode
-    // Without a code of ours its route for codes makes one, and where {otp} stands nowhere it adds a sentence with it.
+    // Its route for codes puts the code where {otp} stands, and makes one of its own where none is given.
     const message = isOtp && code ? body.replaceAll(code, "{otp}") : body
     const form = new URLSearchParams({ apikey: env.SEMAPHORE_API_KEY, number: recipient.slice(1), message })
     if (/[^+\d]/.test(sender)) form.set("sendername", sender)

@@ -49,7 +49,7 @@ export default {
   faults: {
     recipient: [
       "105", // "Phone number invalid"
-      "invalidPhone", // the list of the numbers that are not valid
+      "invalidPhone", // "invalidPhone": the list of such numbers
     ],
     account: ["007", "008", "009", "300"],
     message: ["110", "113"],
@@ -58,6 +58,6 @@ export default {
   receipt({ status, json }) {
     if (status === 200 && v.is(Accepted, json)) return { id: String(json.data.tranId) }
     if (status === 200 && v.is(InvalidPhone, json)) return { code: "invalidPhone" }
-    return v.is(Refused, json) ? { code: json.code, reason: json.message ?? undefined } : { code: status }
+    return v.is(Refused, json) ? { code: json.code || status, reason: json.message ?? undefined } : { code: status }
   },
 } satisfies Provider<typeof env>

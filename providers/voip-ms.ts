@@ -34,7 +34,7 @@ export default {
   },
   faults: {
     recipient: [
-      "invalid_dst", // the destination is not valid
+      "invalid_dst", // "invalid_dst": the destination number
     ],
     account: ["invalid_credentials", "invalid_did", "ip_not_authorized", "ip_not_enabled", "limit_reached"],
     message: ["message_empty", "missing_sms", "sms_toolong"],
