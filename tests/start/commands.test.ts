@@ -210,7 +210,7 @@ const failures: [args: string[], told: RegExp, env?: Record<string, string>][] =
   [["send", "12223334444", "x"], /recipient must begin with \+, or DEFAULT_COUNTRY must be set/],
   [["send", "+12223334444", ""], /send needs a number and a text/],
   [["send", "+12223334444", "x", "--sender", "more than eleven"], /sender must be/],
-  [["send", "+12223334444", "x"], /TWILIO_AUTH_TOKEN is missing/, { SMS_PROVIDER: "twilio" }],
+  [["send", "+12223334444", "x"], /TWILIO_ACCOUNT_SID is missing/, { SMS_PROVIDER: "twilio" }],
   [["token"], /token needs GATEWAY_SECRET[\s\S]*GATEWAY_SECRET=/],
   [["token", "--expires", "soon"], /--expires must be a duration/, { GATEWAY_SECRET: secret }],
   [["--unknown"], /there is no command --unknown/],
