@@ -1,8 +1,15 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { noCode } from "./lib.ts"
 
 const env = {
   SEMAPHORE_API_KEY: v.pipe(v.string(), v.description("API key of the account")),
+  SEMAPHORE_ROUTE: v.optional(
+    v.pipe(
+      v.picklist(["otp", "priority"]),
+      v.description("otp, for codes alone, or priority, which both pass its queue; else unset"),
+    ),
+  ),
 }
 
 const Message = v.object({ message_id: v.number(), status: v.picklist(["Queued", "Pending", "Sent"]) })
@@ -21,12 +28,17 @@ export default {
   countries: ["PH"],
   url: "https://api.semaphore.co",
   env,
-  request({ recipient, sender, body }, env, { url }) {
+  request({ recipient, sender, body, code }, env, { url }) {
     // Its documentation: such texts "are silently ignored and will not be sent".
     if (body.startsWith("TEST")) return { code: "test", reason: "a text must not begin with TEST", fault: "message" }
-    const form = new URLSearchParams({ apikey: env.SEMAPHORE_API_KEY, number: recipient.slice(1), message: body })
+    const isOtp = env.SEMAPHORE_ROUTE === "otp"
+    if (isOtp && !code) return noCode
+    // Its route for codes puts the code where {otp} stands, and makes one of its own where none is given.
+    const message = isOtp && code ? body.replaceAll(code, "{otp}") : body
+    const form = new URLSearchParams({ apikey: env.SEMAPHORE_API_KEY, number: recipient.slice(1), message })
     if (/[^+\d]/.test(sender)) form.set("sendername", sender)
-    return new Request(`${url}/api/v4/messages`, { method: "POST", body: form })
+    if (isOtp && code) form.set("code", code)
+    return new Request(`${url}/api/v4/${env.SEMAPHORE_ROUTE ?? "messages"}`, { method: "POST", body: form })
   },
   faults: { account: ["apikey", "number", "sendername", "senderName"], message: ["message"] },
   receipt({ status, json }) {

@@ -2,7 +2,7 @@ import * as v from "valibot"
 import type { Provider } from "../main.ts"
 import { speech } from "./lib.ts"
 
-const env = { SEVEN_VOICE_API_KEY: v.pipe(v.string(), v.description("API key of the account")) }
+const env = { SEVEN_API_KEY: v.pipe(v.string(), v.description("API key of the account")) }
 
 const Called = v.object({
   id: v.pipe(v.string(), v.nonEmpty()),
@@ -26,11 +26,17 @@ export default {
     const from = /^\+?(\d+)$/.exec(message.sender)?.[1]
     return new Request(`${url}/api/voice`, {
       method: "POST",
-      headers: { "x-api-key": env.SEVEN_VOICE_API_KEY, "content-type": "application/json", accept: "application/json" },
+      headers: { "x-api-key": env.SEVEN_API_KEY, "content-type": "application/json", accept: "application/json" },
       body: JSON.stringify({ to: message.recipient.slice(1), text: speech(message, { again: ". " }), from }),
     })
   },
-  faults: { recipient: [202], account: [201, 300, 306, 500, 900, 902, 903], message: [305, 401] },
+  faults: {
+    recipient: [
+      202, // "Recipient number is invalid"
+    ],
+    account: [201, 300, 306, 500, 900, 902, 903],
+    message: [305, 401],
+  },
   receipt({ status, text, json }) {
     if (status === 200 && v.is(Accepted, json)) return { id: json.messages[0].id }
     const id = /^100\r?\n(\d{1,30})\b/.exec(text)?.[1]

@@ -40,15 +40,28 @@ export default {
   evidence: "vendor",
   url: "https://gateway.seven.io",
   env,
-  request({ recipient, sender, body }, env, { url }) {
+  request({ recipient, sender, body }, env, { url, ttl }) {
     const from = sender && { from: sender.replace("+", "") }
     return new Request(`${url}/api/sms`, {
       method: "POST",
       headers: { "x-api-key": env.SEVEN_API_KEY, "content-type": "application/json", accept: "application/json" },
-      body: JSON.stringify({ to: recipient.slice(1), ...from, text: body, json: 1 }),
+      body: JSON.stringify({
+        to: recipient.slice(1),
+        ...from,
+        text: body,
+        json: 1,
+        // Whole minutes, 2,880 of them by default; bounds are not documented.
+        ...(ttl && { ttl: Math.min(Math.ceil(ttl / 60), 2_880) }),
+      }),
     })
   },
-  faults: { recipient: [202], account: [201, 300, 306, 500, 900, 902, 903], message: [305, 401] },
+  faults: {
+    recipient: [
+      202, // "Recipient number is invalid"
+    ],
+    account: [201, 300, 306, 500, 900, 902, 903],
+    message: [305, 401],
+  },
   receipt({ status, json }) {
     if (status === 200 && v.is(Accepted, json)) return { id: json.messages[0].id }
     if (v.is(RefusedMessage, json)) {

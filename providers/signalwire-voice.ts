@@ -2,19 +2,12 @@ import * as v from "valibot"
 import type { Provider } from "../main.ts"
 import { basic, language, speech } from "./lib.ts"
 
-const isSpace = v.regex(/^[\w-]+$/)
+const isSpace = v.regex(/^(https:\/\/)?[\w-]+(\.signalwire\.com)?\/?$/)
+const withoutHost = v.transform((space: string) => space.replace(/^https:\/\/|\.signalwire\.com|\/$/g, ""))
 const env = {
-  SIGNALWIRE_VOICE_SPACE: v.pipe(
-    v.string(),
-    isSpace,
-    v.description("name of the space, what stands before .signalwire.com"),
-  ),
-  SIGNALWIRE_VOICE_PROJECT_ID: v.pipe(
-    v.string(),
-    v.uuid(),
-    v.description("project ID, from the API page of the space"),
-  ),
-  SIGNALWIRE_VOICE_API_TOKEN: v.pipe(v.string(), v.description("API token with the scope Voice, PT…")),
+  SIGNALWIRE_SPACE: v.pipe(v.string(), isSpace, withoutHost, v.description("the space, such as acme.signalwire.com")),
+  SIGNALWIRE_PROJECT_ID: v.pipe(v.string(), v.uuid(), v.description("project ID, from the API page of the space")),
+  SIGNALWIRE_API_TOKEN: v.pipe(v.string(), v.description("API token with the scope Voice, PT…")),
   SIGNALWIRE_VOICE_LANGUAGE: v.pipe(
     v.optional(v.string(), "en-US"),
     v.description("language of messages that name none, such as de-DE"),
@@ -45,7 +38,7 @@ export default {
   evidence: "vendor",
   channel: "voice",
   needsSender: true,
-  url: (env) => `https://${env.SIGNALWIRE_VOICE_SPACE}.signalwire.com`,
+  url: (env) => `https://${env.SIGNALWIRE_SPACE}.signalwire.com`,
   env,
   request(message, env, { url }) {
     const languages = Object.keys(voices)
@@ -61,7 +54,7 @@ export default {
     return new Request(`${url}/api/calling/calls`, {
       method: "POST",
       headers: {
-        authorization: basic(env.SIGNALWIRE_VOICE_PROJECT_ID, env.SIGNALWIRE_VOICE_API_TOKEN),
+        authorization: basic(env.SIGNALWIRE_PROJECT_ID, env.SIGNALWIRE_API_TOKEN),
         "content-type": "application/json",
         accept: "application/json",
       },
@@ -76,13 +69,18 @@ export default {
     })
   },
   faults: {
-    recipient: ["invalid_destination_number", "invalid_pstn_destination", "invalid_to_number"],
+    recipient: [
+      "invalid_destination_number", // "The destination phone number is invalid."
+      "invalid_pstn_destination", // "The PSTN destination is either missing or not in E164 format."
+    ],
     account: [
       "account_limit_exceeded",
       "destination_number_not_supported",
       "insufficient_balance",
       "integration_test_verified_caller_required",
       "invalid_from_number",
+      // Its location may be the cause as well.
+      "invalid_to_number",
       "not_allowed_on_subscription_plan",
       "not_purchased_or_verified",
       "number_not_supported",
@@ -96,6 +94,7 @@ export default {
     if ([200, 201].includes(status) && v.is(Accepted, json)) return { id: json.id }
     if (!v.is(Refused, json)) return { code: status }
     const [{ code, message, attribute }] = json.errors
+    // "The number must be in E.164 format."
     const isRecipient = attribute === "to" && ["invalid_number_format", "not_e164"].includes(code)
     return { code, reason: message ?? undefined, fault: isRecipient ? "recipient" : undefined }
   },

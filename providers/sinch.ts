@@ -1,12 +1,21 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { basic, readToken } from "./lib.ts"
 
 const env = {
-  SINCH_SERVICE_PLAN_ID: v.pipe(v.string(), v.description("service plan ID, from the dashboard's SMS API page")),
-  SINCH_API_TOKEN: v.pipe(v.string(), v.description("API token of that service plan")),
+  SINCH_PROJECT_ID: v.optional(v.pipe(v.string(), v.description("project ID, where an access key signs in"))),
+  SINCH_KEY_ID: v.optional(v.pipe(v.string(), v.description("ID of an access key of that project"))),
+  SINCH_KEY_SECRET: v.optional(v.pipe(v.string(), v.description("secret of that access key"))),
+  SINCH_SERVICE_PLAN_ID: v.optional(
+    v.pipe(
+      v.string(),
+      v.description("service plan ID, from the dashboard's SMS API page, where there is no access key"),
+    ),
+  ),
+  SINCH_API_TOKEN: v.optional(v.pipe(v.string(), v.description("API token of that service plan"))),
   SINCH_SMS_REGION: v.pipe(
     v.optional(v.picklist(["us", "eu", "au", "br", "ca"]), "us"),
-    v.description("region of that service plan: us, eu, au, br or ca"),
+    v.description("region of the service plan: us, eu, au, br or ca; of an access key: us or eu"),
   ),
   SINCH_WEBHOOK_SECRET: v.optional(
     v.pipe(v.string(), v.description("secret of signed callbacks, where Sinch has switched them on; else unset")),
@@ -35,19 +44,36 @@ const states = new Map(
   } as const),
 )
 
-/** The host is that of the region in which the service plan was made. Errors may have no text at all. */
+/** A service plan and an access key have hosts of their own, in the region where they were made. Errors may have no text. */
 export default {
   docs: "https://developers.sinch.com/docs/sms/api-reference/sms/batches/sendsms",
   region: "Global",
   evidence: "vendor",
-  url: (env) => `https://${env.SINCH_SMS_REGION}.sms.api.sinch.com`,
+  url: (env) => `https://${env.SINCH_KEY_ID ? "zt." : ""}${env.SINCH_SMS_REGION}.sms.api.sinch.com`,
   env,
-  request({ recipient, sender, body }, env, { url, reportUrl }) {
+  async request({ recipient, sender, body }, env, { url, reportUrl, ttl, clock, session, fetch }) {
+    const { SINCH_KEY_ID: key, SINCH_KEY_SECRET: secret } = env
+    const isKey = key && secret
+    const account = isKey ? env.SINCH_PROJECT_ID : env.SINCH_SERVICE_PLAN_ID
+    if (!account || !(isKey || env.SINCH_API_TOKEN))
+      return { code: "credentials", reason: "neither service plan nor access key is set", fault: "account" }
+    const login = async () => {
+      const answer = await fetch("https://auth.sinch.com/oauth2/token", {
+        method: "POST",
+        headers: { authorization: basic(key ?? "", secret ?? ""), accept: "application/json" },
+        body: new URLSearchParams({ grant_type: "client_credentials" }),
+      })
+      return await readToken(answer, clock())
+    }
+    const token = isKey ? await session(login) : env.SINCH_API_TOKEN
+    if (typeof token === "object") return token
     const from = sender && { from: sender.replace("+", "") }
-    return new Request(`${url}/xms/v1/${env.SINCH_SERVICE_PLAN_ID}/batches`, {
+    // 3 days at most.
+    const expire_at = ttl && new Date(clock() + Math.min(ttl, 259_200) * 1_000).toISOString()
+    return new Request(`${url}/xms/v1/${account}/batches`, {
       method: "POST",
       headers: {
-        authorization: `Bearer ${env.SINCH_API_TOKEN}`,
+        authorization: `Bearer ${token}`,
         "content-type": "application/json",
         accept: "application/json",
       },
@@ -55,6 +81,7 @@ export default {
         ...from,
         to: [recipient.slice(1)],
         body,
+        ...(expire_at && { expire_at }),
         ...(reportUrl && { delivery_report: "per_recipient", callback_url: reportUrl }),
       }),
     })
@@ -64,6 +91,7 @@ export default {
     if (status === 201 && v.is(Accepted, json)) return { id: json.id }
     if (!v.is(Refused, json)) return { code: status }
     const { code, text } = json
+    // "The format of a field value is invalid. For example if a MSISDN is not correctly formatted."
     const isNumber =
       code === "syntax_invalid_parameter_format" && /^'?to\b/.test(text ?? "") && /\bMSISDN\b/i.test(text ?? "")
     return { code, reason: text ?? undefined, fault: isNumber ? "recipient" : undefined }

@@ -9,22 +9,24 @@ const env = {
 }
 
 const rejected = ["undelivered", "reject"]
+const Sent = v.object({
+  id: v.pipe(v.number(), v.integer()),
+  extendStatus: v.pipe(v.string(), v.nonEmpty(), v.notValues(rejected)),
+})
+const NotSent = v.object({ extendStatus: v.picklist(rejected) })
 const Accepted = v.object({
   success: v.literal(true),
-  data: v.object({
-    id: v.pipe(v.number(), v.integer()),
-    extendStatus: v.pipe(v.string(), v.nonEmpty(), v.notValues(rejected)),
-  }),
+  data: v.union([Sent, v.strictTuple([Sent])]),
   result: v.nullish(v.null()),
 })
-const Rejected = v.object({ success: v.literal(true), data: v.object({ extendStatus: v.picklist(rejected) }) })
+const Rejected = v.object({ success: v.literal(true), data: v.union([NotSent, v.tuple([NotSent])]) })
 const Refused = v.object({
   result: v.nullish(v.string()),
   reason: v.nullish(v.string()),
   message: v.nullish(v.string()),
 })
 
-/** A refusal says `success: false`, or says `result` instead, or is a success whose message is rejected. */
+/** A refusal says `success: false` or `result`, or is a success whose message is rejected. `data` may be a list. */
 export default {
   docs: "https://smsaero.ru/integration/documentation/api/",
   region: "Russia, Central Asia",
@@ -49,8 +51,8 @@ export default {
   },
   faults: { account: ["no credits"] },
   receipt({ status, json }) {
-    if (status === 200 && v.is(Accepted, json)) return { id: String(json.data.id) }
-    if (status === 200 && v.is(Rejected, json)) return { code: json.data.extendStatus }
+    if (status === 200 && v.is(Accepted, json)) return { id: String([json.data].flat()[0]?.id) }
+    if (status === 200 && v.is(Rejected, json)) return { code: [json.data].flat()[0]?.extendStatus ?? status }
     if (!v.is(Refused, json)) return { code: status }
     return { code: json.result ?? status, reason: json.reason ?? json.message ?? undefined }
   },

@@ -21,14 +21,16 @@ export default {
   evidence: "vendor",
   url: "https://sms.ru",
   env,
-  request({ recipient, sender, body }, env, { url }) {
+  request({ recipient, sender, body }, env, { url, ttl }) {
     const form = new URLSearchParams({ api_id: env.SMSRU_API_ID, to: recipient.slice(1), msg: body, json: "1" })
     if (sender) form.set("from", sender.replace("+", ""))
+    // 1 to 1,440 minutes.
+    if (ttl) form.set("ttl", String(Math.min(Math.ceil(ttl / 60), 1_440)))
     return new Request(`${url}/sms/send`, { method: "POST", body: form })
   },
   faults: {
-    recipient: [209, 215],
-    account: [200, 201, 202, 204, 206, 207, 214, 221, 300, 301, 302, 503, 504, 550],
+    // 209 and 215 are stop lists, the account's own and one of SMS.RU's.
+    account: [200, 201, 202, 204, 206, 207, 209, 214, 215, 221, 300, 301, 302, 503, 504, 550],
     message: [203, 205, 212, 216, 217],
     provider: [220, 500],
   },

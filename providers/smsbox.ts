@@ -36,7 +36,8 @@ export default {
       body: form,
     })
   },
-  faults: { recipient: ["04"], account: ["02", "03"], provider: ["05"] },
+  // 04 is the recipient, malformed or not taken.
+  faults: { account: ["02", "03", "04"], provider: ["05"] },
   receipt({ status, text }) {
     const id = /^OK (\d[\d,]*)$/.exec(text.trim())?.[1]
     if (status === 200 && id) return { id }

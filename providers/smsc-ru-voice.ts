@@ -3,8 +3,8 @@ import type { Provider } from "../main.ts"
 import { speech } from "./lib.ts"
 
 const env = {
-  SMSC_RU_VOICE_LOGIN: v.pipe(v.string(), v.description("login of the account")),
-  SMSC_RU_VOICE_PASSWORD: v.pipe(v.string(), v.description("its password")),
+  SMSC_LOGIN: v.pipe(v.string(), v.description("login of the account")),
+  SMSC_PASSWORD: v.pipe(v.string(), v.description("its password")),
 }
 
 const Accepted = v.object({
@@ -25,8 +25,8 @@ export default {
   env,
   request(message, env, { url }) {
     const form = new URLSearchParams({
-      login: env.SMSC_RU_VOICE_LOGIN,
-      psw: env.SMSC_RU_VOICE_PASSWORD,
+      login: env.SMSC_LOGIN,
+      psw: env.SMSC_PASSWORD,
       phones: message.recipient,
       mes: speech(message, { again: ". " }),
       call: "1",
@@ -37,7 +37,13 @@ export default {
     })
     return new Request(`${url}/sys/send.php`, { method: "POST", body: form })
   },
-  faults: { recipient: [7], account: [2, 3, 4, 8], message: [6] },
+  faults: {
+    recipient: [
+      7, // "invalid number": its format is wrong
+    ],
+    account: [2, 3, 4, 8],
+    message: [6],
+  },
   receipt({ status, json }) {
     if (status === 200 && v.is(Accepted, json)) return { id: String(json.id) }
     return v.is(Refused, json) ? { code: json.error_code, reason: json.error ?? undefined } : { code: status }

@@ -21,7 +21,7 @@ export default {
   evidence: "vendor",
   url: "https://smsc.ru",
   env,
-  request({ recipient, sender, body }, env, { url }) {
+  request({ recipient, sender, body }, env, { url, ttl }) {
     const form = new URLSearchParams({
       login: env.SMSC_LOGIN,
       psw: env.SMSC_PASSWORD,
@@ -31,9 +31,21 @@ export default {
       charset: "utf-8",
     })
     if (sender) form.set("sender", sender.replace("+", ""))
+    if (ttl) {
+      // Hours and minutes, 00:01 to 24:00.
+      const minutes = Math.min(Math.ceil(ttl / 60), 1_440)
+      const parts = [Math.floor(minutes / 60), minutes % 60]
+      form.set("valid", parts.map((part) => String(part).padStart(2, "0")).join(":"))
+    }
     return new Request(`${url}/sys/send.php`, { method: "POST", body: form })
   },
-  faults: { recipient: [7], account: [2, 3, 4, 8], message: [6] },
+  faults: {
+    recipient: [
+      7, // "invalid number": its format is wrong
+    ],
+    account: [2, 3, 4, 8],
+    message: [6],
+  },
   receipt({ status, json }) {
     if (status === 200 && v.is(Accepted, json)) return { id: String(json.id) }
     return v.is(Refused, json) ? { code: json.error_code, reason: json.error ?? undefined } : { code: status }

@@ -45,8 +45,8 @@ export default {
       body: JSON.stringify({ sms: { message, recipients: { gsm: [{ value: recipient.slice(1) }] } } }),
     })
   },
-  // npai: it could not reach the number before, which another provider may.
-  faults: { recipient: ["invalid", "blacklisted"], account: [-1, -3, "npai", "not_allowed", "country_limit"] },
+  // It takes as invalid what it does not know, and npai it could not reach before: another provider may.
+  faults: { account: [-1, -3, "invalid", "blacklisted", "npai", "not_allowed", "country_limit"] },
   receipt({ status, json }) {
     if (status === 200 && v.is(Accepted, json)) return { id: json.ticket }
     const filter = v.is(Filtered, json) && filters.find((name) => json[name])

@@ -49,10 +49,8 @@ export default {
     }
     if (!v.is(Refused, json)) return { code: status }
     const { destination, origin, message } = json.errors
-    if (destination) {
-      const [reason] = destination.errors
-      return { code: status, reason, fault: /\b(invalid|not valid)\b/i.test(reason) ? "recipient" : "account" }
-    }
+    // A number that it calls invalid may be one that it does not serve.
+    if (destination) return { code: status, reason: destination.errors[0], fault: "account" }
     if (origin) return { code: status, reason: origin.errors[0], fault: "account" }
     return { code: status, reason: message?.errors[0], fault: message ? "message" : undefined }
   },

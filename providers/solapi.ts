@@ -49,7 +49,7 @@ export default {
       body: JSON.stringify({ messages: [message], showMessageList: true }),
     })
   },
-  faults: { account: ["SignatureDoesNotMatch"] },
+  faults: { account: ["SignatureDoesNotMatch"], provider: ["TooManyRequests"] },
   receipt({ status, json }) {
     if (status === 200 && v.is(Accepted, json))
       return { id: json.messageList?.[0]?.messageId ?? json.groupInfo.groupId }

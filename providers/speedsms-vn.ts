@@ -46,10 +46,18 @@ export default {
       }),
     })
   },
-  faults: { recipient: ["105"], account: ["007", "008", "009", "300"], message: ["110", "113"], provider: ["500"] },
+  faults: {
+    recipient: [
+      "105", // "Phone number invalid"
+      "invalidPhone", // "invalidPhone": the list of such numbers
+    ],
+    account: ["007", "008", "009", "300"],
+    message: ["110", "113"],
+    provider: ["500"],
+  },
   receipt({ status, json }) {
     if (status === 200 && v.is(Accepted, json)) return { id: String(json.data.tranId) }
-    if (status === 200 && v.is(InvalidPhone, json)) return { code: "invalidPhone", fault: "recipient" }
-    return v.is(Refused, json) ? { code: json.code, reason: json.message ?? undefined } : { code: status }
+    if (status === 200 && v.is(InvalidPhone, json)) return { code: "invalidPhone" }
+    return v.is(Refused, json) ? { code: json.code || status, reason: json.message ?? undefined } : { code: status }
   },
 } satisfies Provider<typeof env>

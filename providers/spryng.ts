@@ -35,7 +35,8 @@ export default {
       }),
     })
   },
-  faults: { recipient: ["recipients.0"], account: ["credits", "originator", "recipients", "route"], message: ["body"] },
+  // A number that it calls invalid may be one that it does not serve.
+  faults: { account: ["credits", "originator", "recipients", "recipients.0", "route"], message: ["body"] },
   receipt({ status, json }) {
     if (status === 200 && v.is(Accepted, json)) return { id: json.id }
     const [[field, texts] = []] = v.is(Invalid, json) ? Object.entries(json.errors) : []

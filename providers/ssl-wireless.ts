@@ -49,6 +49,7 @@ export default {
       : v.is(RefusedMessage, json)
         ? [json.smsinfo[0].sms_status, json.smsinfo[0].status_message ?? undefined]
         : [status]
-    return { code, reason, fault: /^invalid (mobile|msisdn)/i.test(reason ?? "") ? "recipient" : undefined }
+    // What it says of a bad number is not documented.
+    return { code, reason, fault: /^invalid (mobile|msisdn)/i.test(reason ?? "") ? "account" : undefined }
   },
 } satisfies Provider<typeof env>

@@ -25,7 +25,7 @@ export default {
   evidence: "vendor",
   url: "https://gatewayapi.telegram.org",
   env,
-  request({ recipient, code }, env, { url }) {
+  request({ recipient, code }, env, { url, ttl }) {
     if (!code) return noCode
     return new Request(`${url}/sendVerificationMessage`, {
       method: "POST",
@@ -34,11 +34,19 @@ export default {
         "content-type": "application/json",
         accept: "application/json",
       },
-      body: JSON.stringify({ phone_number: recipient, code, sender_username: env.TELEGRAM_GATEWAY_SENDER_USERNAME }),
+      body: JSON.stringify({
+        phone_number: recipient,
+        code,
+        sender_username: env.TELEGRAM_GATEWAY_SENDER_USERNAME,
+        // 30 to 3,600 seconds.
+        ttl: ttl && Math.min(Math.max(ttl, 30), 3_600),
+      }),
     })
   },
   faults: {
-    recipient: ["PHONE_NUMBER_INVALID"],
+    recipient: [
+      "PHONE_NUMBER_INVALID", // "The phone number is invalid"
+    ],
     // Who is not on Telegram can still get an SMS.
     account: [
       "PHONE_NUMBER_NOT_AVAILABLE",

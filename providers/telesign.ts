@@ -9,6 +9,14 @@ const env = {
     v.optional(v.picklist(["OTP", "ARN", "MKT"]), "OTP"),
     v.description("OTP for codes, ARN for alerts or MKT for marketing"),
   ),
+  TELESIGN_URL: v.optional(
+    v.pipe(
+      v.string(),
+      v.description(
+        "https://rest-api.telesign.com for an account of the standard kind; else https://rest-ww.telesign.com",
+      ),
+    ),
+  ),
 }
 
 const Accepted = v.object({
@@ -17,7 +25,7 @@ const Accepted = v.object({
 })
 const Refused = v.object({ status: v.object({ code: v.number(), description: v.nullish(v.string()) }) })
 
-/** The code inside of the answer judges, not its HTTP status: a message that was blocked is a 200 too. */
+/** The code inside of the answer judges, not its HTTP status. Standard accounts have another host than full-service ones. */
 export default {
   docs: "https://developer.telesign.com/enterprise/reference/sms",
   region: "Global",
@@ -38,9 +46,11 @@ export default {
     })
   },
   faults: {
-    recipient: [11000],
+    recipient: [
+      11000, // "Invalid value for parameter phone_number."
+    ],
     // Blocked, not routed or no SMS may be the number's fault, but as well the carrier's, the country's or the account's.
-    account: [220, 222, 229, 230, 11001, 11013, 30000],
+    account: [220, 222, 229, 230, 11001, 11013, 11034, 11035, 30000],
     message: [12017],
   },
   receipt({ status, json }) {

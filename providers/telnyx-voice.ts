@@ -3,7 +3,7 @@ import type { Provider } from "../main.ts"
 import { language, speech } from "./lib.ts"
 
 const env = {
-  TELNYX_VOICE_API_KEY: v.pipe(v.string(), v.description("API key of version 2, KEY…")),
+  TELNYX_API_KEY: v.pipe(v.string(), v.description("API key of version 2, KEY…")),
   TELNYX_VOICE_APPLICATION_ID: v.pipe(v.string(), v.regex(/^\w+$/), v.description("ID of a TeXML application")),
   TELNYX_VOICE_LANGUAGE: v.pipe(
     v.optional(v.string(), "en-US"),
@@ -48,7 +48,7 @@ export default {
     return new Request(`${url}/v2/texml/calls/${env.TELNYX_VOICE_APPLICATION_ID}`, {
       method: "POST",
       headers: {
-        authorization: `Bearer ${env.TELNYX_VOICE_API_KEY}`,
+        authorization: `Bearer ${env.TELNYX_API_KEY}`,
         "content-type": "application/json",
         accept: "application/json",
       },
@@ -67,7 +67,7 @@ export default {
     if ([200, 201].includes(status) && v.is(Accepted, json)) return { id: json.call_sid }
     if (!v.is(Refused, json)) return { code: status }
     const [{ code, title, detail, source }] = json.errors
-    // Codes of a malformed number, which may be the caller's as well.
+    // "Invalid phone number" and "Phone number must be in +E.164 format", which may be said of the caller as well.
     const isRecipient = ["10002", "10016"].includes(String(code)) && source?.pointer === "/To"
     return { code, reason: detail ?? title, fault: isRecipient ? "recipient" : undefined }
   },

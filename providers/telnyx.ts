@@ -75,11 +75,14 @@ export default {
     })
   },
   faults: {
-    recipient: [40012, 40300, 40310],
-    // 40001 is a landline, or a number that it has no route to.
+    recipient: [
+      40300, // "Blocked due to STOP message"
+      40310, // "Invalid 'to' address"
+    ],
+    // 40001 is a landline or has no route; 40012 has no credit or takes no short codes, or is not in use.
     account: [
-      40001, 10009, 10010, 20002, 20006, 20012, 20013, 20014, 20015, 20016, 20017, 20100, 40010, 40013, 40100, 40150,
-      40151, 40305, 40306, 40309, 40311, 40312, 40313, 40314, 40315, 40320, 40321, 40329,
+      40001, 10009, 10010, 20002, 20006, 20012, 20013, 20014, 20015, 20016, 20017, 20100, 40010, 40012, 40013, 40100,
+      40150, 40151, 40305, 40306, 40309, 40311, 40312, 40313, 40314, 40315, 40320, 40321, 40329,
     ],
     message: [40009, 40302, 40316, 40322, 40328],
     provider: [10007, 10011],
@@ -88,7 +91,7 @@ export default {
     if (status === 200 && v.is(Accepted, json)) return { id: json.data.id }
     const [error] = v.is(RefusedMessage, json) ? json.data.errors : v.is(Refused, json) ? json.errors : []
     if (!error) return { code: status }
-    // Codes of a malformed number, which may be the sender's as well.
+    // "Invalid phone number" and "Phone number must be in +E.164 format", which may be said of the sender as well.
     const isRecipient = ["10002", "10016"].includes(error.code) && error.source?.pointer === "/to"
     return { code: error.code, reason: error.detail ?? error.title, fault: isRecipient ? "recipient" : undefined }
   },

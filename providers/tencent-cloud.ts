@@ -72,8 +72,12 @@ export default {
     })
   },
   faults: {
-    recipient: ["FailedOperation.PhoneNumberInBlacklist", "InvalidParameterValue.IncorrectPhoneNumber"],
+    recipient: [
+      "InvalidParameterValue.IncorrectPhoneNumber", // "手机号格式错误": the form of the number is wrong
+    ],
     account: [
+      // Opted out, or on a list of the operator's.
+      "FailedOperation.PhoneNumberInBlacklist",
       "FailedOperation.InsufficientBalanceInSmsPackage",
       "FailedOperation.SignatureIncorrectOrUnapproved",
       "InternalError.RequestTimeException",

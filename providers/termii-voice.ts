@@ -2,7 +2,7 @@ import * as v from "valibot"
 import type { Provider } from "../main.ts"
 import { noCode } from "./lib.ts"
 
-const env = { TERMII_VOICE_API_KEY: v.pipe(v.string(), v.description("API key, from the dashboard")) }
+const env = { TERMII_API_KEY: v.pipe(v.string(), v.description("API key, from the dashboard")) }
 
 const Id = v.pipe(v.string(), v.regex(/^[\w-]+$/))
 const Accepted = v.object({
@@ -29,7 +29,7 @@ export default {
       method: "POST",
       headers: { "content-type": "application/json", accept: "application/json" },
       // As a number it would lose its leading zeros.
-      body: JSON.stringify({ api_key: env.TERMII_VOICE_API_KEY, phone_number: recipient.slice(1), code }),
+      body: JSON.stringify({ api_key: env.TERMII_API_KEY, phone_number: recipient.slice(1), code }),
     })
   },
   receipt({ status, text, json }) {

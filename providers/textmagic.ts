@@ -37,10 +37,8 @@ export default {
     if (!v.is(Invalid, json)) return { code: json.code, reason: json.message }
     const { common, fields } = json.errors
     const reason = [...common, ...Object.values(fields).flat()].join(" ") || json.message
-    // A number may be refused for its country as well.
-    const isNumber = fields.phones?.some((text) => /\b(invalid|not (a )?valid)\b/i.test(text))
+    // A number that it calls not valid may be one of a country that it does not serve.
     const isAccount = fields.phones || fields.from
-    const fault = isNumber ? "recipient" : isAccount ? "account" : fields.text ? "message" : undefined
-    return { code: json.code, reason, fault }
+    return { code: json.code, reason, fault: isAccount ? "account" : fields.text ? "message" : undefined }
   },
 } satisfies Provider<typeof env>

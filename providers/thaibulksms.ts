@@ -47,7 +47,7 @@ export default {
     if ([200, 201].includes(status) && v.is(Accepted, json)) return { id: json.phone_number_list[0].message_id }
     if (v.is(RefusedNumber, json)) {
       const [{ message }] = json.bad_phone_number_list
-      return { code: status, reason: message, fault: /\binvalid\b/i.test(message) ? "recipient" : "account" }
+      return { code: status, reason: message, fault: message === "Phone number is invalid." ? "recipient" : "account" }
     }
     if (!v.is(Refused, json)) return { code: status }
     const { code, name, description } = json.error

@@ -16,11 +16,17 @@ export default {
   needsSender: true,
   url: "https://api.thesmsworks.co.uk",
   env,
-  request({ recipient, sender, body }, env, { url }) {
+  request({ recipient, sender, body }, env, { url, ttl }) {
     return new Request(`${url}/v1/message/send`, {
       method: "POST",
       headers: { "content-type": "application/json", authorization: env.THESMSWORKS_JWT },
-      body: JSON.stringify({ sender: sender.replace("+", ""), destination: recipient.slice(1), content: body }),
+      body: JSON.stringify({
+        sender: sender.replace("+", ""),
+        destination: recipient.slice(1),
+        content: body,
+        // 1 to 2,880 minutes.
+        validity: ttl && Math.min(Math.ceil(ttl / 60), 2_880),
+      }),
     })
   },
   receipt({ status, json }) {

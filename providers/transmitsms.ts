@@ -23,9 +23,11 @@ export default {
   evidence: "vendor",
   url: "https://api.transmitsms.com",
   env,
-  request({ recipient, sender, body }, env, { url }) {
+  request({ recipient, sender, body }, env, { url, ttl }) {
     const form = new URLSearchParams({ message: body, to: recipient.slice(1) })
     if (sender) form.set("from", sender.replace("+", ""))
+    // Minutes: 0 stands for the most, and after 72 hours all is over.
+    if (ttl) form.set("validity", String(Math.min(Math.ceil(ttl / 60), 4_320)))
     return new Request(`${url}/send-sms.json`, {
       method: "POST",
       headers: {

@@ -31,8 +31,8 @@ export default {
     })
   },
   faults: {
-    recipient: [305, 404],
-    account: [103, 105, 106, 200, 203, 301, 302, 400, 401, 406, 415],
+    // 305: it knows neither country nor operator; 404: a stop list.
+    account: [103, 105, 106, 200, 203, 301, 302, 305, 400, 401, 404, 406, 415],
     message: [201, 304, 411, 412, 413],
     provider: [999],
   },

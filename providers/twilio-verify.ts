@@ -55,15 +55,21 @@ export default {
     })
   },
   faults: {
-    recipient: [60205],
-    // 60203 and 60212, too often to one number, and 60410, a prefix that it blocks: another provider may still send.
-    account: [20003, 20404, 60203, 60204, 60212, 60217, 60220, 60223, 60410, 60605],
+    recipient: [
+      60205, // "SMS is not supported by landline phone number"
+    ],
+    // 60203 and 60212, too often to one number: another provider may still send.
+    account: [20003, 20404, 60203, 60204, 60212, 60217, 60220, 60223],
     message: [60201],
+    provider: [20429],
+    // Fraud Guard blocks the prefix, or its permissions the country, "due to suspected fraudulent activity".
+    fraud: [60410, 60605],
   },
   receipt({ status, json }) {
     if (status === 201 && v.is(Accepted, json)) return { id: json.sid }
     if (!v.is(Refused, json)) return { code: status }
     const { code, message } = json
+    // "Invalid parameter: To".
     const [, parameter] = (code === 60200 && /^Invalid parameter:? `?(To|CustomCode)\b/.exec(message)) || []
     const fault = parameter === "To" ? "recipient" : parameter ? "message" : undefined
     return { code, reason: message, fault }

@@ -3,12 +3,14 @@ import type { Provider } from "../main.ts"
 import { basic, language, speech } from "./lib.ts"
 
 const env = {
-  TWILIO_VOICE_ACCOUNT_SID: v.pipe(v.string(), v.startsWith("AC"), v.description("Account SID, which begins with AC")),
-  TWILIO_VOICE_AUTH_TOKEN: v.pipe(v.string(), v.description("Auth Token of the account")),
-  TWILIO_VOICE_API_KEY: v.optional(
-    v.pipe(v.string(), v.startsWith("SK"), v.description("API key to sign in with instead, SK…")),
+  TWILIO_ACCOUNT_SID: v.pipe(v.string(), v.startsWith("AC"), v.description("Account SID, which begins with AC")),
+  TWILIO_AUTH_TOKEN: v.optional(
+    v.pipe(v.string(), v.description("Auth Token of the account: calling without an API key needs it")),
   ),
-  TWILIO_VOICE_API_SECRET: v.optional(v.pipe(v.string(), v.description("secret of that API key"))),
+  TWILIO_API_KEY: v.optional(
+    v.pipe(v.string(), v.startsWith("SK"), v.description("API key to sign in with in place of the Auth Token, SK…")),
+  ),
+  TWILIO_API_SECRET: v.optional(v.pipe(v.string(), v.description("secret of that API key"))),
   TWILIO_VOICE_LANGUAGE: v.pipe(
     v.optional(v.string(), "en-US"),
     v.regex(/^[\w-]+$/),
@@ -39,12 +41,13 @@ export default {
   env,
   request(message, env, { url }) {
     const [user, password] =
-      env.TWILIO_VOICE_API_KEY && env.TWILIO_VOICE_API_SECRET
-        ? [env.TWILIO_VOICE_API_KEY, env.TWILIO_VOICE_API_SECRET]
-        : [env.TWILIO_VOICE_ACCOUNT_SID, env.TWILIO_VOICE_AUTH_TOKEN]
+      env.TWILIO_API_KEY && env.TWILIO_API_SECRET
+        ? [env.TWILIO_API_KEY, env.TWILIO_API_SECRET]
+        : [env.TWILIO_ACCOUNT_SID, env.TWILIO_AUTH_TOKEN]
+    if (!password) return { code: "credentials", reason: "neither Auth Token nor API key is set", fault: "account" }
     const say = `<Say language="${language(message.locale, languages, env.TWILIO_VOICE_LANGUAGE)}">`
     const text = speech(message, { again: `</Say><Pause length="1"/>${say}`, isXml: true })
-    return new Request(`${url}/2010-04-01/Accounts/${env.TWILIO_VOICE_ACCOUNT_SID}/Calls.json`, {
+    return new Request(`${url}/2010-04-01/Accounts/${env.TWILIO_ACCOUNT_SID}/Calls.json`, {
       method: "POST",
       headers: { authorization: basic(user, password), accept: "application/json" },
       body: new URLSearchParams({
@@ -55,9 +58,13 @@ export default {
     })
   },
   faults: {
-    recipient: [21211, 21217],
+    recipient: [
+      21211, // "Invalid 'To' Phone Number"
+      21217, // "Phone number does not appear to be valid"
+    ],
     // 13224, 21214 and 21216 may be a route or a country that is not served.
     account: [10001, 10005, 13224, 13227, 20003, 20005, 21210, 21212, 21213, 21214, 21215, 21216, 21219],
+    provider: [20429],
   },
   receipt({ status, json }) {
     if (status === 201 && v.is(Accepted, json)) return { id: json.sid }

@@ -4,9 +4,14 @@ import { basic } from "./lib.ts"
 
 const env = {
   TWILIO_ACCOUNT_SID: v.pipe(v.string(), v.startsWith("AC"), v.description("Account SID, which begins with AC")),
-  TWILIO_AUTH_TOKEN: v.pipe(v.string(), v.description("Auth Token of the account")),
+  TWILIO_AUTH_TOKEN: v.optional(
+    v.pipe(
+      v.string(),
+      v.description("Auth Token of the account: delivery reports need it, and sending without an API key"),
+    ),
+  ),
   TWILIO_API_KEY: v.optional(
-    v.pipe(v.string(), v.startsWith("SK"), v.description("API key to sign in with instead, SK…")),
+    v.pipe(v.string(), v.startsWith("SK"), v.description("API key to sign in with in place of the Auth Token, SK…")),
   ),
   TWILIO_API_SECRET: v.optional(v.pipe(v.string(), v.description("secret of that API key"))),
   TWILIO_MESSAGING_SERVICE_SID: v.optional(
@@ -14,12 +19,16 @@ const env = {
   ),
 }
 
+/** A Messaging Service may stand where a sender does. */
+const isService = /^MG[0-9a-fA-F]{32}$/
+
 const Accepted = v.object({
   sid: v.pipe(v.string(), v.nonEmpty()),
   status: v.picklist(["accepted", "scheduled", "queued", "sending", "sent", "delivered"]),
   error_code: v.nullish(v.null()),
 })
 const Refused = v.object({ code: v.number(), message: v.string() })
+const Failed = v.object({ error_code: v.number(), error_message: v.nullish(v.string()) })
 
 const Delivery = v.object({
   MessageSid: Accepted.entries.sid,
@@ -41,7 +50,7 @@ const states = new Map(
   } as const),
 )
 
-/** A 400 of code 21611 (the sender's queue is full) passes; every other 400 is final. */
+/** A sender beside a Messaging Service must be in its pool. A 201 may hold a message that failed at once. */
 export default {
   docs: "https://www.twilio.com/docs/messaging/api/message-resource",
   region: "Global",
@@ -49,16 +58,22 @@ export default {
   url: "https://api.twilio.com",
   env,
   needsSender: ({ TWILIO_MESSAGING_SERVICE_SID }) => !TWILIO_MESSAGING_SERVICE_SID,
-  request({ recipient, sender, body }, env, { url, reportUrl }) {
+  pool: "TWILIO_MESSAGING_SERVICE_SID",
+  senderId: isService,
+  request({ recipient, sender, body }, env, { url, reportUrl, ttl }) {
     const [user, password] =
       env.TWILIO_API_KEY && env.TWILIO_API_SECRET
         ? [env.TWILIO_API_KEY, env.TWILIO_API_SECRET]
         : [env.TWILIO_ACCOUNT_SID, env.TWILIO_AUTH_TOKEN]
+    if (!password) return { code: "credentials", reason: "neither Auth Token nor API key is set", fault: "account" }
+    const service = isService.test(sender) ? sender : env.TWILIO_MESSAGING_SERVICE_SID
     const form = new URLSearchParams({ To: recipient })
-    if (env.TWILIO_MESSAGING_SERVICE_SID) form.set("MessagingServiceSid", env.TWILIO_MESSAGING_SERVICE_SID)
-    else if (sender) form.set("From", sender)
+    if (service) form.set("MessagingServiceSid", service)
+    if (sender && sender !== service) form.set("From", sender)
     form.set("Body", body)
     if (reportUrl) form.set("StatusCallback", reportUrl)
+    // 1 to 36,000 seconds.
+    if (ttl) form.set("ValidityPeriod", String(Math.min(ttl, 36_000)))
     return new Request(`${url}/2010-04-01/Accounts/${env.TWILIO_ACCOUNT_SID}/Messages.json`, {
       method: "POST",
       headers: { authorization: basic(user, password), accept: "application/json" },
@@ -66,16 +81,29 @@ export default {
     })
   },
   faults: {
-    recipient: [21211, 21217, 21265, 21610, 21614, 21635],
-    account: [20003, 21212, 21214, 21267, 21408, 21603, 21606, 21608, 21612, 21659, 21660, 21703, 21704, 30002],
+    recipient: [
+      21211, // "Invalid 'To' Phone Number"
+      21217, // "Phone number does not appear to be valid"
+      21265, // "'To' number cannot be a Short Code"
+      21610, // "Attempt to send to unsubscribed recipient"
+      21614, // "'To' number is not a valid mobile number"
+      21635, // "'To' number cannot be a landline"
+    ],
+    account: [
+      20003, 21212, 21214, 21267, 21408, 21603, 21606, 21608, 21612, 21657, 21659, 21660, 21703, 21704, 30002, 63038,
+    ],
     message: [21602, 21605, 21617],
+    provider: [20429],
+    fraud: [30450],
   },
   receipt({ status, json }) {
     if (status === 201 && v.is(Accepted, json)) return { id: json.sid }
+    if (status === 201 && v.is(Failed, json)) return { code: json.error_code, reason: json.error_message ?? undefined }
     return v.is(Refused, json) ? { code: json.code, reason: json.message } : { code: status }
   },
   report: {
     proof({ url, text, headers }, env) {
+      if (!env.TWILIO_AUTH_TOKEN) return undefined
       const form = new URLSearchParams(text)
       form.sort()
       return {
@@ -90,7 +118,8 @@ export default {
       const { MessageSid: id, MessageStatus, ErrorCode: code } = v.parse(Delivery, form)
       const state = states.get(MessageStatus)
       // Opted out, no mobile, unknown. A landline (30006) may be a carrier without a route as well.
-      const fault = ["21610", "21614", "30005"].includes(code ?? "") ? "recipient" : undefined
+      const isRecipient = ["21610", "21614", "30005"].includes(code ?? "")
+      const fault = isRecipient ? "recipient" : code === "30450" ? "fraud" : undefined
       return state ? [{ id, state, code, fault }] : []
     },
   },

@@ -29,9 +29,8 @@ export default {
   receipt({ status, json }) {
     if (status === 200 && v.is(Accepted, json)) return { id: json.Details }
     if (!v.is(Refused, json)) return { code: status }
-    const isNumber = /^invalid phone number\b/i.test(json.Details)
-    const isAccount = /\b(api key|balance|credits?|template|account|ip)\b/i.test(json.Details)
-    const fault = isNumber ? "recipient" : isAccount ? "account" : undefined
-    return { code: status, reason: json.Details, fault }
+    // "Invalid Phone Number - Length Mismatch(Expected >= 10)": every number of India has as many digits.
+    const isAccount = /\b(phone number|api key|balance|credits?|template|account|ip)\b/i.test(json.Details)
+    return { code: status, reason: json.Details, fault: isAccount ? "account" : undefined }
   },
 } satisfies Provider<typeof env>

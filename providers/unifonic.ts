@@ -31,6 +31,8 @@ export default {
       body: form,
     })
   },
+  // ER-02 to ER-04 are the number where it tells why a text was not delivered, and a parameter or the sender elsewhere.
+  faults: { account: ["ER-01", "ER-02", "ER-03", "ER-04", "ER-05", "ER-08"], message: ["ER-06", "ER-07"] },
   receipt({ status, json }) {
     if (status === 200 && v.is(Accepted, json)) return { id: String(json.data.MessageID) }
     const isAccount = status === 440 || status === 480

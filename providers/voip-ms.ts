@@ -33,7 +33,9 @@ export default {
     return new Request(`${url}/api/v1/rest.php?${query}`, { headers: { accept: "application/json" } })
   },
   faults: {
-    recipient: ["invalid_dst"],
+    recipient: [
+      "invalid_dst", // "invalid_dst": the destination number
+    ],
     account: ["invalid_credentials", "invalid_did", "ip_not_authorized", "ip_not_enabled", "limit_reached"],
     message: ["message_empty", "missing_sms", "sms_toolong"],
   },

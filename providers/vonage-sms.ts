@@ -9,6 +9,12 @@ const env = {
   VONAGE_SMS_SIGNATURE_SECRET: v.optional(
     v.pipe(v.string(), v.description("signature secret, where support has switched on signed receipts; else unset")),
   ),
+  VONAGE_SMS_DLT_ENTITY_ID: v.optional(
+    v.pipe(v.string(), v.description("ID of the registered entity, for India; else unset")),
+  ),
+  VONAGE_SMS_DLT_TEMPLATE_ID: v.optional(
+    v.pipe(v.string(), v.description("ID of the registered template, for India; else unset")),
+  ),
 }
 
 const AcceptedPart = v.object({
@@ -56,7 +62,7 @@ export default {
   needsSender: true,
   url: "https://rest.nexmo.com",
   env,
-  request({ recipient, sender, body }, env, { url, reportUrl }) {
+  request({ recipient, sender, body }, env, { url, reportUrl, ttl }) {
     const form = new URLSearchParams({
       api_key: env.VONAGE_API_KEY,
       api_secret: env.VONAGE_API_SECRET,
@@ -67,9 +73,22 @@ export default {
     // Without it the letters beyond GSM-7 are lost.
     if (!isGsm7(body)) form.set("type", "unicode")
     if (reportUrl) form.set("callback", reportUrl)
+    // 20,000 to 604,800,000 milliseconds.
+    if (ttl) form.set("ttl", String(Math.min(Math.max(ttl, 20), 604_800) * 1_000))
+    const isIndia = recipient.startsWith("+91")
+    if (isIndia && env.VONAGE_SMS_DLT_ENTITY_ID) form.set("entity-id", env.VONAGE_SMS_DLT_ENTITY_ID)
+    if (isIndia && env.VONAGE_SMS_DLT_TEMPLATE_ID) form.set("content-id", env.VONAGE_SMS_DLT_TEMPLATE_ID)
     return new Request(`${url}/sms/json`, { method: "POST", headers: { accept: "application/json" }, body: form })
   },
-  faults: { recipient: [7, 33], account: [2, 4, 6, 8, 9, 11, 14, 15, 29, 32], message: [3, 12], provider: [1, 5, 10] },
+  faults: {
+    recipient: [
+      33, // "Number De-activated"
+    ],
+    // 7, "Number Barred", is a list of Vonage's own.
+    account: [2, 4, 6, 7, 8, 9, 11, 14, 15, 29, 32],
+    message: [3, 12],
+    provider: [1, 5, 10],
+  },
   receipt({ status, json }) {
     if (status === 200 && v.is(Accepted, json)) return { id: json.messages[0]["message-id"] }
     const refused = v.is(Refused, json) ? json.messages.find((part) => part.status !== "0") : undefined

@@ -8,6 +8,12 @@ const env = {
   VONAGE_SIGNATURE_SECRET: v.optional(
     v.pipe(v.string(), v.description("signature secret of the account, which proves delivery reports")),
   ),
+  VONAGE_DLT_ENTITY_ID: v.optional(
+    v.pipe(v.string(), v.description("ID of the registered entity, for India; else unset")),
+  ),
+  VONAGE_DLT_TEMPLATE_ID: v.optional(
+    v.pipe(v.string(), v.description("ID of the registered template, for India; else unset")),
+  ),
 }
 
 const Accepted = v.object({ message_uuid: v.pipe(v.string(), v.nonEmpty()) })
@@ -41,8 +47,9 @@ export default {
   needsSender: true,
   url: "https://api.nexmo.com",
   env,
-  request({ recipient, sender, body }, env, { url, reportUrl }) {
-    const [from, to] = [sender.replace("+", ""), recipient.slice(1)]
+  request({ recipient, sender, body }, env, { url, reportUrl, ttl }) {
+    const { VONAGE_DLT_ENTITY_ID: entity_id, VONAGE_DLT_TEMPLATE_ID: content_id } = env
+    const hasTemplate = recipient.startsWith("+91") && (entity_id || content_id)
     return new Request(`${url}/v1/messages`, {
       method: "POST",
       headers: {
@@ -50,14 +57,27 @@ export default {
         "content-type": "application/json",
         accept: "application/json",
       },
-      body: JSON.stringify({ message_type: "text", channel: "sms", from, to, text: body, webhook_url: reportUrl }),
+      body: JSON.stringify({
+        message_type: "text",
+        channel: "sms",
+        from: sender.replace("+", ""),
+        to: recipient.slice(1),
+        text: body,
+        // 20 to 604,800 seconds, as in its SMS API.
+        ttl: ttl && Math.min(Math.max(ttl, 20), 604_800),
+        webhook_url: reportUrl,
+        ...(hasTemplate && { sms: { entity_id, content_id } }),
+      }),
     })
   },
   faults: {
-    recipient: [1050, 1170],
-    account: [1040, 1060, 1070, 1080, 1120, 1140, 1160],
+    recipient: [
+      1170, // "Invalid or Missing MSISDN Param"
+    ],
+    // 1050, "Number barred", is a list of Vonage's own.
+    account: [1040, 1050, 1060, 1070, 1080, 1120, 1140, 1160],
     message: [1090, 1150],
-    provider: [1000, 1030],
+    provider: [1000, 1010, 1030, "throttled"],
   },
   receipt({ status, json }) {
     if (status === 202 && v.is(Accepted, json)) return { id: json.message_uuid }

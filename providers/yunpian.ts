@@ -48,8 +48,8 @@ export default {
     })
   },
   faults: {
-    recipient: [10, 56],
-    account: [3, 15, 16, 18, 20, 23, -1, -2, -3, -11, -57, -62],
+    // 10 is a list of numbers that it protects; 56 and 2 are numbers of a form that it does not take.
+    account: [3, 10, 15, 16, 18, 20, 23, -1, -2, -3, -11, -57, -62, 56],
     message: [4, 5, 7, 11, 58, 60],
     provider: [-5, -51],
   },
@@ -61,6 +61,6 @@ export default {
     }
     if (!v.is(Refused, json)) return { code: status }
     const isNumber = json.code === 2 && json.detail?.startsWith("参数 mobile 格式不正确")
-    return { code: json.code, reason: json.msg, fault: isNumber ? "recipient" : undefined }
+    return { code: json.code, reason: json.msg, fault: isNumber ? "account" : undefined }
   },
 } satisfies Provider<typeof env>

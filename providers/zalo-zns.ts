@@ -46,6 +46,9 @@ export default {
     })
   },
   faults: {
+    recipient: [
+      -108, // "Phone number invalid"
+    ],
     // -118: who is not on Zalo can still get an SMS.
     account: [-101, -102, -103, -104, -105, -109, -115, -118, -124, -220, -1472],
     message: [-111, -112, -1121],
@@ -53,7 +56,6 @@ export default {
   receipt({ status, json }) {
     if (status === 200 && v.is(Accepted, json)) return { id: v.is(Sent, json) ? json.data.msg_id : "" }
     if (!v.is(Refused, json)) return { code: status }
-    const reason = json.message ?? undefined
-    return { code: json.error, reason, fault: /^phone number invalid/i.test(reason ?? "") ? "recipient" : undefined }
+    return { code: json.error, reason: json.message ?? undefined }
   },
 } satisfies Provider<typeof env>

@@ -140,7 +140,7 @@ for (const [code, spoken] of patterns) {
       JSON.parse(sent).inputs.map(({ value }: { value: string }) => value),
       [code, `Code: ${code}!`],
     )
-    const account = { TWILIO_VOICE_ACCOUNT_SID: `AC${"a".repeat(32)}`, TWILIO_VOICE_AUTH_TOKEN: "b".repeat(32) }
+    const account = { TWILIO_ACCOUNT_SID: `AC${"a".repeat(32)}`, TWILIO_AUTH_TOKEN: "b".repeat(32) }
     const voice = { VOICE_PROVIDER: "twilio-voice", ...account, TWILIO_VOICE_SENDER: "+15005550006" }
     const called = await bodyOf({ ...voice, CODE_SPEECH: "It is {code}." }, { channel: "voice" })
     const said = [...`${new URLSearchParams(called).get("Twiml")}`.matchAll(/<Say[^>]*>([^<]*)</g)]

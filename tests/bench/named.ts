@@ -11,8 +11,8 @@ export async function openNamed() {
     platforms: { PLATFORMS: "supabase,okta", SUPABASE_SECRET: hookSecret, OKTA_TOKEN: token },
     voice: {
       VOICE_PROVIDER: "twilio-voice",
-      TWILIO_VOICE_ACCOUNT_SID: "AC0123456789",
-      TWILIO_VOICE_AUTH_TOKEN: token,
+      TWILIO_ACCOUNT_SID: "AC0123456789",
+      TWILIO_AUTH_TOKEN: token,
       TWILIO_VOICE_SENDER: "+15005550006",
     },
     pages: { PAGES: "log,metrics", LOG_TOKEN: token, METRICS_TOKEN: token },

@@ -173,7 +173,7 @@ test("providers lists every provider and which of its variables are set, with no
   assert.match(stdout, /^console/m)
   assert.match(
     stdout,
-    /^twilio {2}Global {2}\(vendor\) {2}https:\/\/www\.twilio\.com\/\S+\n {2}set {7}TWILIO_ACCOUNT_SID: Account SID.*\n {2}missing {3}TWILIO_AUTH_TOKEN: .*\n {2}optional {2}TWILIO_API_KEY/m,
+    /^twilio {2}Global {2}\(vendor\) {2}https:\/\/www\.twilio\.com\/\S+\n {2}set {7}TWILIO_ACCOUNT_SID: Account SID.*\n {2}optional {2}TWILIO_AUTH_TOKEN: .*\n {2}optional {2}TWILIO_API_KEY/m,
   )
   assert.match(stdout, /^ {2}missing {3}KANNEL_URL: base URL of your account$/m)
   assert.match(stdout, /^ {2}missing {3}TWILIO_SENDER: .*\(or SMS_SENDER or TWILIO_MESSAGING_SERVICE_SID\)$/m)
@@ -210,7 +210,7 @@ const failures: [args: string[], told: RegExp, env?: Record<string, string>][] =
   [["send", "12223334444", "x"], /recipient must begin with \+, or DEFAULT_COUNTRY must be set/],
   [["send", "+12223334444", ""], /send needs a number and a text/],
   [["send", "+12223334444", "x", "--sender", "more than eleven"], /sender must be/],
-  [["send", "+12223334444", "x"], /TWILIO_AUTH_TOKEN is missing/, { SMS_PROVIDER: "twilio" }],
+  [["send", "+12223334444", "x"], /TWILIO_ACCOUNT_SID is missing/, { SMS_PROVIDER: "twilio" }],
   [["token"], /token needs GATEWAY_SECRET[\s\S]*GATEWAY_SECRET=/],
   [["token", "--expires", "soon"], /--expires must be a duration/, { GATEWAY_SECRET: secret }],
   [["--unknown"], /there is no command --unknown/],
