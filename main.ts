@@ -2165,7 +2165,9 @@ function handleSignals({ world, settings, log }: Gateway, stopping: AbortControl
   process.on("unhandledRejection", logFailure)
   process.on("uncaughtException", (error) => {
     logFailure(error)
-    process.exit(1)
+    // A write that is stuck is waited for no longer than a second.
+    setTimeout(() => process.exit(1), 1_000)
+    world.flush?.().then(() => process.exit(1))
   })
 }
 

@@ -1,6 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
-import { fill, hmac, isoTime, noCode, textRecord } from "./lib.ts"
+import { aliyunForm, fill, noCode, textRecord } from "./lib.ts"
 
 const env = {
   ALIYUN_ACCESS_KEY_ID: v.pipe(v.string(), v.description("AccessKey ID of a RAM user who may send SMS")),
@@ -32,27 +32,17 @@ export default {
     const variables = fill(env.ALIYUN_VARIABLES, message)
     if (!variables) return noCode
     const { recipient } = message
-    const form = new URLSearchParams({
-      AccessKeyId: env.ALIYUN_ACCESS_KEY_ID,
+    const fields = {
       Action: "SendSms",
-      Format: "JSON",
       PhoneNumbers: recipient.startsWith("+86") ? recipient.slice(3) : `00${recipient.slice(1)}`,
       RegionId: "cn-hangzhou",
       SignName: env.ALIYUN_SMS_SIGN_NAME,
-      SignatureMethod: "HMAC-SHA1",
-      SignatureNonce: nonce(),
-      SignatureVersion: "1.0",
       TemplateCode: env.ALIYUN_SMS_TEMPLATE_CODE,
       TemplateParam: JSON.stringify(variables),
-      Timestamp: isoTime(clock()),
       Version: "2017-05-25",
-    })
-    form.sort()
-    // What is signed is encoded by RFC 3986, whatever the encoding of the body.
-    const fields = form.toString().replaceAll("+", "%20").replaceAll("*", "%2A").replaceAll("%7E", "~")
-    const signed = `POST&%2F&${encodeURIComponent(fields)}`
-    const signature = await hmac("SHA-1", `${env.ALIYUN_ACCESS_KEY_SECRET}&`, signed)
-    form.set("Signature", signature.toString("base64"))
+    }
+    const key = { id: env.ALIYUN_ACCESS_KEY_ID, secret: env.ALIYUN_ACCESS_KEY_SECRET }
+    const form = await aliyunForm(fields, key, clock(), nonce())
     return new Request(`${url}/`, { method: "POST", body: form })
   },
   faults: {

@@ -2,7 +2,11 @@ import * as v from "valibot"
 import type { Provider } from "../main.ts"
 
 const env = {
-  BIRD_ACCESS_KEY: v.pipe(v.string(), v.description("access key that may send by the channel")),
+  BIRD_ACCESS_KEY: v.pipe(
+    v.string(),
+    v.regex(/^(?!bk_)/),
+    v.description("access key that may send by the channel; a key bk_… belongs to bird-platform"),
+  ),
   BIRD_WORKSPACE_ID: v.pipe(v.string(), v.description("id of the workspace")),
   BIRD_CHANNEL_ID: v.pipe(v.string(), v.description("id of the SMS channel, which holds the sender")),
 }

@@ -28,6 +28,33 @@ export async function hmac(
   return Buffer.from(await crypto.subtle.sign("HMAC", imported, bytesOf(text)))
 }
 
+/**
+ * The form of a call to an RPC API of Alibaba Cloud, with its common fields, signed by HMAC-SHA1. `now` is in milliseconds
+ * since 1970, `nonce` a text that no other call has.
+ */
+export async function aliyunForm(
+  fields: Record<string, string>,
+  key: { id: string; secret: string },
+  now: number,
+  nonce: string,
+): Promise<URLSearchParams> {
+  const form = new URLSearchParams({
+    ...fields,
+    AccessKeyId: key.id,
+    Format: "JSON",
+    SignatureMethod: "HMAC-SHA1",
+    SignatureNonce: nonce,
+    SignatureVersion: "1.0",
+    Timestamp: isoTime(now),
+  })
+  form.sort()
+  // The text to sign is encoded by RFC 3986, whatever the encoding of the body.
+  const encoded = form.toString().replaceAll("+", "%20").replaceAll("*", "%2A").replaceAll("%7E", "~")
+  const signature = await hmac("SHA-1", `${key.secret}&`, `POST&%2F&${encodeURIComponent(encoded)}`)
+  form.set("Signature", signature.toString("base64"))
+  return form
+}
+
 /** A time in seconds, as ISO 8601 writes it: `2026-11-30T06:42:00Z`. `milliseconds` count since 1970. */
 export const isoTime = (milliseconds: number): string => new Date(milliseconds).toISOString().replace(/\.\d+/, "")
 
