@@ -220,7 +220,11 @@ for (const [name, provider, fixture] of files) {
         assert.equal(String(receipt.code), String(reply.code))
         if (reply.reason !== undefined) assert.equal(receipt.reason, reply.reason)
         const { status, lines } = await deliver(sample, [reply])
-        assert.equal(status, reply.fault === "recipient" ? 422 : 502, `the fault is not ${reply.fault}`)
+        assert.equal(
+          status,
+          ["recipient", "fraud"].includes(reply.fault) ? 422 : 502,
+          `the fault is not ${reply.fault}`,
+        )
         const events = lines.map((line): Record<string, unknown> => JSON.parse(line))
         assert.equal(events.find(({ event }) => event === "refused")?.fault, reply.fault)
         assert.ok(!("id" in judge(answerOf({ ...reply, status: 500 }))))
