@@ -3,7 +3,11 @@ import type { Provider } from "../main.ts"
 import { language, speech } from "./lib.ts"
 
 const env = {
-  MESSAGEBIRD_API_KEY: v.pipe(v.string(), v.description("live access key of the account")),
+  MESSAGEBIRD_API_KEY: v.pipe(
+    v.string(),
+    v.regex(/^(?!bk_)/),
+    v.description("live access key of the account; a key bk_… is one of bird-platform"),
+  ),
   MESSAGEBIRD_VOICE_LANGUAGE: v.pipe(
     v.optional(v.string(), "en-us"),
     v.description("language of messages that name none, such as de-de"),

@@ -3,7 +3,11 @@ import type { Provider } from "../main.ts"
 import { isGsm7, sha256 } from "./lib.ts"
 
 const env = {
-  MESSAGEBIRD_API_KEY: v.pipe(v.string(), v.description("live access key of the account")),
+  MESSAGEBIRD_API_KEY: v.pipe(
+    v.string(),
+    v.regex(/^(?!bk_)/),
+    v.description("live access key of the account; a key bk_… is one of bird-platform"),
+  ),
   MESSAGEBIRD_SIGNING_KEY: v.optional(
     v.pipe(v.string(), v.description("signing key of the dashboard, which proves delivery reports")),
   ),
