@@ -32,7 +32,7 @@ export default {
     if (status === 200 && v.is(Accepted, json)) return { id: json.data.id }
     if (!v.is(Refused, json)) return { code: status }
     if (status !== 422 || !v.is(Invalid, json)) return { code: status, reason: json.message }
-    // A field that is not valid, with what is wrong with it.
+    // A field that is not valid, with what is wrong with it: "The to field must be a valid E.164 phone number".
     const { to, from } = json.data
     const [reason = json.message] = to ?? from ?? Object.values(json.data)[0] ?? []
     return { code: status, reason, fault: to ? "recipient" : from ? "account" : "message" }

@@ -37,11 +37,13 @@ export default {
   url: "https://api.rtc.huaweicloud.com:10443",
   env,
   needsSender: ({ HUAWEI_CLOUD_CHANNEL }) => !HUAWEI_CLOUD_CHANNEL,
+  pool: "HUAWEI_CLOUD_CHANNEL",
+  senderId: /^\d{3,20}$/,
   async request(message, env, { url, clock, nonce }) {
     const variables = fill(env.HUAWEI_CLOUD_VARIABLES, message)
     if (!variables) return noCode
     const form = new URLSearchParams({
-      from: env.HUAWEI_CLOUD_CHANNEL ?? message.sender.replace("+", ""),
+      from: message.sender.replace("+", "") || (env.HUAWEI_CLOUD_CHANNEL ?? ""),
       to: message.recipient,
       templateId: env.HUAWEI_CLOUD_TEMPLATE_ID,
       templateParas: JSON.stringify(variables),

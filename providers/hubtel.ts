@@ -31,7 +31,13 @@ export default {
       body: JSON.stringify({ From: sender.replace("+", ""), To: recipient.slice(1), Content: body }),
     })
   },
-  faults: { recipient: [1], account: [2, 4, 12], message: [3, 6] },
+  faults: {
+    recipient: [
+      1, // "Invalid destination address"
+    ],
+    account: [2, 4, 12],
+    message: [3, 6],
+  },
   receipt({ status, json }) {
     if ((status === 200 || status === 201) && v.is(Accepted, json)) return { id: json.messageId }
     if ((status === 200 || status === 201) && v.is(AcceptedOnce, json)) return { id: json.MessageId }

@@ -40,7 +40,15 @@ export default {
       body: JSON.stringify({ request: { authentication, order } }),
     })
   },
-  faults: { recipient: [452, 466], account: [450, 459, 460, 468, 469, 470], message: [453, 454], provider: [503] },
+  faults: {
+    recipient: [
+      466, // "Geçersiz numara": invalid number
+    ],
+    // 452 is said of numbers on the black list, too.
+    account: [450, 452, 459, 460, 468, 469, 470],
+    message: [453, 454],
+    provider: [503],
+  },
   receipt({ status, text, json }) {
     if (status === 200 && v.is(Accepted, json)) {
       const { id } = json.response.order

@@ -3,7 +3,8 @@ import type { Provider } from "../main.ts"
 import { language, speech } from "./lib.ts"
 
 const env = {
-  INFOBIP_VOICE_API_KEY: v.pipe(v.string(), v.description("API key of the account")),
+  INFOBIP_API_KEY: v.pipe(v.string(), v.description("API key of the account")),
+  INFOBIP_URL: v.pipe(v.string(), v.url(), v.description("base URL of the account, https://….api.infobip.com")),
   INFOBIP_VOICE_LANGUAGE: v.pipe(
     v.optional(v.string(), "en"),
     v.description("language of messages that name none, such as de or pt-br"),
@@ -35,12 +36,13 @@ export default {
   evidence: "vendor",
   channel: "voice",
   needsSender: true,
+  url: ({ INFOBIP_URL }) => INFOBIP_URL,
   env,
   request(message, env, { url }) {
     return new Request(`${url}/tts/3/single`, {
       method: "POST",
       headers: {
-        authorization: `App ${env.INFOBIP_VOICE_API_KEY}`,
+        authorization: `App ${env.INFOBIP_API_KEY}`,
         "content-type": "application/json",
         accept: "application/json",
       },
@@ -53,8 +55,11 @@ export default {
     })
   },
   faults: {
-    recipient: [8, 52],
-    account: [6, 10, 11, 12, 13, 14, 17, 18, 19],
+    recipient: [
+      52, // "the number prefix is incorrect as it does not match a valid number prefix by any mobile operator"
+    ],
+    // 8 is a table of prefixes that is "regularly updated", and 20 a limit for one number.
+    account: [6, 8, 10, 11, 12, 13, 14, 17, 18, 19, 20],
     message: [25, 91],
     provider: [21],
   },

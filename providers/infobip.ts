@@ -1,7 +1,11 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
 
-const env = { INFOBIP_API_KEY: v.pipe(v.string(), v.description("API key of the account")) }
+const env = {
+  INFOBIP_API_KEY: v.pipe(v.string(), v.description("API key of the account")),
+  INFOBIP_DLT_ENTITY_ID: v.optional(v.pipe(v.string(), v.description("principal entity ID, for numbers of India"))),
+  INFOBIP_DLT_TEMPLATE_ID: v.optional(v.pipe(v.string(), v.description("content template ID that belongs to it"))),
+}
 
 const Accepted = v.object({
   messages: v.strictTuple([
@@ -34,6 +38,11 @@ const states = new Map(
 )
 /** No group tells it: the operator has the text (2), or sent no receipt (29). */
 const uncertain = [2, 29]
+const sure = [
+  1, // "Unknown Subscriber"
+  5, // "Unidentified Subscriber"
+  603, // STOP: opted out of this sender
+]
 
 /** A 200 may hold a rejected message: groups 2, 4 and 5 of its status. Each account has a host of its own. */
 export default {
@@ -41,10 +50,26 @@ export default {
   region: "Global",
   evidence: "vendor",
   env,
-  request({ recipient, sender, body }, env, { url, reportUrl }) {
+  request({ recipient, sender, body }, env, { url, reportUrl, ttl }) {
     const from = sender && { sender: sender.replace("+", "") }
     const webhooks = reportUrl && { delivery: { url: reportUrl }, contentType: "application/json" }
-    const message = { ...from, destinations: [{ to: recipient.slice(1) }], content: { text: body }, webhooks }
+    const isIndian = env.INFOBIP_DLT_ENTITY_ID && recipient.startsWith("+91")
+    const options = {
+      // At most 48 hours; seconds and more are units.
+      ...(ttl && { validityPeriod: { amount: Math.min(ttl, 172_800), timeUnit: "SECONDS" } }),
+      ...(isIndian && {
+        regional: {
+          indiaDlt: { contentTemplateId: env.INFOBIP_DLT_TEMPLATE_ID, principalEntityId: env.INFOBIP_DLT_ENTITY_ID },
+        },
+      }),
+    }
+    const message = {
+      ...from,
+      destinations: [{ to: recipient.slice(1) }],
+      content: { text: body },
+      ...((ttl || isIndian) && { options }),
+      webhooks,
+    }
     return new Request(`${url}/sms/3/messages`, {
       method: "POST",
       headers: {
@@ -56,11 +81,15 @@ export default {
     })
   },
   faults: {
-    recipient: [8, 52],
-    // 10 and 14 are lists of the operator's or of the account's own, which another route may not know.
-    account: [6, 10, 11, 12, 13, 14, 17, 18, 19, 87],
+    fraud: [87],
+    recipient: [
+      52, // "the number prefix is incorrect as it does not match a valid number prefix by any mobile operator"
+    ],
+    // 8 is a table of prefixes that is "regularly updated"; 10 and 14 are lists of the operator's or of the account's own,
+    // and 20 is a limit for one number.
+    account: [6, 8, 10, 11, 12, 13, 14, 17, 18, 19, 20],
     message: [24, 25],
-    provider: [21],
+    provider: [21, "E429", "TOO_MANY_REQUESTS"],
   },
   receipt({ status, json }) {
     if (status === 200 && v.is(Accepted, json)) return { id: json.messages[0].messageId }
@@ -79,10 +108,12 @@ export default {
       return v.parse(Deliveries, JSON.parse(text)).results.flatMap(({ messageId: id, status, error }) => {
         const state = uncertain.includes(status.id) ? "pending" : states.get(status.groupName)
         const cause = error?.id ? error : status
-        // Unknown, wrong, or opted out.
-        const isNumber = error && [1, 5, 603].includes(error.id)
+        // 608 and SIGNALS_BLOCKED: an anti-fraud mechanism.
+        const isFraud = status.id === 87 || error?.id === 608
+        const isNumber = error && sure.includes(error.id)
         const code = state === "delivered" || state === "pending" ? undefined : cause.name
-        return state ? [{ id, state, code, fault: isNumber ? ("recipient" as const) : undefined }] : []
+        const fault = isFraud ? ("fraud" as const) : isNumber ? ("recipient" as const) : undefined
+        return state ? [{ id, state, code, fault }] : []
       })
     },
   },

@@ -39,7 +39,13 @@ export default {
       }),
     })
   },
-  faults: { recipient: [11, 21], account: [3] },
+  faults: {
+    recipient: [
+      21, // "Le numéro de téléphone n'est pas attribué!"
+    ],
+    // 11 is the vendor's own black list, which others do not know.
+    account: [3, 11],
+  },
   receipt({ status, json }) {
     if (status === 200 && v.is(Accepted, json)) return { id: "" }
     if (!v.is(Refused, json)) return { code: status }

@@ -13,7 +13,7 @@ export default {
   region: "Your own SMPP gateway",
   evidence: "vendor",
   env,
-  request({ recipient, sender, body }, env, { url }) {
+  request({ recipient, sender, body }, env, { url, ttl }) {
     const form = new URLSearchParams({
       username: env.JASMIN_USERNAME,
       password: env.JASMIN_PASSWORD,
@@ -25,6 +25,8 @@ export default {
       form.set("coding", "8")
       form.set("hex-content", Buffer.from(body, "utf16le").swap16().toString("hex"))
     }
+    // Whole minutes; no bounds are documented.
+    if (ttl) form.set("validity-period", String(Math.ceil(ttl / 60)))
     return new Request(`${url}/send`, { method: "POST", body: form })
   },
   faults: { account: [412] },

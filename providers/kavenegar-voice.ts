@@ -3,11 +3,7 @@ import type { Provider } from "../main.ts"
 import { speech } from "./lib.ts"
 
 const env = {
-  KAVENEGAR_VOICE_API_KEY: v.pipe(
-    v.string(),
-    v.regex(/^\w+$/),
-    v.description("API key of the account, letters and digits"),
-  ),
+  KAVENEGAR_API_KEY: v.pipe(v.string(), v.regex(/^\w+$/), v.description("API key of the account, letters and digits")),
 }
 
 const entries = (states: number[]) =>
@@ -27,7 +23,7 @@ export default {
   request(message, env, { url }) {
     const { recipient } = message
     const receptor = recipient.startsWith("+98") ? `0${recipient.slice(3)}` : `00${recipient.slice(1)}`
-    return new Request(`${url}/v1/${env.KAVENEGAR_VOICE_API_KEY}/call/maketts.json`, {
+    return new Request(`${url}/v1/${env.KAVENEGAR_API_KEY}/call/maketts.json`, {
       method: "POST",
       body: new URLSearchParams({ receptor, message: speech(message, { again: ". " }) }),
     })

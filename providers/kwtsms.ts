@@ -35,10 +35,13 @@ export default {
       }),
     })
   },
-  // In no list: ERR028, which is this number again within 15 seconds. ERR026 is a country that is not switched on.
+  // ERR026 is a country that is not switched on, and ERR028 this number again within 15 seconds.
   faults: {
-    recipient: ["ERR006", "ERR025"],
-    account: ["ERR001", "ERR003", "ERR005", "ERR008", "ERR010", "ERR011", "ERR024", "ERR026", "ERR033"],
+    recipient: [
+      "ERR006", // "No valid phone numbers"
+      "ERR025", // "Invalid phone number"
+    ],
+    account: ["ERR001", "ERR003", "ERR005", "ERR008", "ERR010", "ERR011", "ERR024", "ERR026", "ERR028", "ERR033"],
     message: ["ERR012", "ERR027", "ERR031", "ERR032"],
     provider: ["ERR013"],
   },

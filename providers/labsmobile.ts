@@ -41,7 +41,8 @@ export default {
       }),
     })
   },
-  faults: { recipient: ["23"], account: ["401", "403"], message: ["20"] },
+  // 23 says no more than "recipient".
+  faults: { account: ["23", "401", "403"], message: ["20"] },
   receipt({ status, json }) {
     if (status === 200 && v.is(Accepted, json)) return { id: json.subid }
     return v.is(Refused, json) ? { code: json.code, reason: json.message } : { code: status }

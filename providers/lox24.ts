@@ -38,7 +38,14 @@ export default {
       }),
     })
   },
-  faults: { recipient: ["phone", 2000], account: ["sender_id", "service_code", 208, 3000, 5000], message: ["text"] },
+  faults: {
+    recipient: [
+      "phone", // "This value is not valid."
+    ],
+    // 2000 is said of valid numbers, too.
+    account: ["sender_id", "service_code", 208, 2000, 3000, 5000],
+    message: ["text"],
+  },
   receipt({ status, json }) {
     if (status === 201 && v.is(Accepted, json)) return { id: json.uuid }
     if (status === 201 && v.is(Stopped, json)) return { code: json.status_code }

@@ -35,9 +35,11 @@ export default {
     })
   },
   faults: {
-    recipient: [11, 14],
-    // 9 is a do-not-disturb register, which stops some senders only.
-    account: ["sms-0001", "sms-0002", "sms-0003", "sms-0004", "mj-0015", "mj-0021", 9, 10, 15, 16],
+    recipient: [
+      14, // "The phone number specified is invalid."
+    ],
+    // 9 is a do-not-disturb register, which stops some senders only, and 11 the vendor's own black list.
+    account: ["sms-0001", "sms-0002", "sms-0003", "sms-0004", "mj-0015", "mj-0021", 9, 10, 11, 15, 16],
     message: ["mj-0006"],
     provider: [13],
   },

@@ -41,7 +41,9 @@ export default {
     return new Request(`${url}/api/SendSMS/BaseServiceNumber`, { method: "POST", body: form })
   },
   faults: {
-    recipient: ["18"],
+    recipient: [
+      "18", // receiver number invalid, as WP SMS has the vendor's list
+    ],
     // 35 is a number on the operators' blacklist, but also any invalid data.
     account: ["-7", "-4", "-3", "-1", "0", "2", "10", "12", "19", "35"],
     message: ["-10", "-5", "7", "17"],

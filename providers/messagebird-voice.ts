@@ -3,7 +3,11 @@ import type { Provider } from "../main.ts"
 import { language, speech } from "./lib.ts"
 
 const env = {
-  MESSAGEBIRD_VOICE_API_KEY: v.pipe(v.string(), v.description("live access key of the account")),
+  MESSAGEBIRD_API_KEY: v.pipe(
+    v.string(),
+    v.regex(/^(?!bk_)/),
+    v.description("live access key of the account; a key bk_… is one of bird-platform"),
+  ),
   MESSAGEBIRD_VOICE_LANGUAGE: v.pipe(
     v.optional(v.string(), "en-us"),
     v.description("language of messages that name none, such as de-de"),
@@ -38,7 +42,7 @@ export default {
     return new Request(`${url}/voicemessages`, {
       method: "POST",
       headers: {
-        authorization: `AccessKey ${env.MESSAGEBIRD_VOICE_API_KEY}`,
+        authorization: `AccessKey ${env.MESSAGEBIRD_API_KEY}`,
         "content-type": "application/json",
         accept: "application/json",
       },
@@ -58,6 +62,7 @@ export default {
     if (!v.is(Refused, json)) return { code: status }
     const [{ code, description: reason, parameter }] = json.errors
     const isNumber = parameter === "recipient" || parameter === "recipients"
+    // "no (correct) recipients found", and "recipients is invalid".
     if (isNumber && (code === 9 || code === 10)) return { code, reason, fault: "recipient" }
     if (isNumber || parameter === "originator") return { code, reason, fault: "account" }
     return { code, reason, fault: parameter === "body" ? "message" : undefined }

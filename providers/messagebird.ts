@@ -48,7 +48,7 @@ export default {
   needsSender: true,
   url: "https://rest.messagebird.com",
   env,
-  request({ recipient, sender, body }, env, { url, nonce, reportUrl }) {
+  request({ recipient, sender, body }, env, { url, nonce, reportUrl, ttl }) {
     return new Request(`${url}/messages`, {
       method: "POST",
       headers: {
@@ -60,6 +60,8 @@ export default {
         originator: sender.replace("+", ""),
         recipients: [recipient.slice(1)],
         body,
+        // Seconds: "should be greater than 30"; no most is documented.
+        ...(ttl && { validity: Math.max(ttl, 31) }),
         ...(!isGsm7(body) && { datacoding: "unicode" }),
         // Without a reference no report comes.
         ...(reportUrl && { reportUrl, reference: nonce() }),
@@ -72,6 +74,7 @@ export default {
     if (!v.is(Refused, json)) return { code: status }
     const [{ code, description: reason, parameter }] = json.errors
     const isNumber = parameter === "recipient" || parameter === "recipients"
+    // "no (correct) recipients found", and "recipients is invalid".
     if (isNumber && (code === 9 || code === 10)) return { code, reason, fault: "recipient" }
     if (isNumber || parameter === "originator") return { code, reason, fault: "account" }
     return { code, reason, fault: parameter === "body" ? "message" : undefined }
@@ -88,7 +91,7 @@ export default {
     read({ url }) {
       const { id, status, statusErrorCode: code } = v.parse(Delivery, Object.fromEntries(new URL(url).searchParams))
       const state = states.get(status)
-      // 103: opted out.
+      // "opted out"
       return state ? [{ id, state, code, fault: code === "103" ? "recipient" : undefined }] : []
     },
   },

@@ -1,6 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
-import { basic } from "./lib.ts"
+import { basic, isoTime } from "./lib.ts"
 
 const env = {
   MESSAGEMEDIA_API_KEY: v.pipe(v.string(), v.description("API key for Basic authentication")),
@@ -19,13 +19,15 @@ export default {
   evidence: "vendor",
   url: "https://api.messagemedia.com",
   env,
-  request({ recipient, sender, body }, env, { url }) {
+  request({ recipient, sender, body }, env, { url, clock, ttl }) {
     const message = {
       content: body,
       destination_number: recipient,
       ...(sender && { source_number: sender }),
       ...(/[^+\d]/.test(sender) && { source_number_type: "ALPHANUMERIC" }),
       format: "SMS",
+      // A moment; no bounds are documented.
+      ...(ttl && { message_expiry_timestamp: isoTime(clock() + ttl * 1_000) }),
     }
     return new Request(`${url}/v1/messages`, {
       method: "POST",

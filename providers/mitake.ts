@@ -24,7 +24,10 @@ export default {
     return new Request(`${url}/api/mtk/SmSend?CharsetURL=UTF-8`, { method: "POST", body: form })
   },
   faults: {
-    recipient: ["v", "6"],
+    recipient: [
+      "v", // "無效的手機號碼": no valid mobile number
+      "6", // "門號有錯誤": the number is wrong
+    ],
     account: ["c", "d", "e", "f", "h", "k", "m", "n", "p", "s", "7"],
     message: ["u", "x", "5"],
     provider: ["*", "a", "b", "l", "r"],

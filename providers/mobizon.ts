@@ -21,10 +21,12 @@ export default {
   evidence: "vendor",
   url: "https://api.mobizon.kz",
   env,
-  request({ recipient, sender, body }, env, { url }) {
+  request({ recipient, sender, body }, env, { url, ttl }) {
     const query = new URLSearchParams({ api: "v1", apiKey: env.MOBIZON_API_KEY, output: "json" })
     const form = new URLSearchParams({ recipient: recipient.slice(1), text: body })
     if (sender) form.set("from", sender.replace("+", ""))
+    // Whole minutes, at most the 24 hours of the vendor's examples.
+    if (ttl) form.set("params[validity]", String(Math.min(Math.ceil(ttl / 60), 1_440)))
     return new Request(`${url}/service/message/sendsmsmessage?${query}`, { method: "POST", body: form })
   },
   receipt({ status, json }) {

@@ -49,10 +49,12 @@ export default {
       }),
     })
   },
-  faults: { account: ["200", "210"], message: ["400"] },
+  faults: { account: ["200", "210"] },
   receipt({ status, json }) {
     if (status === 202 && v.is(Accepted, json)) return { id: json.requestId }
     if (v.is(Refused, json)) return { code: json.error.errorCode, reason: json.error.message }
-    return v.is(RefusedField, json) ? { code: json.status, reason: json.errors[0] } : { code: status }
+    if (!v.is(RefusedField, json)) return { code: status }
+    // The same code from the API's front is a quota.
+    return { code: json.status, reason: json.errors[0], fault: json.status === "400" ? "message" : undefined }
   },
 } satisfies Provider<typeof env>

@@ -3,8 +3,8 @@ import type { Provider } from "../main.ts"
 import { language, speech } from "./lib.ts"
 
 const env = {
-  OCTOPUSH_VOICE_API_LOGIN: v.pipe(v.string(), v.description("API login, an e-mail address")),
-  OCTOPUSH_VOICE_API_KEY: v.pipe(v.string(), v.description("API key of the account")),
+  OCTOPUSH_API_LOGIN: v.pipe(v.string(), v.description("API login, an e-mail address")),
+  OCTOPUSH_API_KEY: v.pipe(v.string(), v.description("API key of the account")),
   OCTOPUSH_VOICE_LANGUAGE: v.pipe(
     v.optional(v.string(), "en-US"),
     v.description("language of messages that name none, such as fr-FR"),
@@ -34,8 +34,8 @@ export default {
       method: "POST",
       headers: {
         "content-type": "application/json",
-        "api-login": env.OCTOPUSH_VOICE_API_LOGIN,
-        "api-key": env.OCTOPUSH_VOICE_API_KEY,
+        "api-login": env.OCTOPUSH_API_LOGIN,
+        "api-key": env.OCTOPUSH_API_KEY,
         "cache-control": "no-cache",
       },
       body: JSON.stringify({
@@ -49,7 +49,9 @@ export default {
     })
   },
   faults: {
-    recipient: [117],
+    recipient: [
+      117, // "Your recipient list contains no correct numbers."
+    ],
     account: [101, 104, 105, 106, 108, 109, 113, 114],
     message: [102, 107, 119, 121, 122],
   },

@@ -44,7 +44,9 @@ export default {
     })
   },
   faults: {
-    recipient: [117],
+    recipient: [
+      117, // "Your recipient list contains no correct numbers."
+    ],
     account: [101, 104, 105, 106, 108, 109, 113, 114],
     message: [102, 107, 119, 121, 122],
   },

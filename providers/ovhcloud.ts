@@ -22,7 +22,7 @@ export default {
   evidence: "vendor",
   url: "https://eu.api.ovh.com/1.0",
   env,
-  async request({ recipient, sender, body }, env, { url, clock, session, fetch }) {
+  async request({ recipient, sender, body }, env, { url, clock, session, fetch, ttl }) {
     const now = () => Math.floor(clock() / 1000)
     const distance = await session(async () => {
       const answer = await fetch(`${url}/auth/time`)
@@ -40,7 +40,8 @@ export default {
       receivers: [recipient],
       ...(sender && { sender }),
       senderForResponse: !sender,
-      validityPeriod: 2880,
+      // Whole minutes, at most the two days that are the vendor's default.
+      validityPeriod: ttl ? Math.min(Math.ceil(ttl / 60), 2_880) : 2_880,
     })
     const timestamp = String(now() + Number.parseInt(distance, 10))
     const signed = [env.OVH_APPLICATION_SECRET, env.OVH_CONSUMER_KEY, "POST", target, text, timestamp].join("+")

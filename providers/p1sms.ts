@@ -3,7 +3,10 @@ import type { Provider } from "../main.ts"
 
 const env = {
   P1SMS_API_KEY: v.pipe(v.string(), v.description("API key, from the profile of the account")),
-  P1SMS_SENDER: v.optional(v.pipe(v.string(), v.description("name that P1SMS registered for you; else VIRTA"))),
+  P1SMS_SENDER: v.pipe(
+    v.optional(v.string(), "VIRTA"),
+    v.description("name that P1SMS registered for you; else VIRTA, which all accounts share"),
+  ),
 }
 
 const failed = ["error", "agg_error", "rejected", "not_delivered", "low_balance", "low_partner_balance"]
@@ -27,11 +30,12 @@ export default {
   evidence: "clients",
   url: "https://admin.p1sms.ru",
   env,
+  // A name that is not registered is refused: the message's own is never sent.
+  pool: "P1SMS_SENDER",
   request({ recipient, sender, body }, env, { url }) {
     const sms = {
       channel: "char",
-      // The name that all accounts share: one that is not registered is refused.
-      sender: env.P1SMS_SENDER ? sender.replace("+", "") : "VIRTA",
+      sender: (sender || env.P1SMS_SENDER).replace("+", ""),
       phone: recipient.slice(1),
       text: body,
     }

@@ -47,7 +47,11 @@ export default {
     })
   },
   faults: {
-    recipient: ["SMS-RC-413", "SMS-UP-413", "SMS-CAR-413"],
+    recipient: [
+      "SMS-RC-413", // "The destination subscriber opted out."
+      "SMS-UP-413", // "The destination subscriber opted out."
+      "SMS-CAR-413", // "The destination subscriber opted out."
+    ],
     account: [
       "MSG-243",
       "MSG-245",
@@ -59,6 +63,7 @@ export default {
       "SMS-RC-410",
       "SMS-UP-414",
     ],
+    provider: ["CMN-301"],
     message: ["MSG-338", "SMS-RC-430", "SMS-UP-430", "SMS-UP-432", "SMS-UP-433"],
   },
   receipt({ status, json }) {

@@ -23,7 +23,7 @@ export default {
   needsSender: true,
   url: "https://connect.routee.net",
   env,
-  async request({ recipient, sender, body }, env, { url, clock, session, fetch }) {
+  async request({ recipient, sender, body }, env, { url, clock, session, fetch, ttl }) {
     const token = await session(async () => {
       const answer = await fetch(`${url.replace("//connect.", "//auth.")}/oauth/token`, {
         method: "POST",
@@ -36,7 +36,8 @@ export default {
     return new Request(`${url}/sms`, {
       method: "POST",
       headers: { authorization: `Bearer ${token}`, "content-type": "application/json", accept: "application/json" },
-      body: JSON.stringify({ body, to: recipient, from: sender.replace("+", "") }),
+      // Whole minutes; no bounds are documented.
+      body: JSON.stringify({ body, to: recipient, from: sender.replace("+", ""), ttl: ttl && Math.ceil(ttl / 60) }),
     })
   },
   faults: { account: ["invalid_token"] },

@@ -87,14 +87,16 @@ for (const [name, provider, fixture] of loaded) {
 
     test("the first report is of the first acceptance, and tells the time that it took", async () => {
       const [{ http, reports, env: more }] = given.list
-      assert.equal(reports?.[0]?.id, fixture.accepted[0].id)
+      // Where the vendor gives no id, its reports have the one that the request drew, and nothing tells the time.
+      const { id } = fixture.accepted[0]
+      assert.equal(reports?.[0]?.id, id || fixture.nonce)
       const { post, report, pass, events } = await open(more, [fixture.accepted[0]])
       assert.equal((await post(sample)).status, 200)
       pass(1234)
       await report(partsOf(http))
       assert.deepEqual(
         told(events()).map(({ ms }) => ms),
-        [1234],
+        [id ? 1234 : undefined],
       )
     })
 
