@@ -26,12 +26,12 @@ const Refused = v.object({
   Fields: v.nullish(v.array(v.object({ Name: v.string() }))),
 })
 
-const fields: Record<string, Fault> = {
-  DestinationPhoneNumber: "recipient",
-  OriginationIdentity: "account",
-  ConfigurationSetName: "account",
-  MessageBody: "message",
-}
+const fields = new Map<string, Fault>([
+  ["DestinationPhoneNumber", "recipient"],
+  ["OriginationIdentity", "account"],
+  ["ConfigurationSetName", "account"],
+  ["MessageBody", "message"],
+])
 
 /** What SNS signs, in this order. */
 const Notice = v.object({
@@ -147,7 +147,7 @@ export default {
     return {
       code: json.Reason ?? json.__type.replace(/^.*#/, ""),
       reason: json.Message ?? json.message ?? undefined,
-      fault: json.Reason === "FIELD_VALIDATION_FAILED" ? fields[json.Fields?.[0]?.Name ?? ""] : undefined,
+      fault: json.Reason === "FIELD_VALIDATION_FAILED" ? fields.get(json.Fields?.[0]?.Name ?? "") : undefined,
     }
   },
   /** SNS brings the events of the configuration set. Its first call is a question, which is answered by a GET. */
