@@ -41,12 +41,12 @@ const Refused = v.object({
 })
 
 /** DestinationPhoneNumber is no proof: texts to valid numbers were refused so. */
-const fields: Record<string, Fault> = {
-  DestinationPhoneNumber: "account",
-  OriginationIdentity: "account",
-  ConfigurationSetName: "account",
-  MessageBody: "message",
-}
+const fields = new Map<string, Fault>([
+  ["DestinationPhoneNumber", "account"],
+  ["OriginationIdentity", "account"],
+  ["ConfigurationSetName", "account"],
+  ["MessageBody", "message"],
+])
 
 /** The voice carries the language. Every fault of the caller is a 400, throttling too; IAM writes `message` small. */
 export default {
@@ -124,7 +124,7 @@ export default {
     return {
       code: json.Reason ?? json.__type.replace(/^[^#]*#/, ""),
       reason: json.Message ?? json.message ?? undefined,
-      fault: json.Reason === "FIELD_VALIDATION_FAILED" ? fields[json.Fields?.[0]?.Name ?? ""] : undefined,
+      fault: json.Reason === "FIELD_VALIDATION_FAILED" ? fields.get(json.Fields?.[0]?.Name ?? "") : undefined,
     }
   },
 } satisfies Provider<typeof env>

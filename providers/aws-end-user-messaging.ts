@@ -39,16 +39,16 @@ const Refused = v.object({
 })
 
 /** DestinationPhoneNumber is no proof: valid numbers of Puerto Rico and Ontario were refused so. */
-const fields: Record<string, Fault> = {
-  DestinationPhoneNumber: "account",
-  OriginationIdentity: "account",
-  MessageBody: "message",
-  ConfigurationSetName: "account",
-  MaxPrice: "account",
-  TimeToLive: "account",
-  DestinationCountryParameters: "account",
-  ProtectConfigurationId: "account",
-}
+const fields = new Map<string, Fault>([
+  ["DestinationPhoneNumber", "account"],
+  ["OriginationIdentity", "account"],
+  ["MessageBody", "message"],
+  ["ConfigurationSetName", "account"],
+  ["MaxPrice", "account"],
+  ["TimeToLive", "account"],
+  ["DestinationCountryParameters", "account"],
+  ["ProtectConfigurationId", "account"],
+])
 
 /** What SNS signs, in this order. */
 const Notice = v.object({
@@ -182,7 +182,7 @@ export default {
     return {
       code: json.Reason ?? json.__type.replace(/^.*#/, ""),
       reason: json.Message ?? json.message ?? undefined,
-      fault: json.Reason === "FIELD_VALIDATION_FAILED" ? fields[json.Fields?.[0]?.Name ?? ""] : undefined,
+      fault: json.Reason === "FIELD_VALIDATION_FAILED" ? fields.get(json.Fields?.[0]?.Name ?? "") : undefined,
     }
   },
   /** SNS brings the events of the configuration set. Its first call is a question, which is answered by a GET. */

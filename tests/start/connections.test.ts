@@ -1,9 +1,10 @@
 /** Connections to providers that close, break and fall silent: what is lost, what is asked twice, and whether it is told. */
 import assert from "node:assert/strict"
 import { once } from "node:events"
+import { readFileSync, writeFileSync } from "node:fs"
 import { createServer, type Socket } from "node:net"
 import { after, test } from "node:test"
-import { gzipSync } from "node:zlib"
+import { brotliCompressSync, constants, deflateSync, gzipSync, zstdCompressSync } from "node:zlib"
 import { copy, serving } from "../lib/process.ts"
 import { httpEnv, message, secret, sign } from "../lib/world.ts"
 
@@ -80,10 +81,10 @@ async function gatewayOf(env: Record<string, string>, work: (gateway: Gateway) =
       assert.equal(running.stderr(), "")
       return running.stdout()
     }
-    await work({ send, stop })
+    await work({ send, stop, pid: running.child.pid ?? 0 })
   })
 }
-type Gateway = { send: (recipient?: string) => Promise<Told>; stop: () => Promise<string> }
+type Gateway = { send: (recipient?: string) => Promise<Told>; stop: () => Promise<string>; pid: number }
 
 const outcomes = (told: Told) => told.attempts.map(({ outcome, code = "" }) => `${outcome} ${code}`.trim()).join(", ")
 const linesOf = (log: string) => log.match(/"event":"(accepted|refused|unreachable|timeout)"/g)?.length ?? 0
@@ -239,6 +240,93 @@ test("an acceptance that comes compressed is read, in one piece and in parts", s
     assert.equal(provider.calls(), 2)
     // Its connection serves again, though what came over it was coded.
     assert.equal(provider.connections(), 1)
+    await stop()
+  })
+})
+
+const inChunk = (bytes: Buffer) =>
+  Buffer.concat([Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, Buffer.from("\r\n0\r\n\r\n")])
+const chunked = (...lines: string[]) =>
+  ["HTTP/1.1 200 OK", "Transfer-Encoding: chunked", ...lines, "", "0", "", ""].join("\r\n")
+const switching = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n"
+const headed = (line: string) => Buffer.from(sized(accepted, line).toString(), "latin1")
+
+/** Answers that a client may stumble over; `undefined` is told of those that some runtime's client never hands over. */
+const hostile: [what: string, answer: string | Buffer, told?: string | undefined][] = [
+  ["a coding that is called constructor", sized(accepted, "Content-Encoding: constructor"), "accepted"],
+  ["a coding that is called __proto__", sized(accepted, "Content-Encoding: __proto__"), "accepted"],
+  ["headers of such names", headed("__proto__: a\r\nconstructor: b\r\ntoString: c"), "accepted"],
+  ["letters beyond ASCII in a header", headed("X-A: caf\u00e9"), "accepted"],
+  ["gzip of no bytes, with its length", sized("", "Content-Encoding: gzip"), "refused 200"],
+  ["gzip of no bytes, in chunks", chunked("Content-Encoding: gzip"), process.versions.deno ? undefined : "refused 200"],
+  ["gzip that is none", sized(accepted, "Content-Encoding: gzip"), process.versions.deno ? undefined : "refused 200"],
+  ["another protocol", switching, process.versions.bun ? undefined : "refused 101"],
+  ["a control character in a header", headed("X-A: a\u0001b")],
+  ["a header with no name", headed(": a")],
+  ["a folded header", headed("X-A: a\r\n b")],
+  ["two lengths", headed("Content-Length: 3")],
+  ["3,000 headers", headed(Array.from({ length: 3_000 }, (_, at) => `X-${at}: a`).join("\r\n"))],
+  ["a header of 100,000 characters", headed(`X-A: ${"a".repeat(100_000)}`)],
+  ["no HTTP at all", "220 mail.example ESMTP\r\n"],
+]
+test("an answer that a client stumbles over costs no other message its answer", { timeout: 120_000 }, async () => {
+  let answer: string | Buffer = ""
+  const { one, other, env } = await two(
+    (socket) => socket.end(answer),
+    (socket) => setTimeout(() => socket.writable && take(socket), 300),
+  )
+  const routes = { ...env, SMS_PROVIDER: "http", SMS_PROVIDER_49: "other" }
+  await gatewayOf(routes, async ({ send, stop }) => {
+    for (const [what, next, expected] of hostile) {
+      answer = next
+      const [before, beside] = [one.calls(), other.calls()]
+      const others = Array.from({ length: 20 }, (_, at) => send(`+49151123456${at + 10}`))
+      const told = outcomes(await send())
+      const calls = one.calls() - before
+      if (expected) assert.deepEqual([told, calls], [expected, 1], what)
+      else assert.match(told, /^(accepted|unreachable \w+)(, unreachable \w+)?$/, what)
+      assert.equal(calls, told.split(", ").length, `${what}: a call that is not told`)
+      const lost = (await Promise.all(others)).filter(({ status }) => status !== 200)
+      assert.deepEqual(lost, [], what)
+      assert.equal(other.calls() - beside, 20, what)
+    }
+    await stop()
+  })
+})
+
+/** The most that the process has held in memory, in MiB, since it was last asked (Linux). */
+function peakOf(pid: number): number {
+  const peak = Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1_024
+  writeFileSync(`/proc/${pid}/clear_refs`, "5")
+  return peak
+}
+
+test("200 MB that come as a few bytes are refused, and held by nobody", slow, async () => {
+  const zeros = Buffer.alloc(200_000_000)
+  const bombs: [coding: string, packed: Buffer][] = [
+    ["gzip", gzipSync(zeros)],
+    ["gzip", gzipSync(zeros.subarray(0, 60_000_000))],
+    ["deflate", deflateSync(zeros.subarray(0, 60_000_000))],
+    ["br", brotliCompressSync(zeros, { params: { [constants.BROTLI_PARAM_QUALITY]: 1 } })],
+    ["zstd", zstdCompressSync(zeros)],
+  ]
+  let answer = Buffer.alloc(0)
+  const provider = await sockets((socket) => socket.end(answer))
+  await gatewayOf({ HTTP_URL: `${provider.url}/send` }, async ({ send, stop, pid }) => {
+    answer = sized(accepted)
+    for (let sent = 0; sent < 20; sent += 1) assert.equal(outcomes(await send()), "accepted")
+    peakOf(pid)
+    const before = peakOf(pid)
+    const calls = provider.calls()
+    for (const [coding, packed] of bombs) {
+      answer = sized(packed, `Content-Encoding: ${coding}`)
+      assert.equal(outcomes(await send()), "refused 200", `${coding} of ${packed.length} bytes`)
+      answer = Buffer.concat([Buffer.from(chunked(`Content-Encoding: ${coding}`).slice(0, -5)), inChunk(packed)])
+      assert.equal(outcomes(await send()), "refused 200", `${coding} of ${packed.length} bytes, in chunks`)
+      const grown = peakOf(pid) - before
+      assert.ok(grown < 60, `${coding} of ${packed.length} bytes: ${Math.round(grown)} MiB`)
+    }
+    assert.equal(provider.calls() - calls, 2 * bombs.length)
     await stop()
   })
 })
