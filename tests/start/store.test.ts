@@ -6,10 +6,10 @@ import { createServer } from "node:net"
 import { after, test } from "node:test"
 import type { World } from "../../main.ts"
 import { copy, patient, serving } from "../lib/process.ts"
+import { lacks } from "../lib/programs.ts"
 import { accepted, message, secret, sign, standing, start, until } from "../lib/world.ts"
 
-const isMissing = spawnSync("redis-server", ["--version"]).status !== 0
-const options = { timeout: 60_000, skip: isMissing ? "redis-server is not installed here" : false }
+const options = { timeout: 60_000, skip: lacks("redis-server") }
 
 const servers = new Set<ChildProcess>()
 after(() => {
