@@ -6,10 +6,10 @@ import assert from "node:assert/strict"
 import { after, before, test } from "node:test"
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core"
 import { serving } from "../lib/process.ts"
-import { lacks, pathOf } from "../lib/programs.ts"
+import { find, whySkipped } from "../lib/programs.ts"
 import { secret, sign } from "../lib/world.ts"
 
-const options = { timeout: 60_000, skip: lacks("chromium") }
+const options = { timeout: 60_000, skip: whySkipped("chromium") }
 const args = [
   "--no-sandbox",
   "--disable-gpu",
@@ -25,7 +25,7 @@ const folder = process.env.SCREENSHOTS
 
 let browser: Browser | undefined
 before(async () => {
-  if (!options.skip) browser = await chromium.launch({ executablePath: pathOf("chromium"), args })
+  if (!options.skip) browser = await chromium.launch({ executablePath: find("chromium") ?? "chromium", args })
 })
 after(() => browser?.close())
 

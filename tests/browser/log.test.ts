@@ -12,10 +12,10 @@ import { type Browser, type BrowserContextOptions, chromium, type Page } from "p
 import type { LogEvent } from "../../main.ts"
 import { history, logToken } from "../lib/history.ts"
 import { serving } from "../lib/process.ts"
-import { lacks, pathOf } from "../lib/programs.ts"
+import { find, whySkipped } from "../lib/programs.ts"
 import { httpEnv, secret, sign } from "../lib/world.ts"
 
-const options = { timeout: 60_000, skip: lacks("chromium") }
+const options = { timeout: 60_000, skip: whySkipped("chromium") }
 const args = [
   "--no-sandbox",
   "--disable-gpu",
@@ -31,7 +31,7 @@ const folder = process.env.SCREENSHOTS
 let browser: Browser | undefined
 const servers: Server[] = []
 before(async () => {
-  if (!options.skip) browser = await chromium.launch({ executablePath: pathOf("chromium"), args })
+  if (!options.skip) browser = await chromium.launch({ executablePath: find("chromium") ?? "chromium", args })
 })
 after(async () => {
   await browser?.close()

@@ -2,17 +2,18 @@
 import { existsSync } from "node:fs"
 import { delimiter, join } from "node:path"
 
-const { CI, CHROMIUM, PATH = "", PROMETHEUS = "/usr/bin" } = process.env
-const paths = {
+const { CI, CHROMIUM = "/usr/bin/chromium", PATH = "", PROMETHEUS = "/usr/bin" } = process.env
+const places = {
   "redis-server": PATH.split(delimiter).map((folder) => join(folder, "redis-server")),
-  chromium: [CHROMIUM ?? "/usr/bin/chromium"],
+  chromium: [CHROMIUM],
   prometheus: [join(PROMETHEUS, "prometheus")],
 }
-export type Program = keyof typeof paths
+export type Program = keyof typeof places
 
-/** Where a program is. */
-export const pathOf = (program: Program) => paths[program].find(existsSync) ?? paths[program][0] ?? program
+/** Its path; undefined where it is not installed. */
+export const find = (program: Program) => places[program].find(existsSync)
 
-/** Why tests of this program are skipped; false where it is there, and in CI, where they must not be. */
-export const lacks = (program: Program) =>
-  !paths[program].some(existsSync) && CI !== "true" && `no ${program} here: apt-get install ${program}`
+export const advice = (program: Program) => `no ${program} here: apt-get install ${program}`
+
+/** Why a test that needs it is skipped; false where it is there. With CI=true nothing is skipped: the test fails. */
+export const whySkipped = (program: Program) => CI !== "true" && !find(program) && advice(program)

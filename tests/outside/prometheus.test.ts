@@ -10,12 +10,12 @@ import { dirname, join } from "node:path"
 import { after, test } from "node:test"
 import { history, metricsToken } from "../lib/history.ts"
 import { serving, until } from "../lib/process.ts"
-import { lacks, pathOf } from "../lib/programs.ts"
+import { find, whySkipped } from "../lib/programs.ts"
 import { message, secret, sign } from "../lib/world.ts"
 
-const prometheus = pathOf("prometheus")
+const prometheus = find("prometheus") ?? "prometheus"
 const promtool = join(dirname(prometheus), "promtool")
-const options = { timeout: 60_000, skip: lacks("prometheus") }
+const options = { timeout: 60_000, skip: whySkipped("prometheus") }
 const readme = readFileSync(new URL("../../providers/pages/README.md", import.meta.url), "utf8")
 const [job = "", rules = ""] = [...readme.matchAll(/```yaml\n(.*?)```/gs)].map(([, yaml]) => yaml)
 const folder = mkdtempSync(join(tmpdir(), "smstask-prometheus-"))
