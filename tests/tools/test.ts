@@ -50,7 +50,7 @@ const commands: Record<Runtime, string[]> = {
 const testOn = (runtime: Runtime, file: string, SMSTASK = ""): Job => ({
   name: `${file}${SMSTASK && ` of ${SMSTASK}`} on ${runtime}`,
   command: [...commands[runtime], `./${file}`],
-  limit: 240,
+  limit: 300,
   env: { SMSTASK },
   ...(!SMSTASK && { runtime, file }),
 })
@@ -103,7 +103,8 @@ const needs: [program: Program, what: string, steps: string[]][] = [
 // ───────────────────────────── Their processes ─────────────────────────────
 
 const problems: string[] = []
-const groups = new Set<number>()
+/** What runs now: the name of each group of processes. */
+const groups = new Map<number, string>()
 
 /** Ends a process and all that it started. */
 function endGroup(group: number) {
@@ -115,7 +116,8 @@ function endGroup(group: number) {
 }
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
   process.on(signal, () => {
-    for (const group of groups) endGroup(group)
+    console.log(`${signal} ended: ${[...groups.values()].join(", ")}`)
+    for (const group of groups.keys()) endGroup(group)
     process.exit(1)
   })
 
@@ -127,7 +129,7 @@ async function run({ name, command, limit, env, runtime, file }: Job) {
   const options = { cwd: root, env: { ...environment, ...env }, detached: true }
   const child = spawn(program, args, { ...options, stdio: ["ignore", out, out] })
   const { pid: group = 0 } = child
-  if (group) groups.add(group)
+  if (group) groups.set(group, name)
   let isOver = false
   const timer = setTimeout(() => {
     isOver = true
