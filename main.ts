@@ -1469,7 +1469,7 @@ async function loadProvider(name: string, channels: ("sms" | "voice")[], world: 
   const url = env[`${NAME}_URL`] ?? ownUrl
   if (values && url === undefined && !provider.env[`${NAME}_URL`])
     complaints.push({ text: `${NAME}_URL is missing: the base URL of your account`, setting: `${NAME}_URL` })
-  complaints.push(...listUnfit(NAME, env))
+  complaints.push(...listUnfit(NAME, env), ...listLacking(provider, env))
   if (complaints.length > 0 || !values) throw new StartError(complaints)
   const secrets = Object.keys(provider.env).flatMap((variable) => env[variable] ?? [])
   const parts = secrets.flatMap((value) => value.split(/[\s"'{}:,;=&?]+/).filter((part) => part.length >= 8))
@@ -1480,6 +1480,13 @@ async function loadProvider(name: string, channels: ("sms" | "voice")[], world: 
   const loaded: LoadedProvider = { name, provider, values, url: base, context, senders, hidden, ...state }
   await requireSendable(loaded, env)
   return loaded
+}
+
+/** Complains where none of the sets of variables is whole of which one must be. */
+function listLacking({ alternatives }: contract.Provider, env: Environment): Complaint[] {
+  if (!alternatives || alternatives.some((names) => names.every((name) => env[name]))) return []
+  const text = `${alternatives.map((names) => names.join(" and ")).join(", or ")} must be set`
+  return [{ text, setting: alternatives[0]?.[0] ?? "" }]
 }
 
 /** Complains of values that every provider may have and that cannot be used. */

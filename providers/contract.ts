@@ -93,6 +93,8 @@ export interface Provider<E extends Variables = Variables> {
   channel?: "voice"
   /** Whether it takes no message without a sender, or whether its variables make it so. */
   needsSender?: boolean | ((env: Values<E>) => boolean)
+  /** Sets of variables of which one must be whole, where a schema alone cannot say what is missing. */
+  alternatives?: readonly (readonly (string & keyof E)[])[]
   /**
    * The variable that names a pool, which picks the sender itself. Where it is set, `request` is given a sender only where one
    * is set for the number's country or digits, and "" otherwise.

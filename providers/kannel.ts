@@ -57,7 +57,8 @@ export default {
     const reason = refusal.exec(text)?.[1]
     if (status === 202 && !text.includes("Denied") && /^(0: Accepted|Sent\.)/.test(text)) return { id: "" }
     // No SMSC is connected: the text is kept, and perhaps sent later.
-    if (status === 202 && text.startsWith("3: Queued")) return { code: "queued", reason: "Queued for later delivery" , isPerhapsSent: true }
+    if (status === 202 && text.startsWith("3: Queued"))
+      return { code: "queued", reason: "Queued for later delivery", isPerhapsSent: true }
     // A white list denies whole countries, so that this is not about the number for sure.
     if (reason && /denied|^Sender missing/i.test(reason)) return { code: status, reason, fault: "account" }
     return { code: status, reason, fault: reason?.startsWith("Charset or body") ? "message" : undefined }

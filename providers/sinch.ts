@@ -49,6 +49,10 @@ export default {
   docs: "https://developers.sinch.com/docs/sms/api-reference/sms/batches/sendsms",
   region: "Global",
   evidence: "vendor",
+  alternatives: [
+    ["SINCH_SERVICE_PLAN_ID", "SINCH_API_TOKEN"],
+    ["SINCH_PROJECT_ID", "SINCH_KEY_ID", "SINCH_KEY_SECRET"],
+  ],
   url: (env) => `https://${env.SINCH_KEY_ID ? "zt." : ""}${env.SINCH_SMS_REGION}.sms.api.sinch.com`,
   env,
   async request({ recipient, sender, body }, env, { url, reportUrl, ttl, clock, session, fetch }) {

@@ -58,6 +58,7 @@ export default {
   url: "https://api.twilio.com",
   env,
   needsSender: ({ TWILIO_MESSAGING_SERVICE_SID }) => !TWILIO_MESSAGING_SERVICE_SID,
+  alternatives: [["TWILIO_AUTH_TOKEN"], ["TWILIO_API_KEY", "TWILIO_API_SECRET"]],
   pool: "TWILIO_MESSAGING_SERVICE_SID",
   senderId: isService,
   request({ recipient, sender, body }, env, { url, reportUrl, ttl }) {

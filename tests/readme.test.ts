@@ -42,3 +42,14 @@ test("the first page has at most 16 KB", () => {
 test("the tables of providers are what the files say: npm run --prefix tests tables writes them", async () => {
   assert.equal(written(), await tables())
 })
+
+test("a package that both package.json name has one version", () => {
+  const versionsOf = (path: string): Record<string, string> => {
+    const { dependencies, devDependencies } = JSON.parse(read(path))
+    return { ...dependencies, ...devDependencies }
+  }
+  const [own, others] = [versionsOf("../package.json"), versionsOf("./package.json")]
+  const shared = Object.keys(own).filter((name) => name in others)
+  assert.ok(shared.includes("typescript"), "tsc would be the one that another package brings")
+  for (const name of shared) assert.equal(others[name], own[name], name)
+})

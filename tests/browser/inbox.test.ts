@@ -3,17 +3,13 @@
  * light and dark, as wide as a phone and as a desktop.
  */
 import assert from "node:assert/strict"
-import { existsSync } from "node:fs"
 import { after, before, test } from "node:test"
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core"
 import { serving } from "../lib/process.ts"
+import { find, whySkipped } from "../lib/programs.ts"
 import { secret, sign } from "../lib/world.ts"
 
-const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium"
-const options = {
-  timeout: 60_000,
-  skip: !existsSync(executablePath) && `there is no ${executablePath}: apt-get install chromium`,
-}
+const options = { timeout: 60_000, skip: whySkipped("chromium") }
 const args = [
   "--no-sandbox",
   "--disable-gpu",
@@ -29,7 +25,7 @@ const folder = process.env.SCREENSHOTS
 
 let browser: Browser | undefined
 before(async () => {
-  if (!options.skip) browser = await chromium.launch({ executablePath, args })
+  if (!options.skip) browser = await chromium.launch({ executablePath: find("chromium") ?? "chromium", args })
 })
 after(() => browser?.close())
 

@@ -3,7 +3,6 @@
  * names a folder for pictures of the page, light and dark, as wide as a phone and as a desktop.
  */
 import assert from "node:assert/strict"
-import { existsSync } from "node:fs"
 import type { Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import { after, before, test } from "node:test"
@@ -13,13 +12,10 @@ import { type Browser, type BrowserContextOptions, chromium, type Page } from "p
 import type { LogEvent } from "../../main.ts"
 import { history, logToken } from "../lib/history.ts"
 import { serving } from "../lib/process.ts"
+import { find, whySkipped } from "../lib/programs.ts"
 import { httpEnv, secret, sign } from "../lib/world.ts"
 
-const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium"
-const options = {
-  timeout: 60_000,
-  skip: !existsSync(executablePath) && `there is no ${executablePath}: apt-get install chromium`,
-}
+const options = { timeout: 60_000, skip: whySkipped("chromium") }
 const args = [
   "--no-sandbox",
   "--disable-gpu",
@@ -35,7 +31,7 @@ const folder = process.env.SCREENSHOTS
 let browser: Browser | undefined
 const servers: Server[] = []
 before(async () => {
-  if (!options.skip) browser = await chromium.launch({ executablePath, args })
+  if (!options.skip) browser = await chromium.launch({ executablePath: find("chromium") ?? "chromium", args })
 })
 after(async () => {
   await browser?.close()

@@ -4,20 +4,18 @@
  */
 import assert from "node:assert/strict"
 import { spawn, spawnSync } from "node:child_process"
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { after, test } from "node:test"
 import { history, metricsToken } from "../lib/history.ts"
 import { serving, until } from "../lib/process.ts"
+import { find, whySkipped } from "../lib/programs.ts"
 import { message, secret, sign } from "../lib/world.ts"
 
-const bin = process.env.PROMETHEUS ?? "/usr/bin"
-const [promtool, prometheus] = [join(bin, "promtool"), join(bin, "prometheus")]
-const options = {
-  timeout: 60_000,
-  skip: !existsSync(promtool) && `there is no ${promtool}: apt-get install prometheus`,
-}
+const prometheus = find("prometheus") ?? "prometheus"
+const promtool = join(dirname(prometheus), "promtool")
+const options = { timeout: 60_000, skip: whySkipped("prometheus") }
 const readme = readFileSync(new URL("../../providers/pages/README.md", import.meta.url), "utf8")
 const [job = "", rules = ""] = [...readme.matchAll(/```yaml\n(.*?)```/gs)].map(([, yaml]) => yaml)
 const folder = mkdtempSync(join(tmpdir(), "smstask-prometheus-"))

@@ -1,17 +1,18 @@
 /**
  * Builds what is shipped, into dist/: one module that holds main.ts, its packages and every provider and needs nothing
- * beside it, the helpers and the types for the authors of provider files, and executables of the module.
+ * beside it, the helpers and the types for the authors of provider files, and executables of the module. It needs the packages of the
+ * project alone; an executable needs its runtime, from tests/node_modules or installed.
  *
  *     npm run build                dist/smstask.js, dist/lib.js and dist/main.d.ts
  *     npm run build -- bun|deno    the same, and dist/smstask, an executable with that runtime inside
  */
 import { spawnSync } from "node:child_process"
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { type BuildOptions, build, type Plugin } from "esbuild"
 
 const root = fileURLToPath(new URL("../../", import.meta.url))
-const tools = `${root}tests/node_modules`
 /** What is used of libphonenumber. Of a package that is imported when it is needed, esbuild would keep the whole. */
 const used: (keyof typeof import("libphonenumber-js/min"))[] = ["parsePhoneNumberFromString", "getCountries"]
 const numbers: Plugin = {
@@ -43,13 +44,23 @@ const files = readdirSync(`${root}providers`, { recursive: true, encoding: "utf8
   path.endsWith(".ts"),
 )
 
+const [runtime = ""] = process.argv.slice(2)
+if (!["", "bun", "deno"].includes(runtime)) {
+  console.error(`An executable is made with bun or with deno, not with ${runtime}.`)
+  process.exit(1)
+}
+
 function run(command: string, args: string[]) {
-  const { status, error } = spawnSync(command, args, { cwd: root, stdio: ["ignore", "inherit", "inherit"] })
-  if (status !== 0) throw new Error(`${command} failed`, { cause: error })
+  const { status, stdout, stderr, error } = spawnSync(command, args, { cwd: root, encoding: "utf8" })
+  if (status === 0) return
+  rmSync(whole, { force: true })
+  console.error(error ? `There is no ${command} here: npm ci --prefix tests brings it.` : stdout + stderr)
+  process.exit(1)
 }
 
 const outfile = `${root}dist/smstask.js`
-const executable = `${root}dist/whole.js`
+/** What an executable is made from. */
+const whole = `${root}dist/whole.js`
 const read = (path: string) => readFileSync(`${root}${path}`, "utf8")
 const { version, dependencies } = JSON.parse(read("package.json"))
 
@@ -80,21 +91,30 @@ rmSync(`${root}dist`, { recursive: true, force: true })
 mkdirSync(`${root}dist`)
 await bundle(outfile, { ...entry, external, banner: { js } })
 await bundle(`${root}dist/lib.js`, { ...common, entryPoints: [`${root}providers/lib.ts`], external: ["valibot"] })
-run(`${tools}/.bin/tsc`, ["-p", "tests/types.json"])
-const compilers: Record<string, string[]> = {
-  bun: [
-    `${tools}/bun/bin/bun.exe`,
-    "build",
-    "--compile",
-    "--compile-autoload-package-json",
-    executable,
-    "--outfile",
-    "dist/smstask",
-  ],
-  deno: [`${tools}/deno/deno`, "compile", "--allow-all", "--no-check", "--output", "dist/smstask", executable],
+// The types are checked elsewhere, with those of the runtimes.
+const tsc = join(dirname(fileURLToPath(import.meta.resolve("typescript/package.json"))), "bin", "tsc")
+run(process.execPath, [tsc, "-p", "tests/types.json"])
+
+const programOf = (name: string, path: string) => {
+  const own = `${root}tests/node_modules/${path}`
+  return existsSync(own) ? own : name
 }
-// A CommonJS package requires Node's modules.
-const whole = `${js}\nimport { createRequire } from "node:module";\nconst require = createRequire(import.meta.url);`
-if ((process.argv[2] ?? "") in compilers) await bundle(executable, { ...entry, banner: { js: whole } })
-const [command, ...args] = compilers[process.argv[2] ?? ""] ?? []
-if (command) run(command, args)
+const bun = ["build", "--compile", "--compile-autoload-package-json", whole, "--outfile", "dist/smstask"]
+const deno = ["compile", "--allow-all", "--no-check", "--output", "dist/smstask", whole]
+if (runtime) {
+  // A CommonJS package requires Node's modules.
+  const required = `${js}\nimport { createRequire } from "node:module";\nconst require = createRequire(import.meta.url);`
+  await bundle(whole, { ...entry, banner: { js: required } })
+  if (runtime === "bun") run(programOf("bun", "bun/bin/bun.exe"), bun)
+  else run(programOf("deno", "deno/deno"), deno)
+  rmSync(whole)
+}
+
+const made: [file: string, what: string][] = [
+  ["dist/smstask.js", "the gateway in one file"],
+  ["dist/lib.js", "the helpers for provider files"],
+  ["dist/main.d.ts", "the types, with those in dist/providers"],
+  ["dist/smstask", `an executable with ${runtime} inside`],
+]
+for (const [file, what] of made.slice(0, runtime ? 4 : 3))
+  console.log(`${file.padEnd(16)} ${(statSync(root + file).size / 1_000_000).toFixed(2).padStart(7)} MB  ${what}`)
