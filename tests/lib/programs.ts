@@ -7,6 +7,7 @@ const places = {
   "redis-server": PATH.split(delimiter).map((folder) => join(folder, "redis-server")),
   chromium: [CHROMIUM],
   prometheus: [join(PROMETHEUS, "prometheus")],
+  kannel: ["/usr/sbin/bearerbox"],
 }
 export type Program = keyof typeof places
 
