@@ -99,7 +99,7 @@ const needs: [program: Program, what: string, steps: string[]][] = [
   ["redis-server", "STORE=redis", ["node", "bun", "deno"]],
   ["chromium", "the pages in a browser", ["browser"]],
   ["prometheus", "the metrics by Prometheus", ["prometheus"]],
-  ["kannel", "a real Kannel", ["kannel"]],
+  ["kannel-extras", "a real Kannel", ["kannel"]],
 ]
 
 // ───────────────────────────── Their processes ─────────────────────────────
