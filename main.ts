@@ -1314,7 +1314,8 @@ export async function loadOptional(path: string, { load = loadFile }: Pick<World
 /** Whether an import failed since there is no such file, and not since it is broken or lacks another one. */
 export function isMissing(path: string, error: unknown): boolean {
   const text = error instanceof Error ? error.message : ""
-  return new RegExp(`module\\b[^'"]*['"]?[^'"\\s]*\\bproviders/${RegExp.escape(path)}\\.ts`, "i").test(text)
+  const [, quoted] = /["']([^"']*)["']/.exec(text) ?? []
+  return /module/i.test(text) && (quoted ?? text).endsWith(`providers/${path}.ts`)
 }
 
 const refuseFile =
@@ -1725,7 +1726,7 @@ const text = v.optional(v.string())
 const flag = v.optional(v.picklist(["true", "false"]), "false")
 const token = like(/^[!-~]{32,}$/)
 const webAddress = v.pipe(like(/^https?:\/\/[^/?#@\s]+\/?$/), v.url(), v.maxLength(255))
-const host = like(/^([\w.-]+|[\da-f:.]*:[\da-f]*:[\da-f:.]*)$/i)
+const host = v.union([like(/^[\w.-]+$/), v.pipe(v.string(), v.ipv6())])
 const asLines = v.transform((text: string) => text.replaceAll("\\n", "\n"))
 const codeText = v.pipe(v.string(), v.regex(/^(?!.*[{$]\{code\}).*\{code\}/s), asLines)
 
@@ -2196,10 +2197,7 @@ function readEnvFile(): Environment {
   }
   const bytes = readFileIfThere(".env", refuse)
   if (!bytes) return {}
-  // With no byte order mark, UTF-16 shows by the zero beside the first letter.
-  const isLittle = bytes[0] === 0xff || bytes[1] === 0
-  const coding = isLittle ? "utf-16le" : bytes[0] === 0xfe || bytes[0] === 0 ? "utf-16be" : "utf-8"
-  const text = new TextDecoder(coding).decode(bytes).replace(/\r\n?/g, "\n")
+  const text = decodeEnvFile(bytes)
   const values = builtin("node:util").parseEnv(text)
   for (const [name, value = ""] of Object.entries(values)) {
     const line = text.split("\n").findIndex((line) => line.replace(/^\s*(export\s)?\s*/, "").startsWith(name)) + 1
@@ -2214,6 +2212,13 @@ function readEnvFile(): Environment {
       refuse(`${place} holds a $, which Bun replaces by rules of its own: start with bun --no-env-file main.ts`)
   }
   return values
+}
+
+/** Decodes `.env` in UTF-8 or UTF-16, with line feeds alone. With no byte order mark, the zero beside the first letter shows UTF-16. */
+export function decodeEnvFile(bytes: Uint8Array): string {
+  const isLittle = bytes[0] === 0xff || bytes[1] === 0
+  const coding = isLittle ? "utf-16le" : bytes[0] === 0xfe || bytes[0] === 0 ? "utf-16be" : "utf-8"
+  return new TextDecoder(coding).decode(bytes).replace(/\r\n?/g, "\n")
 }
 
 function readFileIfThere(path: string, refuse: (text: string) => never): Uint8Array | undefined {
