@@ -162,11 +162,18 @@ async function destinationsMeant(written: string): Promise<string | undefined> {
   return items.some((item) => /\d \d/.test(item)) ? undefined : await listMeant(written, itemMeant)
 }
 
+/** A list of files, with blanks between them too where each word is one. */
+async function filesMeant(kind: keyof Files, written: string, isVoice: boolean): Promise<string | undefined> {
+  const known = listFiles(kind)
+  const words = written.split(/[,;|&+\s]+/).map(toFileName)
+  if (!isVoice && words.every((word) => known.includes(word))) return [...new Set(words)].join()
+  return await listMeant(written, (item) => fileMeant(kind, item, isVoice))
+}
+
 /** The value that a setting should have had; undefined where nothing is near. Holds known names, countries and digits alone. */
 async function valueMeant(setting: string, written: string): Promise<string | undefined> {
   const folder = folderOf(setting)
-  if (folder !== undefined)
-    return await listMeant(written, (item) => fileMeant(folder, item, setting.startsWith("VOICE")))
+  if (folder !== undefined) return await filesMeant(folder, written, setting.startsWith("VOICE"))
   if (setting === "DEFAULT_COUNTRY") return await countryMeant(written)
   if (/_DESTINATIONS$/.test(setting)) return await destinationsMeant(written)
   if (setting.startsWith("LIMIT_")) return limitMeant(written)
