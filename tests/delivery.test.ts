@@ -1,8 +1,9 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { HTTPException } from "hono/http-exception"
+import * as v from "valibot"
 import type { Page, Provider } from "../main.ts"
-import { accepted, message, problem, providers, route, standing, start, status, take } from "./lib/world.ts"
+import { accepted, blame, message, problem, providers, route, standing, start, status, take } from "./lib/world.ts"
 
 const networkError = (code: string, message = "fetch failed") =>
   new TypeError(message, { cause: Object.assign(new Error(code), { code }) })
@@ -314,4 +315,74 @@ test("the console provider prints the message and needs no call", async () => {
   assert.equal(calls.length, 0)
   const printed = lines.find((line) => !line.startsWith("{"))
   assert.equal(printed, "\n  To +12223334444 from Acme:\n  line one\n  line [2Jtwo\n")
+})
+
+test("a provider that suspects fraud ends the route with 422, and the next one is not asked", async () => {
+  const { send, asked, line } = await route({ a: blame("fraud"), b: () => take() })
+  const { status, answer } = await send()
+  assert.equal(status, 422)
+  assert.equal(answer.code, "suspected_fraud")
+  assert.deepEqual(asked, ["a"])
+  assert.equal(line("refused").fault, "fraud")
+})
+
+test("a refusal that may be sent all the same lets the next be asked, counts, and is told so", async () => {
+  const queued: Partial<Provider> = { receipt: () => ({ code: "queued", fault: "provider", isPerhapsSent: true }) }
+  const { send, asked } = await route({ a: () => take() }, { LIMIT_RECIPIENT: "1/10m" }, { a: queued })
+  const { answer } = await send("+12015550123")
+  assert.match(String(answer.detail), /^It may have been sent: a refused queued/)
+  assert.equal((await send("+12015550123")).status, 429)
+  assert.equal(asked.length, 1)
+  const both = await route({ a: () => take(), b: () => take() }, {}, { a: queued })
+  assert.equal((await both.send()).answer.provider, "b")
+})
+
+test("a vendor's word that its endpoint ends is warned of once a day", async () => {
+  const sunset = { "content-type": "application/json", sunset: "Wed, 31 Mar 2027 23:59:59 GMT" }
+  const { send, events, time } = await route({ a: () => new Response('{"id":"x"}', { headers: sunset }) })
+  const warnings = () => events().filter(({ event }) => event === "warning")
+  for (const _ of "123") assert.equal((await send()).status, 200)
+  assert.equal(warnings().length, 1)
+  assert.equal(warnings()[0]?.reason, "the vendor says that this endpoint ends on 2027-03-31")
+  time.pass(86_400_000)
+  await send()
+  assert.equal(warnings().length, 2)
+})
+
+test("SMS_TTL reaches the provider's file in seconds, and no TTL is none", async () => {
+  const seen: (number | undefined)[] = []
+  const file: Partial<Provider> = {
+    request(_message, _env, { ttl, url }) {
+      seen.push(ttl)
+      return new Request(url)
+    },
+  }
+  for (const env of [{}, { SMS_TTL: "5m" }, { SMS_TTL: "1s" }] as Record<string, string>[])
+    await (await route({ a: () => take() }, env, { a: file })).send()
+  assert.deepEqual(seen, [undefined, 300, 1])
+})
+
+test("where a pool picks the sender, only one for the number's country or digits goes before it", async () => {
+  const senders: string[] = []
+  const env = { A_POOL: v.optional(v.pipe(v.string(), v.description("a pool"))) }
+  const file: Partial<Provider> = {
+    env,
+    pool: "A_POOL",
+    senderId: /^pool-\w+$/,
+    request({ sender }, _env, { url }) {
+      senders.push(sender)
+      return new Request(url)
+    },
+  } as Partial<Provider>
+  const from = { sender: "Given" }
+  const cases: Record<string, string>[] = [
+    {},
+    { A_POOL: "p" },
+    { A_POOL: "p", A_SENDER: "Own" },
+    { A_POOL: "p", A_SENDER: "Own", A_SENDER_US: "Us" },
+    { A_POOL: "p", SMS_SENDER: "All", SMS_SENDER_1222: "Near" },
+    { A_SENDER: "pool-1" },
+  ]
+  for (const settings of cases) await (await route({ a: () => take() }, settings, { a: file })).send(undefined, from)
+  assert.deepEqual(senders, ["Given", "", "", "Us", "Near", "pool-1"])
 })
