@@ -899,8 +899,8 @@ async function chooseRoute(inbound: Inbound, gateway: Gateway): Promise<LoadedPr
 }
 
 /**
- * The sender for a number: the provider's own for its digits or country, the common one for these, the provider's own for all,
- * the message's, the common one for all. Where a pool picks the sender, only the first two go before it.
+ * The sender for a number: the provider's own, the closest first; the common one for its digits or country; the message's; the
+ * common one for all. Where a pool picks the sender, only those for digits or a country go before it.
  */
 export function chooseSender(
   { senders, provider, values }: LoadedProvider,
