@@ -52,7 +52,9 @@ test("the first page counts the files of providers and platforms", () => {
 })
 
 test("every relative link of the pages leads to a file, and to a heading of it", () => {
-  const pages = ["", "providers/", "providers/platforms/", "providers/pages/", "tests/"].map((one) => `../${one}README.md`)
+  const pages = ["", "providers/", "providers/platforms/", "providers/pages/", "tests/"].map(
+    (one) => `../${one}README.md`,
+  )
   for (const page of [...pages, "../.github/DEPLOY.md", "../.github/SECURITY.md"]) {
     const here = new URL(page, import.meta.url)
     for (const [, path = "", anchor] of readFileSync(here, "utf8").matchAll(/\]\(([\w./-]*)(?:#([\w-]+))?\)/g)) {
