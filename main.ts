@@ -706,6 +706,8 @@ function checkDestination({ message, country, callingCode }: Inbound, settings: 
   return { problem: "destination_not_allowed", detail: "see ALLOW_DESTINATIONS and DENY_DESTINATIONS" }
 }
 
+// ───────────────────────────── Memory: what this process remembers by itself ─────────────────────────────
+
 /** A map that forgets: at `most` keys a new generation begins, and what is older than the one before goes. */
 function createGenerations<T>(most: number) {
   let young = new Map<contract.Key, T>()
@@ -1045,6 +1047,8 @@ function warnSunset(headers: Headers, provider: LoadedProvider, now: number, log
   log("warn", "warning", { provider: provider.name, reason: `the vendor says that this endpoint ends${when}` })
 }
 
+// ───────────────────────────── Answer: what a provider says, and whose fault a refusal is ─────────────────────────────
+
 /** Asks over HTTP. A redirect that is followed would carry the keys and the text to another host. */
 async function call(request: Request, world: World, init: RequestInit & { isFresh: boolean }) {
   try {
@@ -1310,7 +1314,8 @@ export async function loadOptional(path: string, { load = loadFile }: Pick<World
 /** Whether an import failed since there is no such file, and not since it is broken or lacks another one. */
 export function isMissing(path: string, error: unknown): boolean {
   const text = error instanceof Error ? error.message : ""
-  return new RegExp(`module\\b[^'"]*['"]?[^'"\\s]*\\bproviders/${RegExp.escape(path)}\\.ts`, "i").test(text)
+  const [, quoted] = /["']([^"']*)["']/.exec(text) ?? []
+  return /module/i.test(text) && (quoted ?? text).endsWith(`providers/${path}.ts`)
 }
 
 const refuseFile =
@@ -1721,7 +1726,7 @@ const text = v.optional(v.string())
 const flag = v.optional(v.picklist(["true", "false"]), "false")
 const token = like(/^[!-~]{32,}$/)
 const webAddress = v.pipe(like(/^https?:\/\/[^/?#@\s]+\/?$/), v.url(), v.maxLength(255))
-const host = like(/^([\w.-]+|[\da-f:.]*:[\da-f]*:[\da-f:.]*)$/i)
+const host = v.union([like(/^[\w.-]+$/), v.pipe(v.string(), v.ipv6())])
 const asLines = v.transform((text: string) => text.replaceAll("\\n", "\n"))
 const codeText = v.pipe(v.string(), v.regex(/^(?!.*[{$]\{code\}).*\{code\}/s), asLines)
 
@@ -1832,7 +1837,7 @@ function isRule(rule: string): boolean {
   return rule === "*" || (v.IP_REGEX.test(address) && isRange && rest.length === 0)
 }
 
-// ───────────────────────────── Reading settings: what is set, missing or wrong ─────────────────────────────
+// ───────────────────────────── Complaints: everything that is wrong, told at once ─────────────────────────────
 
 /** What keeps the gateway from starting. `setting` names the variable at fault. No part holds a value that was read. */
 export interface Complaint {
@@ -1877,6 +1882,8 @@ export function createCollector() {
   }
   return { complaints, collect }
 }
+
+// ───────────────────────────── Environment: what is set, missing or wrong ─────────────────────────────
 
 /** Marks a deployment platform, where a laptop's defaults would be an open door. */
 const hosts = ["DENO_DEPLOY", "DENO_DEPLOYMENT_ID", "DYNO", "FLY_APP_NAME", "K_SERVICE", "RAILWAY_PROJECT_ID", "RENDER"]
@@ -2015,6 +2022,8 @@ function listOpen({ GATEWAY_AUTH, GATEWAY_ALLOW_IPS: rules = [] }: Parsed): Comp
   return [{ text: `${text}: no range wider than /8, or /16 of IPv6`, setting: "GATEWAY_ALLOW_IPS" }]
 }
 
+// ───────────────────────────── Names: what looks like a setting and is none ─────────────────────────────
+
 /** Throws a StartError where a setting names a country that nobody knows. */
 async function requireKnownCountries(env: Environment) {
   const named = Object.entries(env).flatMap(([name, value = ""]) => {
@@ -2075,60 +2084,46 @@ const newline = 10
  * fails (a full disk), lines are dropped, and the next one that is written tells how many.
  */
 function createPrinter(): Required<Pick<World, "print" | "flush">> {
-  const { write, writeSync } = builtin("node:fs")
-  const writeBytes = builtin("node:util").promisify(write)
-  let lines: string[] = []
-  let size = 0
+  const queue = { lines: [] as string[], size: 0 }
   let dropped = 0
   let isBusy = false
   let isTorn = false
   let writingSince = Number.NaN
   let onFlushed = () => {}
-  // Deno's node:fs writes to a pipe without giving anyone else a turn.
-  const writeSome = async (bytes: Buffer) =>
-    Deno ? await Deno.stdout.write(bytes) : (await writeBytes(1, bytes)).bytesWritten
-  const pauseWhereFull = (error: { code?: string }) =>
-    error.code === "EAGAIN" ? new Promise<number>((resolve) => setTimeout(resolve, 20, 0)) : undefined
-  const writeAll = async (bytes: Buffer, announced: number) => {
-    writingSince = performance.now()
-    let at = 0
-    while (at < bytes.length) {
-      const count = await writeSome(bytes.subarray(at)).catch(pauseWhereFull)
-      if (count === undefined) break
-      at += count
-    }
-    writingSince = Number.NaN
-    const lost = bytes.subarray(at).filter((byte) => byte === newline).length
-    // The line that announced others is the last of a text.
-    if (lost > 0) dropped += lost + announced - Math.sign(announced)
-    if (at > 0) isTorn = bytes[at - 1] !== newline
-    writeNext()
-  }
-  const writeNext = () => {
-    const announced = lines.length > 0 ? dropped : 0
+  const writeQueue = async () => {
+    const announced = queue.lines.length > 0 ? dropped : 0
     if (announced > 0)
-      lines.push(JSON.stringify({ time: new Date(), level: "warn", event: "dropped", lines: announced }))
-    const text = lines.map((line) => `${line}\n`).join("")
-    lines = []
-    size = 0
+      queue.lines.push(JSON.stringify({ time: new Date(), level: "warn", event: "dropped", lines: announced }))
+    const text = queue.lines.map((line) => `${line}\n`).join("")
+    Object.assign(queue, { lines: [], size: 0 })
     dropped -= announced
     isBusy = text !== ""
-    if (isBusy) writeAll(Buffer.from(isTorn ? `\n${text}` : text), announced)
-    else onFlushed()
+    if (!isBusy) return onFlushed()
+    writingSince = performance.now()
+    const bytes = Buffer.from(isTorn ? `\n${text}` : text)
+    const unwritten = await writeOut(bytes)
+    writingSince = Number.NaN
+    const lost = unwritten.filter((byte) => byte === newline).length
+    // The line that announced others is the last of a text.
+    if (lost > 0) dropped += lost + announced - Math.sign(announced)
+    const last = bytes.length - unwritten.length - 1
+    if (last >= 0) isTorn = bytes[last] !== newline
+    writeQueue()
   }
   process.on("exit", () => {
     // Node waits for a write that is stuck, for ever.
     if (performance.now() - writingSince > 1_000) process.kill(process.pid, "SIGKILL")
-    tryOr(() => lines.length > 0 && writeSync(1, `${lines.join("\n")}\n`), 0)
+    const { lines } = queue
+    tryOr(() => lines.length > 0 && builtin("node:fs").writeSync(1, `${lines.join("\n")}\n`), 0)
   })
   const print = (line: string) => {
-    if (size > 1_048_576) {
+    if (queue.size > 1_048_576) {
       dropped += 1
       return
     }
-    size += line.length
-    lines.push(line)
-    if (!isBusy) setImmediate(writeNext)
+    queue.size += line.length
+    queue.lines.push(line)
+    if (!isBusy) setImmediate(writeQueue)
     isBusy = true
   }
   const flush = () =>
@@ -2137,6 +2132,23 @@ function createPrinter(): Required<Pick<World, "print" | "flush">> {
       if (!isBusy) resolve()
     })
   return { print, flush }
+}
+
+/** Writes bytes to standard output and waits for a reader that is late. Gives those that could not be written. */
+async function writeOut(bytes: Buffer): Promise<Buffer> {
+  const write = builtin("node:util").promisify(builtin("node:fs").write)
+  let at = 0
+  while (at < bytes.length) {
+    const rest = bytes.subarray(at)
+    try {
+      // Deno's node:fs writes to a pipe without giving anyone else a turn.
+      at += Deno ? await Deno.stdout.write(rest) : (await write(1, rest)).bytesWritten
+    } catch (error) {
+      if (Object(error).code !== "EAGAIN") break
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+  }
+  return bytes.subarray(at)
 }
 
 /** Writes a line to standard error as it is: on a terminal, Bun's console.error makes it red. */
@@ -2185,10 +2197,7 @@ function readEnvFile(): Environment {
   }
   const bytes = readFileIfThere(".env", refuse)
   if (!bytes) return {}
-  // With no byte order mark, UTF-16 shows by the zero beside the first letter.
-  const isLittle = bytes[0] === 0xff || bytes[1] === 0
-  const coding = isLittle ? "utf-16le" : bytes[0] === 0xfe || bytes[0] === 0 ? "utf-16be" : "utf-8"
-  const text = new TextDecoder(coding).decode(bytes).replace(/\r\n?/g, "\n")
+  const text = decodeEnvFile(bytes)
   const values = builtin("node:util").parseEnv(text)
   for (const [name, value = ""] of Object.entries(values)) {
     const line = text.split("\n").findIndex((line) => line.replace(/^\s*(export\s)?\s*/, "").startsWith(name)) + 1
@@ -2205,6 +2214,13 @@ function readEnvFile(): Environment {
   return values
 }
 
+/** Decodes `.env` in UTF-8 or UTF-16, with line feeds alone. With no byte order mark, the zero beside the first letter shows UTF-16. */
+export function decodeEnvFile(bytes: Uint8Array): string {
+  const isLittle = bytes[0] === 0xff || bytes[1] === 0
+  const coding = isLittle ? "utf-16le" : bytes[0] === 0xfe || bytes[0] === 0 ? "utf-16be" : "utf-8"
+  return new TextDecoder(coding).decode(bytes).replace(/\r\n?/g, "\n")
+}
+
 function readFileIfThere(path: string, refuse: (text: string) => never): Uint8Array | undefined {
   try {
     return builtin("node:fs").readFileSync(path)
@@ -2216,7 +2232,7 @@ function readFileIfThere(path: string, refuse: (text: string) => never): Uint8Ar
   }
 }
 
-// ───────────────────────────── Start: the runtime's server, and what a person types ─────────────────────────────
+// ───────────────────────────── Server: the runtime's own, and its client ─────────────────────────────
 
 /** What is used of the two runtimes that bring a server of their own. */
 interface Runtimes {
@@ -2302,6 +2318,8 @@ async function createClient(): Promise<World["fetch"]> {
     return new Response(reply.body, { status: reply.status, headers })
   }
 }
+
+// ───────────────────────────── Start: what a person types ─────────────────────────────
 
 /** Serves until the process is told to end. */
 export async function serve(given: World) {

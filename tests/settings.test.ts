@@ -177,6 +177,14 @@ for (const [name, written, meant] of proposed) {
 }
 
 const advised: [env: Record<string, string>, told: RegExp][] = [
+  [
+    { SMS_PROVIDER: "twilio", TWILIO_ACCOUNT_SID: `AC${"0".repeat(32)}`, TWILIO_API_KEY: `SK${"0".repeat(32)}` },
+    /TWILIO_AUTH_TOKEN, or TWILIO_API_KEY and TWILIO_API_SECRET must be set/,
+  ],
+  [
+    { SMS_PROVIDER: "sinch", SINCH_SMS_REGION: "us", SINCH_KEY_ID: "a", SINCH_PROJECT_ID: "b" },
+    /SINCH_SERVICE_PLAN_ID and SINCH_API_TOKEN, or SINCH_PROJECT_ID and SINCH_KEY_ID and SINCH_KEY_SECRET must be set/,
+  ],
   [{ SMS_PROVIDER: "aws" }, /did you mean aws-end-user-messaging or aws-sns\?$/m],
   [{ SMS_PROVIDER: "supabase" }, /; providers\/platforms\/supabase\.ts is there: name it in PLATFORMS$/m],
   [{ PLATFORMS: "twilio" }, /PLATFORMS is wrong: .*; providers\/twilio\.ts is there: name it in SMS_PROVIDER$/m],

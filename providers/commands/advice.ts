@@ -10,6 +10,7 @@ import * as v from "valibot"
 import {
   type Complaint,
   cleanEnvironment,
+  decodeEnvFile,
   describeNoError,
   type Environment,
   type Files,
@@ -86,7 +87,7 @@ export function fileMeant(kind: keyof Files, written: string, isVoice = false): 
   if (known.includes(name)) return name
   const longer = known.filter((one) => `-${one}-`.includes(`-${name}-`) && one.endsWith("-voice") === isVoice)
   if (longer.length > 0 && longer.length < 4) return longer.join(" or ")
-  const near = nearest(name, known)
+  const near = nearest(name, known) ?? known.filter((one) => name.startsWith(`${one}-`)).at(-1)
   const voice = isVoice ? known.find((one) => one === `${near}-voice`) : undefined
   return voice ?? near
 }
@@ -161,11 +162,18 @@ async function destinationsMeant(written: string): Promise<string | undefined> {
   return items.some((item) => /\d \d/.test(item)) ? undefined : await listMeant(written, itemMeant)
 }
 
+/** A list of files, with blanks between them too where each word is one. */
+async function filesMeant(kind: keyof Files, written: string, isVoice: boolean): Promise<string | undefined> {
+  const known = listFiles(kind)
+  const words = written.split(/[,;|&+\s]+/).map(toFileName)
+  if (!isVoice && words.every((word) => known.includes(word))) return [...new Set(words)].join()
+  return await listMeant(written, (item) => fileMeant(kind, item, isVoice))
+}
+
 /** The value that a setting should have had; undefined where nothing is near. Holds known names, countries and digits alone. */
 async function valueMeant(setting: string, written: string): Promise<string | undefined> {
   const folder = folderOf(setting)
-  if (folder !== undefined)
-    return await listMeant(written, (item) => fileMeant(folder, item, setting.startsWith("VOICE")))
+  if (folder !== undefined) return await filesMeant(folder, written, setting.startsWith("VOICE"))
   if (setting === "DEFAULT_COUNTRY") return await countryMeant(written)
   if (/_DESTINATIONS$/.test(setting)) return await destinationsMeant(written)
   if (setting.startsWith("LIMIT_")) return limitMeant(written)
@@ -227,7 +235,7 @@ async function targetMeant(setting: string, start: string): Promise<string | und
 /** What to say of a value that stands for none. */
 function hintOf(setting: string, written: string): string {
   const placeholder =
-    /\{\{\s*\.?[a-z_]+\s*\}\}|\$?\{ ?[a-z_]+ ?\}|@@[a-z_]+@@|%(?:s|code|otp|pin)\b|[<[](?:code|otp|pin)[>\]]/i
+    /\{\{ ?\.?[a-z_]{1,20} ?\}\}|\$?\{ ?[a-z_]{1,20} ?\}|@@[a-z_]{1,20}@@|%(?:s|code|otp|pin)\b|[<[](?:code|otp|pin)[>\]]/i
   const [left] = /^CODE_(TEXT|SPEECH)/.test(setting) ? (placeholder.exec(written) ?? []) : []
   if (left && left !== "{code}") return didYouMean(`{code} in place of ${left}`)
   if (left) return ": another { or $ before it would be sent"
@@ -412,7 +420,7 @@ function describeLoss({ blank, behind = "", bare = "" }: Record<string, string |
 
 /** What `.env` sets, and what is doubtful about its lines. Empty where it cannot be read. */
 function lintEnvFile(): { values: Environment; doubts: string[] } {
-  const text = tryOr(() => readFileSync(".env", "utf8"), "").replace(/\r\n?/g, "\n")
+  const text = tryOr(() => decodeEnvFile(readFileSync(".env")), "")
   const doubts: string[] = []
   const lines = new Map<string, number>()
   const values: Record<string, string> = {}

@@ -7,7 +7,7 @@ const places = {
   "redis-server": PATH.split(delimiter).map((folder) => join(folder, "redis-server")),
   chromium: [CHROMIUM],
   prometheus: [join(PROMETHEUS, "prometheus")],
-  kannel: ["/usr/sbin/bearerbox"],
+  "kannel-extras": ["/usr/lib/kannel/test/fakesmsc"],
 }
 export type Program = keyof typeof places
 

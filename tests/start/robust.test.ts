@@ -10,7 +10,7 @@ import { after, test } from "node:test"
 import { copy, holdAnswer, type Run, run, serving, until } from "../lib/process.ts"
 import { httpEnv, message, secret, sign } from "../lib/world.ts"
 
-const slow = { timeout: 60_000 }
+const slow = { timeout: 120_000 }
 const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 const token = "a-token-of-more-than-32-characters-01234"
 

@@ -81,6 +81,7 @@ const steps: Record<string, Job[]> = {
   browser: filesIn("tests/browser").map((file) => testOn("node", file)),
   prometheus: [testOn("node", "tests/outside/prometheus.test.ts")],
   kannel: [testOn("node", "tests/outside/kannel.test.ts")],
+  expressions: [testOn("node", "tests/outside/expressions.test.ts")],
   bun: everyFileOn("bun"),
   deno: everyFileOn("deno"),
   bundle: [
@@ -92,14 +93,18 @@ const steps: Record<string, Job[]> = {
   package: [testOn("node", "tests/outside/package.test.ts")],
 }
 /** Each after the one before: what is shipped is built before it is tested, and `package` builds it anew. */
-const order = [["check", "build"], ["node", "browser", "prometheus", "kannel", "bun", "deno", "bundle"], ["package"]]
+const order = [
+  ["check", "build"],
+  ["node", "browser", "prometheus", "kannel", "expressions", "bun", "deno", "bundle"],
+  ["package"],
+]
 
 /** What is not tested without a program; of the steps of the runtimes all but one file is. */
 const needs: [program: Program, what: string, steps: string[]][] = [
   ["redis-server", "STORE=redis", ["node", "bun", "deno"]],
   ["chromium", "the pages in a browser", ["browser"]],
   ["prometheus", "the metrics by Prometheus", ["prometheus"]],
-  ["kannel", "a real Kannel", ["kannel"]],
+  ["kannel-extras", "a real Kannel", ["kannel"]],
 ]
 
 // ───────────────────────────── Their processes ─────────────────────────────
