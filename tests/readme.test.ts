@@ -1,5 +1,5 @@
 import assert from "node:assert/strict"
-import { readFileSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { test } from "node:test"
 import { families, problems, variables } from "../main.ts"
 import { tables, written } from "./tools/tables.ts"
@@ -35,8 +35,43 @@ test("families of settings stand in the table too", () => {
     )
 })
 
-test("the first page has at most 16 KB", () => {
-  assert.ok(Buffer.byteLength(readme) <= 16_384, `${Buffer.byteLength(readme)} bytes`)
+test("the first page has at most 10 KB", () => {
+  assert.ok(Buffer.byteLength(readme) <= 10_240, `${Buffer.byteLength(readme)} bytes`)
+})
+
+test("the first page counts the files of providers and platforms", () => {
+  const filesIn = (folder: string) =>
+    readdirSync(new URL(folder, import.meta.url)).filter((file) => file.endsWith(".ts"))
+  const providers = filesIn("../providers/").filter((file) => !/^(contract|lib|http|inbox)\.ts$/.test(file))
+  const voices = providers.filter((file) => file.endsWith("-voice.ts"))
+  const configured = read("../providers/platforms/configured.md").match(/^## /gm) ?? []
+  const callers = `${filesIn("../providers/platforms/").length} platforms in their own words`
+  const texts = `${providers.length - voices.length} files for texts and ${voices.length} for calls`
+  for (const count of [callers, `${configured.length} more by configuration`, texts])
+    assert.ok(readme.includes(count), `the README does not say: ${count}`)
+})
+
+test("every relative link of the pages leads to a file, and to a heading of it", () => {
+  const pages = ["", "providers/", "providers/platforms/", "providers/pages/", "tests/"].map(
+    (one) => `../${one}README.md`,
+  )
+  for (const page of [...pages, "../.github/DEPLOY.md", "../.github/SECURITY.md"]) {
+    const here = new URL(page, import.meta.url)
+    for (const [, path = "", anchor] of readFileSync(here, "utf8").matchAll(/\]\(([\w./-]*)(?:#([\w-]+))?\)/g)) {
+      const file = path === "" ? here : new URL(path, here)
+      assert.ok(existsSync(file), `${page}: there is no ${path}`)
+      if (anchor === undefined) continue
+      const headings = readFileSync(file, "utf8").match(/^#+ .+$/gm) ?? []
+      const anchors = headings.map((heading) =>
+        heading
+          .replace(/^#+ /, "")
+          .toLowerCase()
+          .replace(/[^\w -]/g, "")
+          .replaceAll(" ", "-"),
+      )
+      assert.ok(anchors.includes(anchor), `${page}: ${path} has no heading #${anchor}`)
+    }
+  }
 })
 
 test("the tables of providers are what the files say: npm run --prefix tests tables writes them", async () => {
