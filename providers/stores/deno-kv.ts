@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises"
 import * as v from "valibot"
 import type { Key, Limit, StoreFile } from "../../main.ts"
 import { withSpare } from "../parts/store.ts"
@@ -21,6 +22,13 @@ interface Change {
   by: 1 | -1
   resolve(wait: number): void
   reject(error: unknown): void
+}
+
+/** SQLite refuses a commit while another process writes to the file: the race is lost, and the store is there. */
+async function loseRace(error: Error) {
+  if (!/database is locked/i.test(error.message)) throw error
+  await sleep(5)
+  return { ok: false }
 }
 
 /** Deno's own KV, as STORE=deno-kv: or deno-kv:<path of a file>. A window begins with the first message that it counts. */
@@ -47,7 +55,7 @@ export default {
           .atomic()
           .check({ key: path, versionstamp })
           .set(path, { count, ends }, { expireIn: ends - now })
-        if (count === before || (await set.commit()).ok) return waits
+        if (count === before || (await set.commit().catch(loseRace)).ok) return waits
       }
       throw new Error("BUSY: twenty others changed the same count")
     }

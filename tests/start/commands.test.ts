@@ -158,6 +158,36 @@ test(
   },
 )
 
+test(
+  "send shows what the provider answered without secrets, number and text, wherever its 500 characters end",
+  slow,
+  async () => {
+    const key = "canary-key-0123456789-abcdefghij"
+    let before = 0
+    const { url, close } = await provider((_, response, body) => {
+      response.statusCode = 400
+      response.end(`${"x ".repeat(before / 2)}key ${key} to +12223334444 ${body} "code 326162" ${key}`)
+    })
+    const env = {
+      SMS_PROVIDER: "http",
+      HTTP_URL: url,
+      HTTP_BODY: "to={recipient}&text={body}",
+      HTTP_HEADERS: JSON.stringify({ "x-api-key": key }),
+      HTTP_SUCCESS: '"id":"(.+?)"',
+    }
+    // What is cut first leaves the beginning of a secret behind.
+    for (before of [0, 440, 470, 484, 490, 496, 498]) {
+      const { code, stdout, stderr } = await command(["send", "+12223334444", "Your code is 326162"], env)
+      assert.equal(code, 1)
+      const [, told = ""] = /The provider answered 400: (.*)/.exec(stderr) ?? []
+      assert.ok(told.length > 0 && told.length <= 500, `${told.length} characters`)
+      assert.doesNotMatch(stdout + stderr, /canary|ca?n?a?$|2223334444|326162|Your code/m, String(before))
+      assert.doesNotMatch(told, /\bkey [^•\s]/)
+    }
+    close()
+  },
+)
+
 test("send prints the text where the provider is console, even in production without a secret", slow, async () => {
   const { code, stdout } = await command(["send", "+12223334444", "hello"], {
     SMS_PROVIDER: "console",

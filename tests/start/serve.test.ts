@@ -479,6 +479,34 @@ for (const [name, written, told] of quotes) {
   })
 }
 
+/** A name whose value is empty is not set, and nothing is told of it. */
+const secretLines: [line: string, isTold: boolean][] = [
+  ["dGhlIGNhbmFyeSBvZiBhIHNlY3JldA==", true],
+  ["q83vEjRWeJq83vEjRWeJASNFZ4mrze8BI0VniavN7wE=", false],
+  ["JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", true],
+  ["JBSWY3DPEHPK3PXPJBSWY3DPEE======", true],
+  ["MFRGGZDFMZTWQ2LKNNWG23TPOA======", true],
+  ["whsec_c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0==", true],
+  ["0123456789abcdef0123456789abcdef", true],
+]
+test("a line of .env that is only a secret is told by its number alone, in the log and by check", slow, async () => {
+  await copy({}, async (folder) => {
+    for (const [line, isTold] of secretLines) {
+      writeFileSync(`${folder}/.env`, `GATEWAY_SECRET=${secret}\n# ours\n${line}\nSMS_PROVIDER=console\n`)
+      const gateway = await serving({ GATEWAY_SECRET: undefined }, folder)
+      gateway.kill()
+      await gateway.ended
+      const checked = run(["check"], {}, folder)
+      await checked.ended
+      for (const told of [gateway.stdout() + gateway.stderr(), checked.stdout() + checked.stderr()]) {
+        if (isTold) assert.match(told, /line 3 of \.env/, line)
+        for (let at = 0; at + 8 <= line.length; at += 1)
+          assert.ok(!told.includes(line.slice(at, at + 8)), `${line} is told in ${told}`)
+      }
+    }
+  })
+})
+
 test("what a start misses is told with what .env has of it", slow, async () => {
   await copy({}, async (folder) => {
     writeFileSync(`${folder}/.env`, "GATEWAY_TOKEN=canary#and_more_of_it_0123456789\n")
