@@ -50,7 +50,7 @@ const commands: Record<Runtime, string[]> = {
 const testOn = (runtime: Runtime, file: string, SMSTASK = ""): Job => ({
   name: `${file}${SMSTASK && ` of ${SMSTASK}`} on ${runtime}`,
   command: [...commands[runtime], `./${file}`],
-  limit: 300,
+  limit: 420,
   env: { SMSTASK },
   ...(!SMSTASK && { runtime, file }),
 })
