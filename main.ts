@@ -1468,7 +1468,7 @@ async function loadProvider(name: string, channels: ("sms" | "voice")[], world: 
   const isSender = (key: string) => key === `${NAME}_SENDER` || !(key in provider.env)
   const others = Object.fromEntries(Object.entries(env).filter(([key]) => isSender(key)))
   const schema = provider.senderId ? v.union([like(provider.senderId), sender]) : sender
-  const senders = (await collect(() => readTargeted(others, `${NAME}_SENDER`, describedAs(schema, senderForms)))) ?? []
+  const senders = (await collect(() => readTargeted(others, `${NAME}_SENDER`, setting(schema, senderForms)))) ?? []
   const values = await collect(() => parseVariables(env, provider.env))
   const ownUrl = typeof provider.url === "function" ? values && provider.url(values) : provider.url
   const url = env[`${NAME}_URL`] ?? ownUrl
@@ -1732,67 +1732,55 @@ const codeText = v.pipe(v.string(), v.regex(/^(?!.*[{$]\{code\}).*\{code\}/s), a
 
 /** Every setting but the families. */
 export const variables = {
-  DEFAULT_COUNTRY: describedAs(
-    v.optional(country()),
-    "the country of numbers without +, in two letters (ISO 3166), as US",
-  ),
-  CODE_PATTERN: describedAs(
+  DEFAULT_COUNTRY: setting(v.optional(country()), "the country of numbers without +, in two letters (ISO 3166), as US"),
+  CODE_PATTERN: setting(
     v.optional(pattern),
     "a regular expression; its group, or else its match, is the code in a text",
   ),
-  PLATFORMS: describedAs(fileNames, "names of platforms in lower case, separated by commas"),
-  PAGES: describedAs(fileNames, "names of pages in lower case, separated by commas"),
-  GATEWAY_SECRET: describedAs(text, "the secret that signs the callers' tokens (HS256)"),
-  GATEWAY_SECRET_PREVIOUS: describedAs(text, "the secret before that, while it is being changed"),
-  GATEWAY_SECRET_BASE64: describedAs(flag, "true where the secrets are base64 or base64url, else false"),
-  GATEWAY_AUDIENCE: describedAs(v.optional(v.string(), "urn:smstask"), "the aud that tokens must have"),
-  GATEWAY_SUBJECT: describedAs(v.optional(v.string(), "urn:Auth0"), "the sub that tokens must have, or any"),
-  GATEWAY_ISSUER: describedAs(text, "the iss that tokens must have"),
-  GATEWAY_TOKEN: describedAs(v.optional(token), "a static bearer token of at least 32 characters, no spaces"),
-  GATEWAY_AUTH: describedAs(
+  PLATFORMS: setting(fileNames, "names of platforms in lower case, separated by commas"),
+  PAGES: setting(fileNames, "names of pages in lower case, separated by commas"),
+  GATEWAY_SECRET: setting(text, "the secret that signs the callers' tokens (HS256)"),
+  GATEWAY_SECRET_PREVIOUS: setting(text, "the secret before that, while it is being changed"),
+  GATEWAY_SECRET_BASE64: setting(flag, "true where the secrets are base64 or base64url, else false"),
+  GATEWAY_AUDIENCE: setting(v.optional(v.string(), "urn:smstask"), "the aud that tokens must have"),
+  GATEWAY_SUBJECT: setting(v.optional(v.string(), "urn:Auth0"), "the sub that tokens must have, or any"),
+  GATEWAY_ISSUER: setting(text, "the iss that tokens must have"),
+  GATEWAY_TOKEN: setting(v.optional(token), "a static bearer token of at least 32 characters, no spaces"),
+  GATEWAY_AUTH: setting(
     v.optional(v.picklist(["required", "none"]), "required"),
     "required, or none beside allowed IPs",
   ),
-  GATEWAY_ALLOW_IPS: describedAs(
+  GATEWAY_ALLOW_IPS: setting(
     v.optional(listOf(v.pipe(v.string(), v.check(isRule)))),
     "addresses and CIDR ranges, separated by commas",
   ),
-  GATEWAY_TRUST_PROXY: describedAs(v.optional(wholeNumber(20), "0"), "the number of proxies in front, 0 to 20"),
-  GATEWAY_URL: describedAs(
+  GATEWAY_TRUST_PROXY: setting(v.optional(wholeNumber(20), "0"), "the number of proxies in front, 0 to 20"),
+  GATEWAY_URL: setting(
     v.optional(webAddress),
     "the public address of this gateway, https://host with no path behind it",
   ),
-  DEADLINE: describedAs(
-    v.optional(duration, "16s"),
-    "a duration such as 16s, for everything that one request may take",
-  ),
-  ATTEMPT_TIMEOUT: describedAs(
-    v.optional(duration, "8s"),
-    "a duration such as 8s, for one call while another can follow",
-  ),
-  DUPLICATE_WINDOW: describedAs(v.optional(durationOrOff, "15s"), "a duration such as 15s, or off"),
-  SMS_TTL: describedAs(v.optional(duration), "a duration such as 5m, after which a text is worthless"),
-  RESEND_WINDOW: describedAs(v.optional(durationOrOff, "5m"), "a duration such as 5m, or off"),
-  GUARD: describedAs(
+  DEADLINE: setting(v.optional(duration, "16s"), "a duration such as 16s, for everything that one request may take"),
+  ATTEMPT_TIMEOUT: setting(v.optional(duration, "8s"), "a duration such as 8s, for one call while another can follow"),
+  DUPLICATE_WINDOW: setting(v.optional(durationOrOff, "15s"), "a duration such as 15s, or off"),
+  SMS_TTL: setting(v.optional(duration), "a duration such as 5m, after which a text is worthless"),
+  RESEND_WINDOW: setting(v.optional(durationOrOff, "5m"), "a duration such as 5m, or off"),
+  GUARD: setting(
     v.optional(v.picklist(["enforce", "observe"]), "enforce"),
     "enforce, or observe to log and let through",
   ),
-  LIMIT_RECIPIENT: describedAs(v.optional(limit, "5/10m"), "count/period such as 5/10m for one number, or off"),
-  LIMIT_VOICE: describedAs(
-    v.optional(limit, "3/10m"),
-    "count/period such as 3/10m for the calls to one number, or off",
-  ),
-  LIMIT_PREFIX: describedAs(v.optional(limit, "50/10m"), "count/period for numbers alike but for four digits, or off"),
-  LIMIT_IP: describedAs(v.optional(limit, "off"), "count/period for an end user's address, or off"),
-  LIMIT_TOTAL: describedAs(v.optional(limit, "off"), "count/period for all messages together, or off"),
-  ALLOW_DESTINATIONS: describedAs(destinations, "countries and +digits, separated by commas, as US,CA,+4479"),
-  DENY_DESTINATIONS: describedAs(destinations, "countries and +digits, separated by commas, as US,CA,+4479"),
-  STORE: describedAs(v.optional(like(/^[a-z][a-z-]*:/)), "a URL: redis://host:6379, or deno-kv:"),
-  PORT: describedAs(v.optional(wholeNumber(65_535), "3000"), "a port, 0 to 65535"),
-  HOST: describedAs(v.optional(host, "0.0.0.0"), "an address to listen on"),
-  LOG_FORMAT: describedAs(v.optional(v.picklist(["pretty", "json"]), "json"), "pretty or json"),
+  LIMIT_RECIPIENT: setting(v.optional(limit, "5/10m"), "count/period such as 5/10m for one number, or off"),
+  LIMIT_VOICE: setting(v.optional(limit, "3/10m"), "count/period such as 3/10m for the calls to one number, or off"),
+  LIMIT_PREFIX: setting(v.optional(limit, "50/10m"), "count/period for numbers alike but for four digits, or off"),
+  LIMIT_IP: setting(v.optional(limit, "off"), "count/period for an end user's address, or off"),
+  LIMIT_TOTAL: setting(v.optional(limit, "off"), "count/period for all messages together, or off"),
+  ALLOW_DESTINATIONS: setting(destinations, "countries and +digits, separated by commas, as US,CA,+4479"),
+  DENY_DESTINATIONS: setting(destinations, "countries and +digits, separated by commas, as US,CA,+4479"),
+  STORE: setting(v.optional(like(/^[a-z][a-z-]*:/)), "a URL: redis://host:6379, or deno-kv:"),
+  PORT: setting(v.optional(wholeNumber(65_535), "3000"), "a port, 0 to 65535"),
+  HOST: setting(v.optional(host, "0.0.0.0"), "an address to listen on"),
+  LOG_FORMAT: setting(v.optional(v.picklist(["pretty", "json"]), "json"), "pretty or json"),
 }
-const providerList = describedAs(
+const providerList = setting(
   providerNames,
   "a provider's name in lower case, or several and commas; console and inbox stand alone",
 )
@@ -1800,12 +1788,12 @@ const providerList = describedAs(
 export const families = {
   SMS_PROVIDER: providerList,
   VOICE_PROVIDER: providerList,
-  SMS_SENDER: describedAs(sender, senderForms),
+  SMS_SENDER: setting(sender, senderForms),
 }
 /** May be set per language: CODE_TEXT, CODE_TEXT_PT_BR. */
 export const textFamilies = {
-  CODE_TEXT: describedAs(codeText, "a text that holds {code}"),
-  CODE_SPEECH: describedAs(codeText, "a text that holds {code}"),
+  CODE_TEXT: setting(codeText, "a text that holds {code}"),
+  CODE_SPEECH: setting(codeText, "a text that holds {code}"),
 }
 
 function like(pattern: RegExp) {
@@ -1824,7 +1812,7 @@ function listOf<T>(item: Parser<T>) {
   return v.pipe(v.string(), split, v.array(item), v.minLength(1))
 }
 /** A setting with what is expected of it, which the error at start tells and the README's table must have. */
-function describedAs<const S extends Variable>(schema: S, expected: string) {
+function setting<const S extends Variable>(schema: S, expected: string) {
   return v.pipe(schema, v.description(expected))
 }
 export function describe(schema: Variable): string | undefined {
@@ -2092,8 +2080,7 @@ function createPrinter(): Required<Pick<World, "print" | "flush">> {
   let onFlushed = () => {}
   const writeQueue = async () => {
     const announced = queue.lines.length > 0 ? dropped : 0
-    if (announced > 0)
-      queue.lines.push(JSON.stringify({ time: new Date(), level: "warn", event: "dropped", lines: announced }))
+    if (announced > 0) queue.lines.push(describeDropped(announced))
     const text = queue.lines.map((line) => `${line}\n`).join("")
     Object.assign(queue, { lines: [], size: 0 })
     dropped -= announced
@@ -2113,8 +2100,8 @@ function createPrinter(): Required<Pick<World, "print" | "flush">> {
   process.on("exit", () => {
     // Node waits for a write that is stuck, for ever.
     if (performance.now() - writingSince > 1_000) process.kill(process.pid, "SIGKILL")
-    const { lines } = queue
-    tryOr(() => lines.length > 0 && builtin("node:fs").writeSync(1, `${lines.join("\n")}\n`), 0)
+    const text = queue.lines.map((line) => `${line}\n`).join("")
+    tryOr(() => builtin("node:fs").writeSync(1, text), 0)
   })
   const print = (line: string) => {
     if (queue.size > 1_048_576) {
@@ -2133,6 +2120,8 @@ function createPrinter(): Required<Pick<World, "print" | "flush">> {
     })
   return { print, flush }
 }
+
+const describeDropped = (lines: number) => JSON.stringify({ time: new Date(), level: "warn", event: "dropped", lines })
 
 /** Writes bytes to standard output and waits for a reader that is late. Gives those that could not be written. */
 async function writeOut(bytes: Buffer): Promise<Buffer> {
