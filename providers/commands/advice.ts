@@ -346,8 +346,11 @@ function explainBroken(file: string, name: string, thrown: unknown): string {
   const lacking = thrown instanceof Error ? missingPackage(thrown) : undefined
   if (lacking) return `${place} needs a package: npm install ${lacking}`
   if (!(thrown instanceof Error)) return `${place} cannot be loaded: ${redactLine(describeNoError(thrown))}`
-  const at = placeOf(thrown, name) || placeOf(thrown).replace(/^main\.ts\b.*/, "")
   const [first] = [Reflect.get(thrown, "errors") ?? thrown].flat()
+  // Bun keeps the place apart, the others in the message or the stack.
+  const { file: path, line: row, column } = Object(Object(first).position)
+  const own = row ? `${String(path).split("/").at(-1)}:${row}:${column}` : placeOf(thrown, name)
+  const at = own || placeOf(thrown).replace(/^main\.ts\b.*/, "")
   const [line = ""] = `${Object(first).message}`.split("\n")
   const isInside = new RegExp(`\\n\\s+at .*\\b${RegExp.escape(name)}\\.[jt]s:\\d`).test(thrown.stack ?? "")
   const isUnread = /^(SyntaxError|AggregateError|BuildMessage|ResolveMessage)$/.test(thrown.name) && !isInside
@@ -366,6 +369,8 @@ export function listDoubts({ gateway: { settings, world }, providers, callers, p
     if (env[token] && !settings.PAGES?.includes(page)) doubts.push(`${token} is set, and PAGES does not name ${page}`)
   }
   for (const { name, provider, senders } of providers.values()) {
+    const elsewhere = listFiles("").includes(name) ? "" : findElsewhere("", name)
+    if (elsewhere) doubts.push(`${name} is found by some runtimes alone${elsewhere}`)
     const lacking = senders.length + settings.senders.length > 0 ? [] : senderVariables(name, provider, env)
     if (lacking.length > 0)
       doubts.push(`${name} takes no message without a sender: set ${lacking.join(" or ")} if the messages bring none`)
