@@ -353,7 +353,8 @@ function explainBroken(file: string, name: string, thrown: unknown): string {
   const at = own || placeOf(thrown).replace(/^main\.ts\b.*/, "")
   const [line = ""] = `${Object(first).message}`.split("\n")
   const isInside = new RegExp(`\\n\\s+at .*\\b${RegExp.escape(name)}\\.[jt]s:\\d`).test(thrown.stack ?? "")
-  const isUnread = /^(SyntaxError|AggregateError|BuildMessage|ResolveMessage)$/.test(thrown.name) && !isInside
+  const isSyntax = /^(SyntaxError|AggregateError|BuildMessage|ResolveMessage)$/.test(thrown.name) && !isInside
+  const isUnread = isSyntax || String(Reflect.get(thrown, "code")).startsWith("ERR_")
   const words = isUnread ? redact(line, [], nobody, "prose") : redactLine(`it throws ${thrown.name}: ${line}`)
   return `${place} cannot be loaded: ${words}${at && ` (${at})`}`
 }
