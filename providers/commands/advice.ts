@@ -391,7 +391,10 @@ export function listDoubts({ gateway: { settings, world }, providers, callers, p
     const isKnown = name in variables || /^(CODE_(TEXT|SPEECH)|LOG_TOKEN$)/.test(name)
     if (isLike && !isKnown) doubts.push(`${name} is no setting${didYouMean(nearest(name, Object.keys(variables)))}`)
     const isUnread = starts.some((start) => name.startsWith(start)) && !/_(SENDER_\w+|PROXY)$/.test(name)
-    if (isUnread && !own.includes(name)) doubts.push(`${name} is read by nothing${didYouMean(nearest(name, own))}`)
+    // What stands behind a known prefix may be a secret all the same.
+    const near = nearest(name, own)
+    const shown = near || isTellable(name) ? name : "a variable with the prefix of a provider in use"
+    if (isUnread && !own.includes(name)) doubts.push(`${shown} is read by nothing${didYouMean(near)}`)
   }
   return doubts
 }

@@ -47,14 +47,14 @@ export function withSpare(shared: Store, { spare, hash, log, ...clocks }: StoreS
     awayUntil = clocks.monotonic() + pause
     return await use(spare, (key) => key)
   }
-  // The memory counts along, so that it goes on from what is known when the store is away.
+  // The memory counts first, so that it goes on from what is known whenever the store is late.
   return {
-    take: (key, limit) =>
-      either(async (store, named) => {
-        const wait = await store.take(named(key), limit)
-        if (store !== spare && wait === 0) await spare.take(key, limit)
-        return wait
-      }),
+    async take(key, limit) {
+      const own = await spare.take(key, limit)
+      const wait = await either((store, named) => (store === spare ? own : store.take(named(key), limit)))
+      if (wait > 0 && own === 0) await spare.giveBack(key, limit)
+      return wait
+    },
     giveBack: (key, limit) =>
       either(async (store, named) => {
         if (store !== spare) await spare.giveBack(key, limit)

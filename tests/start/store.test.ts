@@ -311,9 +311,8 @@ test("deno-kv: of 300 messages at once a limit of 20 lets 20 through", slow, asy
   const through = statuses.filter((status) => status === 200).length
   assert.equal(statuses.filter((status) => status === 429).length, 300 - through)
   assert.equal(calls, through)
-  // On a machine that is too busy to answer in 250 ms the memory takes over, which has a count of its own.
-  const isLate = /store_away/.test(gateway.output())
-  assert.ok(isLate ? through <= 40 : through === 20, `${through} of 20`)
+  // What the store granted too late for its message is granted to nobody else.
+  assert.ok(through === 20 || (/store_away/.test(gateway.output()) && through < 20), `${through} of 20`)
   await gateway.stop()
   close()
   rmSync(folder, { recursive: true })
