@@ -65,9 +65,10 @@ export default {
     const values = { ...message, recipient_digits: message.recipient.slice(1) }
     const template = env.HTTP_METHOD === "GET" ? "" : (env.HTTP_BODY ?? "")
     if (!message.code && `${env.HTTP_URL} ${template}`.includes("{code}")) return noCode
-    // In a path these would name another one, and no escape keeps a URL from reading them so.
-    const isDots = Object.values(values).some((value) => value && /^\.{1,2}$/.test(value))
-    if (isDots) return { code: "dots", reason: "sender, text or code is dots alone", fault: "message" }
+    // In a path a text of dots would name another one, and no escape keeps a URL from reading it so.
+    const [path = ""] = env.HTTP_URL.split("?")
+    if (path.includes("{body}") && /^\.{1,2}$/.test(message.body))
+      return { code: "dots", reason: "text is dots alone", fault: "message" }
     const fill = (text: string, encode: (value: string) => string) =>
       text.replace(placeholder, (_, name: keyof typeof values) => encode(values[name] ?? ""))
     const inJson = (value: string) => JSON.stringify(value).slice(1, -1)

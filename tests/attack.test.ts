@@ -121,6 +121,7 @@ test("a code is sent as it is written, whatever signs it holds, and dots alone a
     CODE_TEXT: "Code {code}!",
     HTTP_URL: "https://sms.example.com/to/{sender}/{code}",
     HTTP_BODY: "text={body}",
+    LIMIT_RECIPIENT: "off",
   }
   const { post, calls } = await start(env)
   for (const code of ["12$$34", "A$&B", "$1$`$'", "{code}", "a/b"]) {
@@ -134,6 +135,11 @@ test("a code is sent as it is written, whatever signs it holds, and dots alone a
     assert.equal((await post({ ...message, sender: "Acme", code: dots })).status, 400)
   }
   assert.equal(calls.length, before)
+  // A text of dots is one, where it stands in no path.
+  assert.equal((await post({ ...message, body: ".", code: "1234" })).status, 200)
+  const inPath = await start({ ...env, HTTP_URL: "https://sms.example.com/to/{body}?from={sender}" })
+  for (const body of [".", ".."]) assert.equal((await inPath.post({ ...message, body })).status, 502)
+  assert.equal(inPath.calls.length, 0)
 })
 
 test("half of a surrogate pair in a code or a sender throws nowhere", async () => {
