@@ -1119,6 +1119,11 @@ const failures: [code: string, pattern: RegExp, reason: string][] = [
   ["refused", /EMFILE|ENFILE|too many open files|os error 24/i, "no file descriptor is left"],
   ["refused", /refused/i, "nothing listens at HOST"],
   ["tls", /cert|tls|ssl|handshake|wrong version|packet length|corrupt message/i, "HOST has no good certificate or TLS"],
+  [
+    "answer",
+    /HPE_|Malformed_HTTP|Invalid(HTTP|Content)|UnrequestedUpgrade|invalid (HTTP|content-len)|message head|RangeError/,
+    "its answer is no HTTP; it may have been sent",
+  ],
   ["timeout", /time(d |-)?out/i, "no connection to HOST in time"],
   ["reset", /(?:)/, "it may have been sent"],
 ]
@@ -1129,7 +1134,7 @@ function refuseUnreached(cause: unknown, host: string): Refused {
     text += `${error} ${"code" in error ? error.code : ""} `
   const [code = "reset", , words = ""] = failures.find(([, pattern]) => pattern.test(text)) ?? []
   const reason = words.replace("HOST", () => host)
-  const isPerhapsSent = code === "reset"
+  const isPerhapsSent = code === "reset" || code === "answer"
   return { outcome: "unreachable", code, reason, fault: "provider", isOutage: true, isPerhapsSent }
 }
 
@@ -2245,17 +2250,19 @@ const { Bun, Deno } = globalThis as unknown as Runtimes
 
 /** Listens with the runtime's own server; `close` stops accepting and waits for the requests in flight. */
 async function listen(hostname: string, port: number, handle: Handler): Promise<Listener> {
-  if (Bun) return listenOnBun(Bun, hostname, port, handle)
+  if (Bun) return await listenOnBun(Bun, hostname, port, handle)
   return Deno ? listenOnDeno(Deno, hostname, port, handle) : await listenOnNode(hostname, port, handle)
 }
 
-function listenOnBun(bun: NonNullable<Runtimes["Bun"]>, hostname: string, port: number, handle: Handler): Listener {
+async function listenOnBun(bun: NonNullable<Runtimes["Bun"]>, hostname: string, port: number, handle: Handler) {
   // Who names no host (HTTP/1.0) has a path for a URL.
   const complete = (request: Request) =>
     request.url.startsWith("/") ? new Request(`http://localhost${request.url}`, request) : request
   type Peers = { requestIP(request: Request): { address: string } | null }
-  const fetch = (request: Request, server: Peers) => handle(complete(request), () => server.requestIP(request)?.address)
-  const server = bun.serve({ hostname, port, fetch, idleTimeout: 0, reusePort: false, development: false })
+  const take = (request: Request, server: Peers) => handle(complete(request), () => server.requestIP(request)?.address)
+  const server = bun.serve({ hostname, port, fetch: take, idleTimeout: 0, reusePort: false, development: false })
+  // Bun ends the process where its very first call finds no descriptor left. So the first call is made here.
+  await fetch(`http://127.0.0.1:${server.port}/health`).catch(() => {})
   return { port: server.port, close: () => server.stop() }
 }
 
@@ -2294,11 +2301,12 @@ async function createClient(): Promise<World["fetch"]> {
   const file = Bun || Deno ? undefined : await loadOptional("parts/client")
   if (file) return (file as Parts["client"]).clientOfNode()
   const fresh = Deno?.createHttpClient({ poolMaxIdlePerHost: 0 })
-  // Bun is told to decompress nothing, since that has no limit. What the others decompress, they leave the header on.
-  const decompressed = Bun ? /^$/ : Deno ? /^(gzip|br)$/ : /^(x-gzip|gzip|deflate|br|zstd)$/
+  // Bun and Deno are told to decompress nothing: Bun has no limit, and Deno calls what is broken a broken connection.
+  const decompressed = Bun || Deno ? /^$/ : /^(x-gzip|gzip|deflate|br|zstd)$/
   return async (request, { isFresh, ...init }) => {
     // Deno repeats a POST by itself where a connection died, unless its body is a Blob.
     const body = Deno && request.body ? { body: await request.blob() } : {}
+    if (Deno) request.headers.set("accept-encoding", "identity")
     const connection = isFresh && fresh ? { client: fresh } : { keepalive: !isFresh }
     const reply = await fetch(request, { ...init, ...connection, ...body, decompress: false } as unknown as RequestInit)
     if (!decompressed.test(reply.headers.get("content-encoding") ?? "")) return reply

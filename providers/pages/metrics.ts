@@ -2,7 +2,7 @@ import type { LogEvent, Page, Site } from "../../main.ts"
 import { missingPackage } from "../lib.ts"
 
 /** Codes that main.ts itself gives where no answer of a provider is there; each other one must stand in its file. */
-const ownCodes = ["dns", "refused", "tls", "reset", "timeout", "exception", "country", "no_code"]
+const ownCodes = ["dns", "refused", "tls", "answer", "reset", "timeout", "exception", "country", "no_code"]
 const limits = ["LIMIT_VOICE", "LIMIT_RECIPIENT", "LIMIT_IP", "LIMIT_PREFIX", "LIMIT_TOTAL", "destinations"]
 const isAttempt = (event: string) => /^(accepted|refused|timeout|unreachable)$/.test(event)
 /** Seconds: a call that is quick, one that a person notices, and up to the usual deadline. */

@@ -20,21 +20,36 @@ import {
 } from "../../main.ts"
 import { missingPackage } from "../lib.ts"
 
-/** How long an answer may take, and for how long a store that did not answer is left alone; in milliseconds. */
-const [patience, pause] = [250, 1_000]
+/** A store that answers nothing for so long is away. One that is busy answers others meanwhile. In milliseconds. */
+const patience = 250
+/** No message waits longer for a busy store. */
+const longestWait = 2_000
+/** For so long a store that is away is left alone. */
+const pause = 1_000
 
 /** Asks `shared`, or the memory while that does not answer. Keys are hashed for it. */
 export function withSpare(shared: Store, { spare, hash, log, ...clocks }: StoreSite): Store {
-  let [isAway, awayUntil] = [false, 0]
+  let isAway = false
+  let awayUntil = 0
+  let answeredAt = 0
+  /** What the store says, or undefined where it is away. */
+  const waitFor = async <T>(work: Promise<T>): Promise<T | undefined> => {
+    const since = clocks.monotonic()
+    for (let passed = 0; passed < longestWait; passed = clocks.monotonic() - since) {
+      const answer = await withTimeout(patience, clocks, work)
+      if (answer !== undefined || clocks.monotonic() - answeredAt >= patience) return answer
+    }
+    return undefined
+  }
   type Use<T> = (store: Store, named: (key: Key) => Key) => T | Promise<T>
   const either = async <T>(use: Use<T>): Promise<T> => {
     if (clocks.monotonic() < awayUntil) return await use(spare, (key) => key)
-    const ask = async () => ({ value: await use(shared, hash) })
-    const answer = await withTimeout(
-      patience,
-      clocks,
-      ask().catch((error: unknown) => ({ error })),
-    )
+    const ask = async () => {
+      const value = await use(shared, hash)
+      answeredAt = clocks.monotonic()
+      return { value }
+    }
+    const answer = await waitFor(ask().catch((error: unknown) => ({ error })))
     if (answer && "value" in answer) {
       if (isAway) log("info", "store_back")
       isAway = false

@@ -30,9 +30,9 @@ const answers: Answers = {
   nothing: ["HTTP/1.1 204 No Content\r\n\r\n", /^502 .*"outcome":"refused","code":"204"/],
   "too much": [sized(padded), /^502 .*"outcome":"refused","code":"200"/],
   "too much in parts": [chunked(padded), /^502 .*"outcome":"refused","code":"200"/],
-  "an odd status": ["HTTP/1.1 999 Odd\r\nContent-Length: 2\r\n\r\nno", /^502 .*"code":"(999|reset)"/],
+  "an odd status": ["HTTP/1.1 999 Odd\r\nContent-Length: 2\r\n\r\nno", /^502 .*"code":"(999|answer)"/],
   "broken off": [`${head("Content-Length: 400")}{"id":`, /^502 .*"outcome":"unreachable","code":"reset"/, true],
-  garbage: ["it is no HTTP\r\n\r\n", /^502 .*"outcome":"unreachable","code":"reset"/, true],
+  garbage: ["it is no HTTP\r\n\r\n", /^502 .*"outcome":"unreachable","code":"answer"/, true],
   // Not asked for, and understood all the same.
   packed: [
     Buffer.concat([Buffer.from(head(`Content-Length: ${packed.length}`, "Content-Encoding: gzip")), packed]),

@@ -258,8 +258,8 @@ const hostile: [what: string, answer: string | Buffer, told?: string | undefined
   ["headers of such names", headed("__proto__: a\r\nconstructor: b\r\ntoString: c"), "accepted"],
   ["letters beyond ASCII in a header", headed("X-A: caf\u00e9"), "accepted"],
   ["gzip of no bytes, with its length", sized("", "Content-Encoding: gzip"), "refused 200"],
-  ["gzip of no bytes, in chunks", chunked("Content-Encoding: gzip"), process.versions.deno ? undefined : "refused 200"],
-  ["gzip that is none", sized(accepted, "Content-Encoding: gzip"), process.versions.deno ? undefined : "refused 200"],
+  ["gzip of no bytes, in chunks", chunked("Content-Encoding: gzip"), "refused 200"],
+  ["gzip that is none", sized(accepted, "Content-Encoding: gzip"), "refused 200"],
   ["another protocol", switching, process.versions.bun ? undefined : "refused 101"],
   ["a control character in a header", headed("X-A: a\u0001b")],
   ["a header with no name", headed(": a")],
@@ -284,7 +284,7 @@ test("an answer that a client stumbles over costs no other message its answer", 
       const told = outcomes(await send())
       const calls = one.calls() - before
       if (expected) assert.deepEqual([told, calls], [expected, 1], what)
-      else assert.match(told, /^(accepted|unreachable \w+)(, unreachable \w+)?$/, what)
+      else assert.match(told, /^(accepted|unreachable answer)$/, what)
       assert.equal(calls, told.split(", ").length, `${what}: a call that is not told`)
       const lost = (await Promise.all(others)).filter(({ status }) => status !== 200)
       assert.deepEqual(lost, [], what)

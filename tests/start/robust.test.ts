@@ -3,11 +3,12 @@ import assert from "node:assert/strict"
 import { execFileSync } from "node:child_process"
 import { once } from "node:events"
 import { closeSync, constants, mkdtempSync, openSync, readFileSync, readSync, rmSync } from "node:fs"
+import { Agent, request } from "node:http"
 import { connect, createServer, type Socket } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, test } from "node:test"
-import { copy, holdAnswer, type Run, run, serving, until } from "../lib/process.ts"
+import { copy, holdAnswer, provider, type Run, run, serving, until } from "../lib/process.ts"
 import { httpEnv, message, secret, sign } from "../lib/world.ts"
 
 const slow = { timeout: 120_000 }
@@ -186,6 +187,39 @@ test("600 silent connections over 400 descriptors end nothing: when they leave, 
   assert.deepEqual(await burst(gateway.url, 40), { 200: 40 })
   gateway.kill()
   assert.equal(await gateway.ended, 0)
+})
+
+test("a first message that finds no descriptor left is answered, and ends nothing", slow, async () => {
+  const { url, close } = await provider((_, response) => response.end('{"id":"m-1"}'))
+  await copy({}, async (folder) => {
+    const env = { ...httpEnv, HTTP_URL: `${url}/send`, GATEWAY_TOKEN: token, DEADLINE: "5s" }
+    const gateway = await serving(env, folder, ["prlimit", "--nofile=1024:1024"])
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+    const ask = async (method: string, path: string, body = "") => {
+      const headers = { authorization: `Bearer ${token}`, "content-length": Buffer.byteLength(body) }
+      const asked = request(`${gateway.url}${path}`, { method, headers, agent })
+      asked.end(body)
+      const [response] = await once(asked, "response")
+      response.resume()
+      await once(response, "end")
+      return response.statusCode
+    }
+    // A connection that is there before all the others.
+    assert.equal(await ask("GET", "health"), 200)
+    const { hostname, port } = new URL(gateway.url)
+    const sockets = Array.from({ length: 1_300 }, () => connect(Number(port), hostname).on("error", () => {}))
+    await wait(1_500)
+    const first = await ask("POST", "", JSON.stringify({ ...message, body: "code 1" }))
+    assert.ok([200, 502].includes(first), String(first))
+    if (first === 502) await until(gateway.stdout, /"code":"refused","reason":"no file descriptor is left"/)
+    for (const socket of sockets) socket.destroy()
+    await wait(500)
+    assert.equal(await ask("POST", "", JSON.stringify({ ...message, body: "code 2" })), 200)
+    agent.destroy()
+    gateway.kill()
+    assert.equal(await gateway.ended, 0)
+  })
+  close()
 })
 
 test("SIGHUP lets the messages under way finish, as SIGTERM does", slow, async () => {

@@ -284,39 +284,44 @@ async function onDeno(env: Record<string, string>) {
   return { url, output, stop }
 }
 
-test("deno-kv: of 300 messages at once a limit of 20 lets 20 through", slow, async () => {
-  const folder = mkdtempSync(join(tmpdir(), "smstask-"))
-  let calls = 0
-  const { url, close } = await provider((_, response) => {
-    calls += 1
-    response.end('{"id":"m-1"}')
+for (const instances of [1, 2])
+  test(`deno-kv: of 300 messages at once a limit of 20 lets 20 through, ${instances} at the store`, slow, async () => {
+    const folder = mkdtempSync(join(tmpdir(), "smstask-"))
+    let calls = 0
+    const { url, close } = await provider((_, response) => {
+      calls += 1
+      response.end('{"id":"m-1"}')
+    })
+    const env = {
+      ...httpEnv,
+      HTTP_URL: `${url}/send`,
+      GATEWAY_TOKEN: token,
+      STORE: `deno-kv:${folder}/kv`,
+      LIMIT_TOTAL: "20/10m",
+      LIMIT_RECIPIENT: "off",
+      LIMIT_PREFIX: "off",
+    }
+    const gateways = [await onDeno(env)]
+    if (instances === 2) gateways.push(await onDeno(env))
+    const headers = { authorization: `Bearer ${token}` }
+    const send = async (at: number) => {
+      const body = JSON.stringify({ ...message, recipient: `+1222333${4_000 + at}`, body: `code ${at}` })
+      const { url = "" } = gateways[at % instances] ?? {}
+      const response = await fetch(url, { method: "POST", headers, body })
+      await response.arrayBuffer()
+      return response.status
+    }
+    const statuses = await Promise.all(Array.from({ length: 300 }, (_, at) => send(at)))
+    const through = statuses.filter((status) => status === 200).length
+    assert.equal(statuses.filter((status) => status === 429).length, 300 - through)
+    assert.equal(calls, through)
+    // Where a machine is so busy that the store answers nothing for a while, each of them counts for itself.
+    const isAway = gateways.some(({ output }) => output().includes("store_away"))
+    assert.ok(through === 20 || (isAway && through <= 20 * instances), `${through} of 20`)
+    for (const gateway of gateways) await gateway.stop()
+    close()
+    rmSync(folder, { recursive: true })
   })
-  const gateway = await onDeno({
-    ...httpEnv,
-    HTTP_URL: `${url}/send`,
-    GATEWAY_TOKEN: token,
-    STORE: `deno-kv:${folder}/kv`,
-    LIMIT_TOTAL: "20/10m",
-    LIMIT_RECIPIENT: "off",
-    LIMIT_PREFIX: "off",
-  })
-  const headers = { authorization: `Bearer ${token}` }
-  const send = async (at: number) => {
-    const body = JSON.stringify({ ...message, recipient: `+1222333${4_000 + at}`, body: `code ${at}` })
-    const response = await fetch(gateway.url, { method: "POST", headers, body })
-    await response.arrayBuffer()
-    return response.status
-  }
-  const statuses = await Promise.all(Array.from({ length: 300 }, (_, at) => send(at)))
-  const through = statuses.filter((status) => status === 200).length
-  assert.equal(statuses.filter((status) => status === 429).length, 300 - through)
-  assert.equal(calls, through)
-  // What the store granted too late for its message is granted to nobody else.
-  assert.ok(through === 20 || (/store_away/.test(gateway.output()) && through < 20), `${through} of 20`)
-  await gateway.stop()
-  close()
-  rmSync(folder, { recursive: true })
-})
 
 /** Counts 150 at once where no answer is too late, when a line of standard input says so; prints how many were let through. */
 const counting = `
