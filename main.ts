@@ -359,7 +359,7 @@ type JoseError = { code: string; claim?: string }
 const isOtherSecret = ({ code }: JoseError) => code === "ERR_JWS_SIGNATURE_VERIFICATION_FAILED"
 
 /** The proof of `POST /`: a token signed with GATEWAY_SECRET (RFC 7519), or GATEWAY_TOKEN. */
-function createOwnProof(settings: Settings, clock: World["clock"]): Caller["prove"] {
+export function createOwnProof(settings: Settings, clock: World["clock"]): Caller["prove"] {
   const { GATEWAY_TOKEN, GATEWAY_AUDIENCE: audience, GATEWAY_SUBJECT: subject, GATEWAY_ISSUER: issuer } = settings
   const claims: { [name: string]: unknown } = { algorithms: ["HS256"], audience, clockTolerance: 60 }
   if (issuer) claims.issuer = issuer
@@ -1015,7 +1015,7 @@ function createSession(provider: LoadedProvider, send: Send, clock: World["clock
   const fetch: contract.Context["fetch"] = async (url, init) => {
     const answer = await send(new Request(url, init))
     if ("outcome" in answer) throw new CallFailed(answer)
-    return new Response(answer.text || null, answer)
+    return new Response(answer.text || null, { status: answer.status })
   }
   const session: contract.Context["session"] = async (login) => {
     const { session } = provider
@@ -1038,7 +1038,7 @@ function authorizationForms(request: Request, { authorization }: LoadedProvider)
 }
 
 /** Warns once a day where the vendor says that its endpoint ends (RFC 9745, RFC 8594). */
-function warnSunset(headers: Headers, provider: LoadedProvider, now: number, log: Log) {
+function warnSunset(headers: contract.AnswerHeaders, provider: LoadedProvider, now: number, log: Log) {
   const isEnding = headers.has("deprecation") || headers.has("sunset")
   if (!isEnding || now - provider.warnedAt < 86_400_000) return
   provider.warnedAt = now
@@ -1073,7 +1073,7 @@ async function readAnswer(reply: contract.Reply): Promise<contract.Answer | Refu
 }
 
 /** What comes compressed although nobody asked for it, decompressed. Throws where it is broken or more than 64 KiB. */
-function decompress(bytes: Uint8Array<ArrayBuffer>, coding: string | null): Uint8Array {
+function decompress(bytes: Uint8Array, coding: string | null): Uint8Array {
   if (!coding || bytes.length === 0) return bytes
   const { unzipSync, brotliDecompressSync, zstdDecompressSync } = builtin("node:zlib")
   const options = { maxOutputLength: 65_536 }
@@ -1643,10 +1643,10 @@ const strictUtf8 = new TextDecoder("utf-8", { fatal: true })
 const parseJson = (text: string): unknown => tryOr(() => JSON.parse(text), undefined)
 
 /** The bytes of a body, or undefined where there are more than 64 KiB. Where a length is declared, none are counted. */
-export async function readBytes(source: Request | contract.Reply): Promise<Uint8Array<ArrayBuffer> | undefined> {
+export async function readBytes(source: Request | contract.Reply): Promise<Uint8Array | undefined> {
   const length = source.headers.get("content-length")
   const isCoded = source.headers.has("transfer-encoding") || source.headers.has("content-encoding")
-  if (length && !isCoded) return Number(length) > 65_536 ? undefined : new Uint8Array(await source.arrayBuffer())
+  if (length && !isCoded) return Number(length) > 65_536 ? undefined : await source.bytes()
   const chunks: Uint8Array[] = []
   let size = 0
   for await (const chunk of source.body ?? []) {
@@ -1654,7 +1654,7 @@ export async function readBytes(source: Request | contract.Reply): Promise<Uint8
     if (size > 65_536) return undefined
     chunks.push(chunk)
   }
-  return new Uint8Array(Buffer.concat(chunks))
+  return Buffer.concat(chunks)
 }
 
 type Texts = string | string[]
@@ -2297,7 +2297,7 @@ async function listenOnNode(hostname: string, port: number, handle: Handler): Pr
 }
 
 /** The client for calls: Node's own file where it is there, else the runtime's fetch. */
-async function createClient(): Promise<World["fetch"]> {
+export async function createClient(): Promise<World["fetch"]> {
   const file = Bun || Deno ? undefined : await loadOptional("parts/client")
   if (file) return (file as Parts["client"]).clientOfNode()
   const fresh = Deno?.createHttpClient({ poolMaxIdlePerHost: 0 })

@@ -46,10 +46,13 @@ export interface Refusal {
 /** What the provider answered; `json` is undefined where the text is not JSON, and `text` is cut after 16 KiB. */
 export interface Answer {
   status: number
-  headers: Headers
+  headers: AnswerHeaders
   text: string
   json: unknown
 }
+
+/** What is read of a provider's headers; names are in any case. */
+export type AnswerHeaders = Pick<Headers, "get" | "has">
 
 /** A token that a log-in brought; `expires` is in milliseconds since 1970. */
 export interface Session {
@@ -316,7 +319,8 @@ export interface Command {
 export type Bindings = { address?: () => string | undefined }
 
 /** What is used of a Response, so that `fetch` need not make a whole one. */
-export type Reply = Pick<Response, "status" | "headers" | "arrayBuffer"> & {
+export type Reply = Pick<Response, "status" | "bytes"> & {
+  headers: AnswerHeaders
   body: AsyncIterable<Uint8Array> | Iterable<Uint8Array> | null
 }
 

@@ -3,35 +3,43 @@
  * what it reads as it comes: main.ts decompresses.
  * @module
  */
-import { Agent, request as askPlainly, type IncomingMessage } from "node:http"
+import { Agent, request as askPlainly, type IncomingMessage, type OutgoingHttpHeaders } from "node:http"
 import { request as askByTls, Agent as TlsAgent } from "node:https"
 import type { Reply, World } from "../../main.ts"
 
 /** What fetch sends by itself; identity is asked for, and some code their answers all the same. */
-const usual = { accept: "*/*", "accept-encoding": "identity", "user-agent": "smstask" }
+const defaults = { accept: "*/*", "accept-encoding": "identity", "user-agent": "smstask" }
+
+/** Some vendors send a header twice; Node joins those. */
+function headersOf({ headers }: IncomingMessage): Reply["headers"] {
+  const has = (name: string) => Object.hasOwn(headers, name.toLowerCase())
+  return { has, get: (name) => (has(name) ? String(headers[name.toLowerCase()]) : null) }
+}
 
 function replyOf(answer: IncomingMessage): Reply {
-  const received = Object.entries(answer.headers).map(([name, value]): [string, string] => [name, String(value)])
-  const bytes = async () => {
-    const chunks: Buffer[] = []
-    for await (const chunk of answer) chunks.push(chunk)
-    return Buffer.concat(chunks)
-  }
-  const arrayBuffer = async () => new Uint8Array(await bytes()).buffer
-  return { status: answer.statusCode ?? 0, headers: new Headers(received), body: answer, arrayBuffer }
+  const bytes = () =>
+    new Promise<Uint8Array<ArrayBuffer>>((resolve, reject) => {
+      const chunks: Buffer<ArrayBuffer>[] = []
+      answer.on("data", (chunk) => chunks.push(chunk))
+      answer.on("end", () => resolve(Buffer.concat(chunks)))
+      answer.on("error", reject)
+    })
+  return { status: answer.statusCode ?? 0, headers: headersOf(answer), body: answer, bytes }
 }
 
 export function clientOfNode(): World["fetch"] {
   const kept = { keepAlive: true, scheduling: "lifo" } as const
   const pooled = { "http:": new Agent(kept), "https:": new TlsAgent(kept) }
   return async (request, { signal, isFresh }) => {
-    const url = new URL(request.url)
-    const body = request.body ? Buffer.from(await request.arrayBuffer()) : undefined
-    const length = body && { "content-length": body.length }
-    const headers = { ...usual, ...Object.fromEntries(request.headers), ...length }
-    const ask = url.protocol === "https:" ? askByTls : askPlainly
-    const agent = isFresh ? false : pooled[url.protocol as "http:"]
-    const options = { method: request.method, headers, agent, maxHeaderSize: 65_536, ...(signal && { signal }) }
+    signal?.throwIfAborted()
+    const { protocol, hostname, port, pathname, search } = new URL(request.url)
+    const body = request.body ? await request.bytes() : undefined
+    const headers: OutgoingHttpHeaders = { ...defaults }
+    for (const [name, value] of request.headers) headers[name] = value
+    if (body) headers["content-length"] = body.length
+    const host = hostname.replace(/^\[|\]$/g, "")
+    const agent = isFresh ? false : pooled[protocol as "http:"]
+    const target = { method: request.method, protocol, host, port, path: pathname + search }
     return await new Promise((resolve, reject) => {
       // A throw inside of a listener would end the process.
       const take = (answer: IncomingMessage) => {
@@ -42,12 +50,15 @@ export function clientOfNode(): World["fetch"] {
           reject(error)
         }
       }
-      const asked = ask(url, options, take)
+      const ask = protocol === "https:" ? askByTls : askPlainly
+      const asked = ask({ ...target, headers, agent, maxHeaderSize: 65_536 }, take)
       asked.on("upgrade", (answer, socket) => {
         socket.destroy()
         take(answer)
       })
       asked.on("error", reject).end(body)
+      // Node's own option of this name watches every event of the call, which costs a seventh of it.
+      signal?.addEventListener("abort", () => asked.destroy(), { once: true })
     })
   }
 }

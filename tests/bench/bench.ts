@@ -7,6 +7,7 @@
  *     npm run bench -- others [rounds]             beside the samples that Supabase and Auth0 document
  *     npm run bench -- scale [Bun|Deno|Node]       one to four instances on one store, and the store's share
  *     npm run bench -- memory                      what the guard keeps of a number
+ *     npm run bench -- stages [rounds] [runtime]   what each stage of a message costs under load: under five minutes
  *     npm run bench -- profile [rounds]            what the time of a message goes to, part by part
  *     npm run bench -- against MAIN.TS [rounds]    this main.ts beside another one
  */
@@ -20,6 +21,7 @@ import { profile } from "./profile.ts"
 import { rates } from "./rates.ts"
 import { scale } from "./scale.ts"
 import { here, names, type Runtime, root, runtimes } from "./servers.ts"
+import { stagesOn } from "./stages.ts"
 import { starts } from "./starts.ts"
 
 const [part = "all", ...rest] = process.argv.slice(2)
@@ -38,6 +40,7 @@ const parts: Record<string, () => Promise<Aim[]>> = {
   others: () => others(roundsOr(3)),
   scale: () => scale(names.find((name) => name === rest[0]) ?? ("Bun" satisfies Runtime)),
   memory,
+  stages: () => stagesOn(roundsOr(1), rest[1]),
   profile: () => profile(roundsOr(3)),
   against: () => against(rest[0] ?? "", roundsOr(5, rest[1])),
 }

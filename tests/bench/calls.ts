@@ -34,7 +34,7 @@ const user = {
   aud: "authenticated",
   role: "authenticated",
   email: "",
-  phone: "1@number",
+  phone: "@number",
   phone_confirmed_at: "2026-05-13T11:52:48.157306Z",
   confirmed_at: "2026-05-13T11:52:48.157306Z",
   last_sign_in_at: "2026-05-13T11:52:48.162518Z",
@@ -45,7 +45,7 @@ const user = {
       identity_id: "3be5e552-65aa-41d9-9db9-2a502f845459",
       id: "6481a5c1-3d37-4a56-9f6a-bee08c554965",
       user_id: "6481a5c1-3d37-4a56-9f6a-bee08c554965",
-      identity_data: { email_verified: false, phone: "1@number", phone_verified: true },
+      identity_data: { email_verified: false, phone: "@number", phone_verified: true },
       provider: "phone",
       last_sign_in_at: "2026-05-13T11:52:48.155562Z",
       created_at: "2026-05-13T11:52:48.155599Z",
@@ -61,7 +61,7 @@ export const calls = {
   /** `POST /`, which is what Auth0's connection sends. */
   auth0: {
     path: "/",
-    body: JSON.stringify({ recipient: "+1@number", body: "Your code is @code", sender: "+15005550006" }),
+    body: JSON.stringify({ recipient: "+@number", body: "Your code is @code", sender: "+15005550006" }),
     headers: (n) => [`Authorization: Bearer ${tokenOf(n)}`],
     count: 100_000,
     isOnce: false,
@@ -69,7 +69,7 @@ export const calls = {
   /** Supabase's hook, signed as Standard Webhooks are. */
   supabase: {
     path: "/supabase",
-    body: JSON.stringify({ user, sms: { otp: "@code", phone: "1@number" } }),
+    body: JSON.stringify({ user, sms: { otp: "@code", phone: "@number" } }),
     headers(n, body) {
       const [id, seconds] = [`msg_${n}`, Math.floor(Date.now() / 1_000)]
       const signature = createHmac("sha256", Buffer.from(hookKey, "base64")).update(`${id}.${seconds}.${body}`)
@@ -81,10 +81,31 @@ export const calls = {
   },
 } satisfies Record<string, Call>
 
-/** Numbers far from each other, so that no limit is met. */
-export const numberOf = (n: number) => 2_000_000_000 + ((n * 7_368_787) % 7_999_999_993)
+/** Beginnings of numbers that exist, in twelve countries, and how many digits follow. */
+const beginnings: [digits: string, rest: number][] = [
+  ["1201", 7],
+  ["1302", 7],
+  ["1646", 7],
+  ["4479", 8],
+  ["491511", 7],
+  ["336", 8],
+  ["3934", 8],
+  ["346", 8],
+  ["55119", 8],
+  ["9198", 8],
+  ["62812", 7],
+  ["23480", 8],
+  ["8170", 8],
+  ["614", 8],
+]
+
+/** Numbers far from each other, so that no limit is met: of several countries in turn, without the plus. */
+export function numberOf(n: number): string {
+  const [digits, rest] = beginnings[n % beginnings.length] ?? ["1201", 7]
+  return `${digits}${`${(n * 7_368_787) % 10 ** rest}`.padStart(rest, "0")}`
+}
 const filled = (body: string, n: number) =>
-  body.replaceAll("@number", `${numberOf(n)}`).replaceAll("@code", `${n % 1_000_000}`.padStart(6, "0"))
+  body.replaceAll("@number", numberOf(n)).replaceAll("@code", `${n % 1_000_000}`.padStart(6, "0"))
 
 /** One call with its proof. */
 export function signed(call: Call, n: number) {
@@ -99,9 +120,9 @@ export function requestOf(call: Call, n: number): string {
   return [`POST ${call.path} HTTP/1.1`, "Host: 127.0.0.1", ...headers, length, "", body].join("\r\n")
 }
 
-/** Writes what load.lua reads: the body, and the headers of each call in a line. */
+/** Writes what load.lua reads: the body, the beginnings of numbers, and the headers of each call in a line. */
 export function writeCalls(call: Call, file: string) {
   const lines: string[] = []
   for (let n = 0; n < call.count; n += 1) lines.push(signed(call, n).headers.join("|"))
-  writeFileSync(file, [call.body, ...lines].join("\n"))
+  writeFileSync(file, [call.body, beginnings.map((one) => one.join(" ")).join(","), ...lines].join("\n"))
 }

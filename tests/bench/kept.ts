@@ -24,7 +24,7 @@ async function send(count: number): Promise<number> {
   const started = performance.now()
   for (const last = sent + count; sent < last; sent += 1) {
     const code = `${sent % 1_000_000}`.padStart(6, "0")
-    const body = JSON.stringify({ recipient: `+1${numberOf(sent)}`, body: `Your code is ${code}`, sender: "" })
+    const body = JSON.stringify({ recipient: `+${numberOf(sent)}`, body: `Your code is ${code}`, sender: "" })
     const { status } = await app.request("http://127.0.0.1/", { method: "POST", headers, body })
     if (status !== 200) throw new Error(`message ${sent} is answered ${status}`)
   }

@@ -43,7 +43,7 @@ const authorizations = Array.from({ length: rounds }, (_, n) => {
 const signedBy = (n: number) => ({ ...type, authorization: authorizations[n % rounds] ?? "" })
 const byToken = { ...type, authorization: `Bearer ${token}` }
 const jwtOf = (n: number) => signedBy(n).authorization.slice("Bearer ".length)
-const recipientOf = (n: number) => `+1${numberOf(n)}`
+const recipientOf = (n: number) => `+${numberOf(n)}`
 const fieldsOf = (n: number) => ({
   recipient: recipientOf(n),
   body: `Your code is ${100_000 + n}`,
@@ -99,7 +99,7 @@ const parts: Record<string, () => Promise<number>> = {
   "the number, by libphonenumber": () => cost((n) => readNumber(recipientOf(n), undefined, numbers)),
   "check, with the number": () => cost((n) => readMessage(fieldsOf(n), arrivalOf(n), own)),
   "once: guard, route, provider's file, log": () => cost((n) => once(inbounds[n] as Inbound, own)),
-  "the call": () => cost(async (n) => await (await call(n)).arrayBuffer()),
+  "the call": () => cost(async (n) => await (await call(n)).bytes()),
   "a message by GATEWAY_TOKEN": () => whole({ GATEWAY_TOKEN: token, ...silent }, () => byToken),
   "a message by GATEWAY_SECRET": () => whole({ GATEWAY_SECRET: secret, ...silent }, signedBy),
   "the same with the call": () => whole({ GATEWAY_SECRET: secret, ...calling }, signedBy),
