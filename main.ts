@@ -601,8 +601,12 @@ const printable = v.pipe(v.string(), v.regex(/^\P{C}{0,200}$/u))
 const wholeMilliseconds = v.pipe(v.number(), v.integer(), v.minValue(0))
 const attempt = v.object({ provider: fileName(), outcome, code: v.exactOptional(printable), ms: wholeMilliseconds })
 const attempts = v.pipe(v.array(attempt), v.maxLength(100))
-/** A delivery as a store keeps it. What another wrote there is foreign, and counts as absent. */
-const kept = v.object({ id: v.pipe(v.string(), v.uuid()), provider: fileName(), receipt: printable, attempts })
+/** A delivery as a store keeps it: one text. What another wrote there is foreign, and counts as absent. */
+const kept = v.pipe(
+  v.string(),
+  v.transform(parseJson),
+  v.object({ id: v.pipe(v.string(), v.uuid()), provider: fileName(), receipt: printable, attempts }),
+)
 
 /** The same message, or the same signed call, is sent once: whoever brings it again gets what became of the first. */
 export async function once(inbound: Inbound, gateway: Gateway): Promise<Delivery | Problem> {
@@ -635,8 +639,10 @@ async function sendOnce(inbound: Inbound, gateway: Gateway): Promise<Delivery | 
     if (parsed.success && isInUse(parsed.output.provider, gateway)) return parsed.output
   }
   const result = await guard(inbound, gateway)
-  if ("receipt" in result)
-    await Promise.all(inbound.idempotencyKeys.map(({ key, period }) => store.set(key, result, period)))
+  if ("receipt" in result) {
+    const text = JSON.stringify(result)
+    await Promise.all(inbound.idempotencyKeys.map(({ key, period }) => store.set(key, text, period)))
+  }
   return result
 }
 
@@ -957,9 +963,9 @@ async function ask(
     settings.senders,
   )
   const message = { ...inbound.message, sender }
-  const echoed = new Set(provider.hidden)
+  let hidden = provider.hidden
   const send = async (request: Request) => {
-    for (const form of authorizationForms(request, provider)) echoed.add(form)
+    hidden = hideAuthorization(hidden, request, provider)
     const answer = await call(request, world, { signal, isFresh })
     if ("outcome" in answer) return answer
     world.answered?.(answer)
@@ -969,8 +975,7 @@ async function ask(
   const result = await exchange(provider, message, send, world.clock).catch((error: unknown) =>
     error instanceof CallFailed ? error.refusal : refuseThrown(error, provider.name),
   )
-  for (const form of provider.session ? formsOf([provider.session.token]) : []) echoed.add(form)
-  const hidden = [...echoed]
+  if (provider.session) hidden = [...hidden, ...formsOf([provider.session.token])]
   if ("id" in result) return { receipt: redact(result.id, hidden, message, "id") }
   const code = redactCode(result.code, hidden, message)
   const reason = redact(result.reason, hidden, message, result.outcome === "refused" ? "prose" : "id")
@@ -1027,14 +1032,16 @@ function createSession(provider: LoadedProvider, send: Send, clock: World["clock
   return { fetch, session }
 }
 
-/** The credentials of a call's Authorization header, in every form in which they may be echoed; the last are remembered. */
-function authorizationForms(request: Request, { authorization }: LoadedProvider): string[] {
+/** `hidden` and the credentials of a call's Authorization header, in every form in which they may be echoed. */
+function hideAuthorization(hidden: string[], request: Request, provider: LoadedProvider): string[] {
   const header = request.headers.get("authorization") ?? ""
-  if (header !== authorization.header) {
-    authorization.header = header
-    authorization.forms = formsOf(header.split(" ").filter((part) => part.length > 7))
+  // Most providers send the same with every call.
+  if (header !== provider.authorization.header) {
+    const forms = formsOf(header.split(" ").filter((part) => part.length > 7))
+    provider.authorization = { header, hidden: [...provider.hidden, ...forms] }
   }
-  return authorization.forms
+  const known = provider.authorization.hidden
+  return hidden === provider.hidden ? known : [...hidden, ...known]
 }
 
 /** Warns once a day where the vendor says that its endpoint ends (RFC 9745, RFC 8594). */
@@ -1423,7 +1430,7 @@ export interface LoadedProvider {
   /** Its secrets, in every form in which they may be echoed. */
   hidden: string[]
   /** The last Authorization header that was sent, and the forms of its credentials. */
-  authorization: { header: string; forms: string[] }
+  authorization: { header: string; hidden: string[] }
   health: { failures: number; retryAt: number }
   session?: contract.Session | undefined
   /** When its vendor's end of the endpoint was warned of, in milliseconds since 1970. */
@@ -1486,7 +1493,7 @@ async function loadProvider(name: string, channels: ("sms" | "voice")[], world: 
   const hidden = formsOf([...secrets, ...parts, env[`${NAME}_REPORT_KEY`] ?? ""])
   const base = (url ?? "").replace(/\/+$/, "")
   const context = { url: base, reportUrl: undefined, ttl: undefined, clock: world.clock, nonce: () => "" }
-  const state = { authorization: { header: "", forms: [] }, health: { failures: 0, retryAt: 0 }, warnedAt: 0 }
+  const state = { authorization: { header: "", hidden }, health: { failures: 0, retryAt: 0 }, warnedAt: 0 }
   const loaded: LoadedProvider = { name, provider, values, url: base, context, senders, hidden, ...state }
   await requireSendable(loaded, env)
   return loaded
@@ -1640,7 +1647,9 @@ export function readAddress(written: unknown): string {
 const utf8 = new TextDecoder()
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true })
 /** Never throws: what is not JSON is undefined. */
-const parseJson = (text: string): unknown => tryOr(() => JSON.parse(text), undefined)
+function parseJson(text: string): unknown {
+  return tryOr(() => JSON.parse(text), undefined)
+}
 
 /** The bytes of a body, or undefined where there are more than 64 KiB. Where a length is declared, none are counted. */
 export async function readBytes(source: Request | contract.Reply): Promise<Uint8Array | undefined> {
@@ -2100,7 +2109,7 @@ function createPrinter(): Required<Pick<World, "print" | "flush">> {
     if (lost > 0) dropped += lost + announced - Math.sign(announced)
     const last = bytes.length - unwritten.length - 1
     if (last >= 0) isTorn = bytes[last] !== newline
-    writeQueue()
+    setTimeout(writeQueue, 10)
   }
   process.on("exit", () => {
     // Node waits for a write that is stuck, for ever.
@@ -2115,7 +2124,8 @@ function createPrinter(): Required<Pick<World, "print" | "flush">> {
     }
     queue.size += line.length
     queue.lines.push(line)
-    if (!isBusy) setImmediate(writeQueue)
+    // A write costs as much as a message: the lines of a hundredth of a second go out in one.
+    if (!isBusy) setTimeout(writeQueue, 10)
     isBusy = true
   }
   const flush = () =>
