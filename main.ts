@@ -2156,7 +2156,10 @@ async function writeOut(bytes: Buffer): Promise<Buffer> {
 }
 
 /** Writes a line to standard error as it is: on a terminal, Bun's console.error makes it red. */
-export const say = (text: string): void => void tryOr(() => builtin("node:fs").writeSync(2, `${text}\n`), 0)
+export function say(text: string): void {
+  if (tryOr(() => isOnDeploy(process.env), false)) console.error(text)
+  else tryOr(() => builtin("node:fs").writeSync(2, `${text}\n`), 0)
+}
 
 /**
  * On SIGTERM, SIGINT or SIGHUP lets the requests in flight finish, writes the log to its end, and ends the process; a second
@@ -2424,7 +2427,9 @@ async function start() {
     ...cleanEnvironment(process.env),
   }
   const clocks = { clock: Date.now, monotonic: () => performance.now() }
-  const world = { ...clocks, env, fetch: await createClient(), ...createPrinter() }
+  // Deno Deploy keeps what console prints, and nothing else.
+  const printer = isOnDeploy(env) ? { print: (line: string) => console.log(line) } : createPrinter()
+  const world = { ...clocks, env, fetch: await createClient(), ...printer }
   await runCommand(process.argv.slice(2), world)
   if (process.exitCode === unfinished) process.exitCode = 0
 }
