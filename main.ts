@@ -96,6 +96,7 @@ export async function prepare(given: World, isServing: boolean, print = given.pr
   const inFlight: Gateway["inFlight"] = new Map()
   const gateway = { world, settings, clocks, log, store, limits, routes, inFlight }
   const warnings = listWarnings(settings, world.env, [...providers.values()])
+  if (isServing) warnings.push(...(await listTraced(world, [...providers.values()])))
   return { gateway, providers, callers, pages, warnings, followers }
 }
 
@@ -174,6 +175,13 @@ function listWarnings(settings: Settings, env: Environment, providers: LoadedPro
   if (isProduction(env) && providers.some(({ name }) => name === "console"))
     warnings.push("SMS_PROVIDER=console prints every code and sends none")
   return warnings
+}
+
+/** Warns of what traces of calls would show, where Deno makes some. */
+async function listTraced(world: World, providers: LoadedProvider[]): Promise<string[]> {
+  const isTraced = isOnDeploy(world.env) || world.env.OTEL_DENO
+  const file = isTraced ? await loadOptional("parts/traces", world) : undefined
+  return (await (file as Parts["traces"] | undefined)?.listTraced(providers, world.env)) ?? []
 }
 
 // ───────────────────────────── Take: one call, from what its platform wrote to its answer ─────────────────────────────
@@ -1300,6 +1308,7 @@ interface Parts {
   pages: typeof import("./providers/parts/pages.ts")
   platforms: typeof import("./providers/parts/platforms.ts")
   store: typeof import("./providers/parts/store.ts")
+  traces: typeof import("./providers/parts/traces.ts")
 }
 
 /** Imports `providers/<path>.ts`: the working directory's, or a `.js` there, where it has one, else the file beside this one. */
@@ -1889,6 +1898,7 @@ export function createCollector() {
 
 /** Marks a deployment platform, where a laptop's defaults would be an open door. */
 const hosts = ["DENO_DEPLOY", "DENO_DEPLOYMENT_ID", "DYNO", "FLY_APP_NAME", "K_SERVICE", "RAILWAY_PROJECT_ID", "RENDER"]
+const isOnDeploy = (env: Environment) => Boolean(env.DENO_DEPLOY || env.DENO_DEPLOYMENT_ID)
 export const isProduction = (env: Environment) => env.NODE_ENV === "production" || hosts.some((name) => env[name])
 /** Whether anyone at all could prove who they are at `POST /`. */
 const hasOwnProof = (env: Environment) =>
@@ -2156,7 +2166,10 @@ async function writeOut(bytes: Buffer): Promise<Buffer> {
 }
 
 /** Writes a line to standard error as it is: on a terminal, Bun's console.error makes it red. */
-export const say = (text: string): void => void tryOr(() => builtin("node:fs").writeSync(2, `${text}\n`), 0)
+export function say(text: string): void {
+  if (tryOr(() => isOnDeploy(process.env), false)) console.error(text)
+  else tryOr(() => builtin("node:fs").writeSync(2, `${text}\n`), 0)
+}
 
 /**
  * On SIGTERM, SIGINT or SIGHUP lets the requests in flight finish, writes the log to its end, and ends the process; a second
@@ -2424,7 +2437,9 @@ async function start() {
     ...cleanEnvironment(process.env),
   }
   const clocks = { clock: Date.now, monotonic: () => performance.now() }
-  const world = { ...clocks, env, fetch: await createClient(), ...createPrinter() }
+  // Deno Deploy keeps what console prints, and nothing else.
+  const printer = isOnDeploy(env) ? { print: (line: string) => console.log(line) } : createPrinter()
+  const world = { ...clocks, env, fetch: await createClient(), ...printer }
   await runCommand(process.argv.slice(2), world)
   if (process.exitCode === unfinished) process.exitCode = 0
 }

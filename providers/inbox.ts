@@ -3,6 +3,7 @@ import * as v from "valibot"
 import { type LogEvent, type Message, type Provider, problems, type Receipt, type Site } from "../main.ts"
 import { secretToken, speech } from "./lib.ts"
 import { doorOf } from "./parts/door.ts"
+import { drawn, heading, headingStyle, icon, mark } from "./parts/mark.ts"
 
 const env = {
   INBOX_TOKEN: v.optional(secretToken("no spaces, that opens the inbox from elsewhere")),
@@ -28,6 +29,8 @@ interface Refused {
   code: string
   title: string
   reason: string
+  /** Both in a sentence that says where to look. */
+  text: string
   isObserved: boolean
 }
 type Entry = Kept | Refused
@@ -67,7 +70,29 @@ function keepRefusal(inbox: Inbox, { time, event, recipient, code, reason = "" }
   const [name, [, title]] = known
   const number = recipient ? { recipient: String(recipient) } : {}
   const isObserved = event === "observed"
-  keep(inbox, { id: randomUUID(), time, ...number, code: name, title, reason: String(reason), isObserved })
+  const text = explain(name, title, String(reason))
+  keep(inbox, { id: randomUUID(), time, ...number, code: name, title, reason: String(reason), text, isObserved })
+}
+
+const limits: Record<string, string> = {
+  LIMIT_RECIPIENT: "This number got",
+  LIMIT_VOICE: "This number got as calls",
+  LIMIT_PREFIX: "Numbers alike but for the last four digits got",
+  LIMIT_IP: "The end user's address asked for",
+  LIMIT_TOTAL: "All numbers together got",
+}
+/** Says in a sentence why a message was refused. The settings that it names decide. */
+function explain(code: string, title: string, reason: string): string {
+  const [, limit = ""] = /^(LIMIT_[A-Z]+) is used up/.exec(reason) ?? []
+  if (limits[limit]) return `${limits[limit]} as many messages as ${limit} allows for now.`
+  if (code === "destination_not_allowed")
+    return "No message goes to this number: ALLOW_DESTINATIONS does not name it, or DENY_DESTINATIONS does."
+  if (code === "unsupported_channel") return "Nobody is set to make calls: VOICE_PROVIDER names who does."
+  if (code === "authentication_failed") return `The caller did not prove who it is: ${reason}.`
+  if (code === "invalid_message") return `The call holds no message that can be sent: ${reason}.`
+  // Nothing but such a number makes the inbox refuse.
+  if (/\binbox\b/.test(reason)) return `${title}, on purpose: see the numbers at the end of this page.`
+  return reason ? `${title}: ${reason}.` : `${title}.`
 }
 
 /** Those after an entry's id (all, where it is not kept any more), or from a time in milliseconds on; oldest first. */
@@ -260,9 +285,7 @@ body { background: var(--ground); color: var(--text); font: 16px/1.5 system-ui, 
 .column { width: 100%; max-width: 680px; margin: 0 auto; padding: 0 20px }
 header { position: sticky; top: 0; z-index: 1; background: var(--ground); border-bottom: 1px solid var(--line) }
 header .column { display: flex; flex-wrap: wrap; align-items: center; gap: 10px 16px; padding-block: 14px }
-h1 { display: flex; align-items: center; gap: 10px; font-size: 1.25rem; line-height: 1.2; letter-spacing: -.015em }
-h1 svg { width: 30px; color: var(--accent) }
-h1 i { font-style: normal; font-weight: 400; color: var(--quiet) }
+${headingStyle}
 #state { color: var(--quiet); font-size: .875rem; display: flex; align-items: center; gap: 8px }
 #state::before { content: ""; width: 10px; height: 10px; border-radius: 50%; border: 2px solid var(--quiet) }
 .live #state::before { background: var(--accent); border-color: var(--accent) }
@@ -428,8 +451,8 @@ const showRefused = ({ isObserved, ...refused }) => show(refused, "refused", (pa
   part("b").textContent = what
   part("span").textContent = refused.recipient ?? ""
   part("code").textContent = refused.code
-  part(".why").textContent = refused.title + (refused.reason ? ": " + refused.reason : "")
-  return what + ": " + refused.title
+  part(".why").textContent = refused.text
+  return what + ": " + refused.text
 })
 function clear() {
   const hadFocus = document.activeElement === find("clear")
@@ -477,16 +500,10 @@ document.addEventListener("visibilitychange", () => {
 connect()
 `
 
-const drawn = (paths: string) =>
-  `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="1.5" stroke-linecap="round" stroke-linejoin="round" aria-hidden="true"><path d="${paths}"/></svg>`
-const bubble = drawn(
-  "M7 4h10a4 4 0 0 1 4 4v5a4 4 0 0 1-4 4h-6l-4 3.5V17a4 4 0 0 1-4-4V8a4 4 0 0 1 4-4zM8 10.5h0M12 10.5h0M16 10.5h0",
-)
 const telephone = drawn(
   "M5 4h3l1.5 4.5-2 1.5a12 12 0 0 0 6.5 6.5l1.5-2L20 16v3a2 2 0 0 1-2 2A15 15 0 0 1 3 6a2 2 0 0 1 2-2zM15 4a5 5 0 0 1 5 5",
 )
 const barred = drawn("M12 3a9 9 0 1 0 0 18a9 9 0 0 0 0-18zM5.7 5.7l12.6 12.6")
-const icon = `data:image/svg+xml,${encodeURIComponent(bubble.replace("currentColor", "#2952cc"))}`
 const numbers = Object.entries(magic).map(([number, [told]]) => `<dt>${number}</dt><dd>${told}</dd>`)
 
 const page = `<!doctype html>
@@ -500,7 +517,7 @@ const page = `<!doctype html>
 </head>
 <body>
 <header><div class="column">
-  <h1>${bubble}<span>smstask <i>inbox</i></span></h1>
+  ${heading("inbox")}
   <p id="state" role="status">Connecting…</p>
   <label for="filter" class="unseen">Filter by number</label>
   <input id="filter" type="search" inputmode="tel" autocomplete="off" list="numbers" placeholder="Filter by number">
@@ -512,7 +529,7 @@ const page = `<!doctype html>
   <ol id="messages" aria-label="Messages, newest first"></ol>
   <p id="none" hidden>No message to this number.</p>
   <section id="empty" hidden aria-labelledby="first">
-    ${bubble}
+    ${mark}
     <h2 id="first">No messages yet</h2>
     <p>Let your app send to <code id="address"></code> and log in: its message appears here at once.</p>
     <button id="send" class="loud" type="button">Send a test message</button>

@@ -12,7 +12,10 @@ const Accepted = v.object({
 })
 const Refused = v.object({ status: v.pipe(v.string(), v.notValue("success")), message: v.nullish(v.string()) })
 
-/** Always a 200. Numbers are national, of 10 digits, and a text has room for 160 bytes of UTF-8, not characters. */
+/**
+ * Always a 200. Numbers are national, of 10 digits, and a text has room for 160 bytes of UTF-8, not characters. Its clients
+ * that keep the password out of the URL send multipart/form-data.
+ */
 export default {
   docs: "https://voip.ms/m/apidocs.php",
   region: "US, Canada",
@@ -21,16 +24,24 @@ export default {
   needsSender: true,
   url: "https://voip.ms",
   env,
-  request({ recipient, sender, body }, env, { url }) {
-    const query = new URLSearchParams({
+  request({ recipient, sender, body }, env, { url, nonce }) {
+    const fields = {
       api_username: env.VOIP_MS_USERNAME,
       api_password: env.VOIP_MS_PASSWORD,
       method: "sendSMS",
       did: sender.replace(/^\+?1?(?=\d{10}$)/, ""),
       dst: recipient.slice(2),
       message: body,
+    }
+    const boundary = nonce()
+    const parts = Object.entries(fields).map(
+      ([name, value]) => `--${boundary}\r\ncontent-disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`,
+    )
+    return new Request(`${url}/api/v1/rest.php`, {
+      method: "POST",
+      headers: { accept: "application/json", "content-type": `multipart/form-data; boundary=${boundary}` },
+      body: `${parts.join("")}--${boundary}--`,
     })
-    return new Request(`${url}/api/v1/rest.php?${query}`, { headers: { accept: "application/json" } })
   },
   faults: {
     recipient: [

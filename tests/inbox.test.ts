@@ -293,10 +293,12 @@ async function told(get: (path: string) => Promise<Response>) {
 
 /** Without what differs from run to run. */
 const steady = (entries: object[]) => entries.map((entry) => ({ ...entry, id: "", time: "" }))
-const refused = (code: string, title: string, reason: string, more: object = {}) => {
-  const common = { name: "refused", id: "", time: "", code, title, reason, isObserved: false }
+const refused = (code: string, title: string, reason: string, text: string, more: object = {}) => {
+  const common = { name: "refused", id: "", time: "", code, title, reason, text, isObserved: false }
   return { ...common, ...more }
 }
+
+const usedUp = "This number got as many messages as LIMIT_RECIPIENT allows for now."
 
 test("messages that were refused are told with the reason, masked, and are no messages", async () => {
   const { post, call, get, read } = await inbox({ LIMIT_RECIPIENT: "1/10m", DENY_DESTINATIONS: "RU" })
@@ -313,23 +315,28 @@ test("messages that were refused are told with the reason, masked, and are no me
       "destination_not_allowed",
       "The destination is not allowed",
       "see ALLOW_DESTINATIONS and DENY_DESTINATIONS",
-      {
-        recipient: "+7•••4567",
-      },
+      "No message goes to this number: ALLOW_DESTINATIONS does not name it, or DENY_DESTINATIONS does.",
+      { recipient: "+7•••4567" },
     ),
-    refused("rate_limited", "Too many messages", "LIMIT_RECIPIENT is used up", { recipient }),
-    refused("invalid_recipient", "The number cannot be reached", "inbox: 400 an invalid number", {
-      recipient: "+1•••0001",
-    }),
+    refused("rate_limited", "Too many messages", "LIMIT_RECIPIENT is used up", usedUp, { recipient }),
+    refused(
+      "invalid_recipient",
+      "The number cannot be reached",
+      "inbox: 400 an invalid number",
+      "The number cannot be reached, on purpose: see the numbers at the end of this page.",
+      { recipient: "+1•••0001" },
+    ),
     refused(
       "invalid_message",
       "The message is not valid",
       "body holds {{ code }}, which the platform's template left unfilled",
+      "The call holds no message that can be sent: body holds {{ code }}, which the platform's template left unfilled.",
     ),
     refused(
       "authentication_failed",
       "The caller is not authenticated",
       "the token's signature does not match GATEWAY_SECRET",
+      "The caller did not prove who it is: the token's signature does not match GATEWAY_SECRET.",
     ),
   ])
   const [kept, ...rest] = await read()
@@ -344,7 +351,7 @@ test("with GUARD=observe what would be refused is told beside the message", asyn
   const [, observed, second] = await told(get)
   const more = { recipient: "+1•••4444", isObserved: true }
   assert.deepEqual(steady([observed ?? {}]), [
-    refused("rate_limited", "Too many messages", "LIMIT_RECIPIENT is used up", more),
+    refused("rate_limited", "Too many messages", "LIMIT_RECIPIENT is used up", usedUp, more),
   ])
   assert.equal(second?.name, "message")
 })

@@ -122,6 +122,7 @@ test("a browser without a token is shown the door of a page, wherever below it, 
       new RegExp(`<form method="post" action="/${name}">[\\s\\S]*${name.toUpperCase()}_TOKEN[\\s\\S]*</form>`),
     )
     assert.doesNotMatch(text, /<script|https?:|style="|This is not/)
+    assert.match(text, /<link rel="icon" href="data:image\/svg\+xml,%3Csvg%20xmlns/)
     const hash = createHash("sha256")
       .update(/<style>(.*?)<\/style>/s.exec(text)?.[1] ?? "")
       .digest("base64")
@@ -131,6 +132,8 @@ test("a browser without a token is shown the door of a page, wherever below it, 
       `style-src 'sha256-${hash}'`,
       "form-action 'self'",
       "frame-ancestors 'none'",
+      // Its icon is one.
+      "img-src data:",
     ])
       assert.ok(policy.includes(rule), `${path}: ${policy}`)
   }

@@ -3,6 +3,7 @@
  * @module
  */
 import { createHash } from "node:crypto"
+import { heading, headingStyle, icon } from "./mark.ts"
 
 const style = `
 :root { color-scheme: light dark; --ground: light-dark(#f4f5f7, #0e1013); --card: light-dark(#fff, #191c21);
@@ -12,7 +13,7 @@ const style = `
 body { background: var(--ground); color: var(--text); font: 15px/1.5 system-ui, sans-serif; padding: 12vh 14px 24px;
   display: grid; justify-content: center; grid-template-columns: minmax(0, 420px) }
 main { background: var(--card); border: 1px solid var(--line); border-radius: 18px; padding: 24px 26px; display: grid; gap: 14px }
-h1 { font-size: 1.5rem; line-height: 1.2; letter-spacing: -.02em }
+${headingStyle}
 form { display: grid; gap: 8px }
 label { font-weight: 600; font-size: .875rem }
 input, button { font: inherit; color: inherit; background: var(--card); border: 1px solid var(--edge); border-radius: 12px;
@@ -28,7 +29,7 @@ const hash = createHash("sha256").update(style).digest("base64")
 export const headers = {
   "content-type": "text/html; charset=utf-8",
   "cache-control": "no-store",
-  "content-security-policy": `default-src 'none'; style-src 'sha256-${hash}'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'`,
+  "content-security-policy": `default-src 'none'; style-src 'sha256-${hash}'; img-src data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'`,
   "referrer-policy": "no-referrer",
   "x-content-type-options": "nosniff",
 }
@@ -44,12 +45,12 @@ export function doorPage(name: string, variable: string, isWrong: boolean): stri
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${title}: sign in – smstask</title>
-<link rel="icon" href="data:,">
+<link rel="icon" href="${icon}">
 <style>${style}</style>
 </head>
 <body>
 <main>
-  <h1>${title}</h1>
+  ${heading(name)}
   <form method="post" action="/${name}">
     <label for="token">${variable}</label>
     <input id="token" name="token" type="password" autocomplete="current-password" required autofocus${described}>

@@ -4,6 +4,7 @@
  * @module
  */
 import { createHash } from "node:crypto"
+import { heading, headingStyle, icon } from "./mark.ts"
 
 const style = `
 :root { color-scheme: light dark; --ground: light-dark(#f4f5f7, #0e1013); --card: light-dark(#fff, #191c21);
@@ -16,7 +17,7 @@ html { scroll-padding-top: 76px }
 body { background: var(--ground); color: var(--text); font: 15px/1.5 system-ui, sans-serif; overflow-wrap: anywhere;
   padding: 0 max(24px, 50vw - 560px) 32px; font-variant-numeric: tabular-nums }
 header { display: flex; flex-wrap: wrap; align-items: center; gap: 4px 16px; padding: 22px 0 18px }
-h1 { font-size: 1.5rem; line-height: 1.2; letter-spacing: -.02em }
+${headingStyle}
 h2 { font-size: 1.0625rem; line-height: 1.4; letter-spacing: -.01em }
 h3 { font-size: .8125rem; font-weight: 600; color: var(--quiet) }
 #state { color: var(--quiet); font-size: .875rem; display: flex; align-items: center; gap: 8px }
@@ -42,7 +43,10 @@ dd { color: var(--quiet); font-size: .8125rem }
 #tiles dd + dd b { font-size: .9375rem; letter-spacing: 0; margin-right: 2px }
 #note { color: var(--quiet); font-size: .8125rem; padding: 8px 4px 0 }
 .three { display: grid; grid-template-columns: 1.7fr 1.3fr 1fr; gap: 16px; margin-top: 16px }
-.three .card { min-width: 0 }
+.three .card { min-width: 0; display: flex; flex-direction: column }
+.three .plot { flex: 1 0 88px }
+#elsewhere { color: var(--quiet); font-size: .8125rem; padding-top: 6px }
+ol + #none + #empty + #overview { padding-top: 14px }
 table { width: 100%; border-collapse: collapse; font-size: .875rem; margin-top: 6px }
 th { text-align: left; font-weight: 400; padding: 3px 0 }
 td, thead th + th { text-align: right; padding: 3px 0 3px 14px; white-space: nowrap }
@@ -83,7 +87,7 @@ thead th:first-child { width: 99% }
   font-size: .75rem; font-weight: 600; padding: 1px 10px }
 .facts { font-size: .8125rem; margin-top: 2px }
 .facts th { color: var(--quiet); padding: 1px 0 1px 12px } .facts th:first-child { padding-left: 0 } .facts td { padding: 1px 0 1px 12px }
-.failures { font-size: .8125rem; color: var(--bad); padding-top: 4px }
+.failed th, .facts .failed td { color: var(--bad) }
 #bar { position: sticky; top: 0; z-index: 1; background: var(--ground); display: flex; flex-wrap: wrap; align-items: center;
   gap: 10px; padding: 10px 0 }
 #bar input { flex: 1 1 220px; max-width: 300px }
@@ -130,6 +134,7 @@ footer { color: var(--quiet); font-size: .8125rem; padding: 20px 4px 0 }
   #providers > li { grid-template-columns: 1fr 1fr } #providers > li > :first-child { grid-column: 1 / -1 } }
 @media (max-width: 640px) {
   body { padding-inline: 14px }
+  #shown { margin-left: 0 }
   #tiles > div { padding: 14px 18px }
   #received dt span { display: none }
   .three, #providers > li { grid-template-columns: 1fr }
@@ -261,10 +266,10 @@ function area(upper, lower) {
 }
 const nice = (most) => [100, 200, 300, 500, 750, 1000, 1500, 2000, 3000, 5000, 7500, 10000, 15000, 20000, 30000, 60000].find((top) => top >= most) ?? most
 
-function fill(id, lines, otherwise) {
-  const body = find(id)
-  while (body.rows.length > Math.max(1, lines.length)) body.deleteRow(-1)
-  for (const [at, cells] of (lines.length > 0 ? lines : [[otherwise, "", ""]]).entries()) {
+const fill = (id, lines, otherwise) => fillBody(find(id), lines.length > 0 ? lines : [[otherwise, "", ""]])
+function fillBody(body, lines) {
+  while (body.rows.length > lines.length) body.deleteRow(-1)
+  for (const [at, cells] of lines.entries()) {
     const row = body.rows[at] ?? copyOf("line")
     if (!row.parentNode) body.append(row)
     cells.forEach((text, cell) => set(row.cells[cell], text))
@@ -292,6 +297,7 @@ function drawFigures() {
   const lines = reasons.map(([, code, limit, count]) => [told(code, limit), whole(near.count("rejected", code, limit)), whole(count)])
   for (const [, code, limit, count] of far.of("observed")) lines.push(["observed: " + (limit || code), whole(near.count("observed", code, limit)), whole(count)])
   fill("reasons", lines, "Nothing was refused")
+  find("elsewhere").hidden = !reasons.some(([, code]) => isElsewhere(code))
   const destinations = far.of("to").sort((a, b) => near.count("to", b[1]) - near.count("to", a[1]) || b.at(-1) - a.at(-1)).slice(0, 5)
   fill("destinations", destinations.map(([, to, count]) => [to, whole(near.count("to", to)), whole(count)]), "No messages")
   drawCharts(near, far, Math.floor(time / minute))
@@ -316,8 +322,12 @@ function drawCharts(near, far, index) {
       rect.setAttribute("height", height)
     })
   })
-  set(find("top"), busiest > 0 ? whole(busiest) + " a minute at most" : "")
-  bars.setAttribute("aria-label", "Messages by minute in the last hour: " + whole(far.count("attempt", undefined, "accepted")) + " accepted, " + whole(far.count("missed")) + " not accepted, and " + whole(far.count("away")) + " refused calls, at most " + whole(busiest) + " a minute")
+  // A log that is younger than an hour fills the chart all the same.
+  const minutes = since ? Math.min(60, Math.max(10, index + 1 - Math.floor(Date.parse(since) / minute))) : 60
+  bars.setAttribute("viewBox", 60 - minutes + " 0 " + minutes + " 100")
+  set(find("begin"), minutes === 60 ? "an hour ago" : minutes - 1 + " minutes ago")
+  set(find("top"), busiest > 0 ? "peak: " + whole(busiest) + " a minute" : "")
+  bars.setAttribute("aria-label", "Messages by minute in the last hour: " + whole(far.count("attempt", undefined, "accepted")) + " accepted, " + whole(far.count("missed")) + " not accepted, and " + whole(far.count("away")) + " refused calls, peak " + whole(busiest) + " a minute")
   for (const [name, { card }] of providers) {
     const part = (selector) => card.querySelector(selector)
     const rate = (sums) => [sums.count("attempt", name, "accepted"), sums.count("attempt", name)]
@@ -335,8 +345,7 @@ function drawCharts(near, far, index) {
     fact("agains", agains(near, took), agains(far, tookHour))
     const reported = (sums) => { const came = sums.count("delivered", name), all = came + sums.count("undelivered", name); return all > 0 ? whole(came) + " of " + whole(all) : "–" }
     fact("came", reported(near), reported(far), reported(far) !== "–")
-    const failures = near.of("attempt", name).filter((row) => row[2] !== "accepted").sort((a, b) => b[4] - a[4]).slice(0, 3)
-    set(part(".failures"), failures.length > 0 ? "failed: " + failures.map(([, , outcome, code, count]) => (code || outcome) + " (" + whole(count) + ")").join(", ") : "")
+    fillBody(part(".failed"), failuresOf(name, near, far))
     const times = near.times(name)
     set(part(".p50"), times.length > 0 ? lasting(times[0]) : "–")
     set(part(".p95"), times.length > 0 ? lasting(times[1]) : "–")
@@ -355,6 +364,14 @@ function drawCharts(near, far, index) {
     first.setAttribute("aria-label", "Acceptance of " + name + " by minute in the last hour: " + percent(tookHour, askedHour) + ", in the last 5 minutes " + percent(took, asked))
     second.setAttribute("aria-label", "Time of " + name + " by minute in the last hour, at most " + lasting(highest) + (times.length > 0 ? "; in the last 5 minutes p50 " + lasting(times[0]) + ", p95 " + lasting(times[1]) : ""))
   }
+}
+/** Every way in which a provider failed within the hour, the most frequent first; so many of them one by one. */
+function failuresOf(name, near, far, listed = 20) {
+  const failed = far.of("attempt", name).filter(([, , outcome]) => outcome !== "accepted").sort((a, b) => b[4] - a[4])
+  const lines = failed.map(([, , outcome, code, count]) => [code === "timeout" ? marks.timeout : marks[outcome] + ": " + code, near.count("attempt", name, outcome, code), count])
+  const others = lines.splice(listed), total = (at) => others.reduce((all, line) => all + line[at], 0)
+  if (others.length > 0) lines.push(["with " + whole(others.length) + " other codes", total(1), total(2)])
+  return lines.map(([text, five, hour]) => [text, whole(five), whole(hour)])
 }
 function providerOf(name) {
   if (!name || providers.has(name)) return providers.get(name)
@@ -422,7 +439,14 @@ function flush() {
   }
   dirty.clear()
   find("rows").prepend(...fresh.reverse())
+  arrange()
   count()
+}
+/** Few rows stand above the overview, which would push them below the fold. It moves when they are more, unless one is being read. */
+function arrange() {
+  const overview = find("overview"), isBelow = !overview.nextElementSibling, isFresh = rows.size < 10
+  if (isFresh && !isBelow) overview.parentNode.append(overview)
+  if (!isFresh && isBelow && !find("rows").querySelector("[open]")) find("messages").before(overview)
 }
 const words = { resting: "rests", store_away: "The store is away", store_back: "The store is back", warning: "", listening: "Listening", stopping: "Stopping", stopped: "Stopped", failure: "Our bug" }
 function drawNotice({ item, events: [entry] }) {
@@ -613,6 +637,7 @@ find("pause").onclick = () => {
 setInterval(() => { if (!document.hidden && instance) drawFigures() }, 1000)
 setInterval(look, 10000)
 document.addEventListener("visibilitychange", () => { if (!document.hidden && instance) { drawFigures(); look() } })
+arrange()
 connect()
 `
 
@@ -636,13 +661,12 @@ const symbols = Object.entries(icons).map(
 )
 const iconOf = (name: string) =>
   `<svg class="icon" aria-hidden="true" viewBox="0 0 16 16"><use href="#i-${name}"/></svg>`
-const favicon = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16" fill="none" stroke="#2952cc" stroke-width="1.75" stroke-linecap="round" stroke-linejoin="round"><path d="${icons.pulse}"/></svg>`
 
 const tile = (id: string, title: string) =>
   `<div id="${id}"><dt>${title} <span></span></dt><dd><b>0</b> in 5 minutes</dd><dd><b>0</b> in the hour</dd></div>`
-const table = (id: string, title: string, what: string) =>
+const table = (id: string, title: string, what: string, more = "") =>
   `<section class="card" aria-labelledby="${id}-title"><h3 id="${id}-title">${title}</h3>
-  <table><thead><tr><th scope="col">${what}</th><th scope="col">5 min</th><th scope="col">hour</th></tr></thead><tbody id="${id}"></tbody></table></section>`
+  <table><thead><tr><th scope="col">${what}</th><th scope="col">5 min</th><th scope="col">hour</th></tr></thead><tbody id="${id}"></tbody></table>${more}</section>`
 const grid = [0, 50, 100].map((y) => `<line x1="0" x2="59" y1="${y}" y2="${y}"/>`).join("")
 const plot = (names: string[], top: string, bottom: string) => {
   const paths = names.map((name) => `<path class="${name}"/>`).join("")
@@ -671,13 +695,13 @@ export const page = `<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Log – smstask</title>
-<link rel="icon" href="data:image/svg+xml,${encodeURIComponent(favicon)}">
+<link rel="icon" href="${icon}">
 <style>${style}</style>
 </head>
 <body>
 <svg hidden>${symbols.join("")}</svg>
 <header>
-  <h1>Log</h1>
+  ${heading("log")}
   <p id="state" role="status">Connecting…</p>
   <p id="shown"></p>
 </header>
@@ -693,21 +717,24 @@ export const page = `<!doctype html>
       ${tile("again", "Asked again")}
     </dl>
     <p id="note"></p>
+  </section>
+  <div id="overview">
+    <h2 class="unseen">Overview</h2>
     <div class="three">
       <section class="card" aria-labelledby="volume-title">
-        <h3 id="volume-title">By minute</h3>
+        <div class="key"><h3 id="volume-title">By minute</h3><span id="top"></span></div>
         <div class="plot ground"><svg id="volume" role="img" viewBox="0 0 60 100" preserveAspectRatio="none"></svg></div>
-        <div class="axis" aria-hidden="true"><span>an hour ago</span><span>now</span></div>
-        <div class="key"><span><span><i class="block"></i>accepted</span><span><i class="block red"></i>not accepted</span><span><i class="block grey"></i>refused calls</span></span><span id="top"></span></div>
+        <div class="axis" aria-hidden="true"><span id="begin">an hour ago</span><span>now</span></div>
+        <div class="key"><span><span><i class="block"></i>accepted</span><span><i class="block red"></i>not accepted</span><span><i class="block grey"></i>refused calls</span></span></div>
       </section>
-      ${table("reasons", "Refused, by reason", "Reason")}
+      ${table("reasons", "Refused, by reason", "Reason", '<p id="elsewhere" hidden>elsewhere: calls of what is not served here, as scanners make them. They count in no other figure.</p>')}
       ${table("destinations", "Where to", "Calling code")}
     </div>
-  </section>
   <div class="section"><h2 id="providers-title">Providers</h2></div>
   <p id="none-yet" class="card">No provider was asked yet.</p>
   <ul id="providers" aria-labelledby="providers-title"></ul>
-  <div class="section"><h2 id="rows-title">Messages</h2></div>
+  </div>
+  <div class="section" id="messages"><h2 id="rows-title">Messages</h2></div>
   <div id="bar" role="search" aria-label="Filter">
     <label for="by-provider" class="unseen">Provider</label>
     <select id="by-provider"><option value="">All providers</option></select>
@@ -733,8 +760,7 @@ export const page = `<!doctype html>
   <div>
     <div class="name"><h3></h3><span class="chip" hidden>${iconOf("pause")}rests</span></div>
     <table class="facts"><thead><tr><th><span class="unseen">What</span></th><th scope="col">5 min</th><th scope="col">hour</th></tr></thead>
-      <tbody>${fact("asked", "asked")}${fact("agains", "asked again")}${fact("came", "delivered")}</tbody></table>
-    <p class="failures"></p>
+      <tbody>${fact("asked", "asked")}${fact("agains", "asked again")}${fact("came", "delivered")}</tbody><tbody class="failed"></tbody></table>
   </div>
   <div>
     <div class="key"><span>Accepted</span><span><span>5 min <b class="rate5"></b></span><span>hour <b class="rate60"></b></span></span></div>

@@ -5,6 +5,7 @@
 import assert from "node:assert/strict"
 import { after, before, test } from "node:test"
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core"
+import { requireAccessible } from "../lib/axe.ts"
 import { serving } from "../lib/process.ts"
 import { find, whySkipped } from "../lib/programs.ts"
 import { secret, sign } from "../lib/world.ts"
@@ -98,6 +99,7 @@ test("a message appears without reload, as text and with its code; copy and filt
   const whiteSpace = await page.evaluate("getComputedStyle(document.querySelector('.body')).whiteSpace")
   assert.equal(whiteSpace, "pre-wrap", "line breaks stay")
   assert.match((await page.locator("#announcer").textContent()) ?? "", /New message to \+12223334444: .*326162/)
+  await requireAccessible(page)
   await picture(page, "messages")
 
   await context.grantPermissions(["clipboard-read", "clipboard-write"])
@@ -137,6 +139,7 @@ test("the empty page sends a test message at the press of its one button", optio
   await page.getByRole("heading", { name: "smstask inbox" }).waitFor()
   await page.getByText(url, { exact: true }).waitFor()
   assert.equal(await page.getByRole("button").count(), 1)
+  await requireAccessible(page)
   await picture(page, "empty")
   await page.getByRole("button", { name: "Send a test message" }).click()
   const article = page.getByRole("article")
@@ -275,14 +278,15 @@ test("refused messages are quiet rows with the reason, and the filter knows thei
       .trim(),
   )
   assert.deepEqual(told, [
-    "Refused The caller is not authenticated: the token's signature does not match GATEWAY_SECRET authentication_failed",
-    "Refused +1•••0001 The number cannot be reached: inbox: 400 an invalid number invalid_recipient",
-    "Refused +1•••4444 Too many messages: LIMIT_RECIPIENT is used up rate_limited",
-    "Refused +7•••4567 The destination is not allowed: see ALLOW_DESTINATIONS and DENY_DESTINATIONS destination_not_allowed",
+    "Refused The caller did not prove who it is: the token's signature does not match GATEWAY_SECRET. authentication_failed",
+    "Refused +1•••0001 The number cannot be reached, on purpose: see the numbers at the end of this page. invalid_recipient",
+    "Refused +1•••4444 This number got as many messages as LIMIT_RECIPIENT allows for now. rate_limited",
+    "Refused +7•••4567 No message goes to this number: ALLOW_DESTINATIONS does not name it, or DENY_DESTINATIONS does. destination_not_allowed",
   ])
-  assert.match((await page.locator("#announcer").textContent()) ?? "", /^Refused: The caller is not authenticated$/)
+  assert.match((await page.locator("#announcer").textContent()) ?? "", /^Refused: The caller did not prove who it is: /)
   assert.ok(!(await page.content()).includes("771204"))
   assert.equal(await page.getByRole("article").count(), 2)
+  await requireAccessible(page)
   await picture(page, "refused")
   for (const [wanted, shown] of [
     ["+12223334444", "1 of 2 messages, 1 of 4 refused"],
@@ -387,6 +391,7 @@ test("everything is reached by the keyboard, named, and seen when it has the foc
   for (const role of ["banner", "main", "contentinfo", "list", "status", "alert"] as const)
     assert.equal(await page.getByRole(role).count(), 1, role)
   await page.keyboard.press("Tab")
+  await requireAccessible(page)
   await picture(page, "numbers")
   await close()
   kill()

@@ -10,6 +10,7 @@ import { isDeepStrictEqual } from "node:util"
 import { serve } from "@hono/node-server"
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core"
 import type { LogEvent } from "../../main.ts"
+import { requireAccessible } from "../lib/axe.ts"
 import { history, logToken } from "../lib/history.ts"
 import { serving } from "../lib/process.ts"
 import { find, whySkipped } from "../lib/programs.ts"
@@ -134,11 +135,26 @@ async function shown(page: Page) {
     cards.map((card) => {
       const text = (name: string) => card.querySelector(name)?.textContent
       const both = (name: string) => ["td:nth-child(2)", "td:nth-child(3)"].map((cell) => text(`${name} ${cell}`))
-      return [text("h3"), ...both(".asked"), ...both(".agains"), ...[".rate5", ".rate60", ".p50", ".p95"].map(text)]
+      type Row = { cells: Iterable<{ textContent: string }> }
+      const failures = [...(card.querySelectorAll(".failed tr") as unknown as Iterable<Row>)]
+      const failed = failures.map(({ cells }) => [...cells].map(({ textContent }) => textContent).join(" "))
+      const rates = [".rate5", ".rate60", ".p50", ".p95"].map(text)
+      return [text("h3"), ...both(".asked"), ...both(".agains"), ...rates, failed.sort().join()]
     }),
   )
   const [near, far] = [0, 1].map((which) => tiles.filter((_, at) => at % 2 === which))
   return { near, far, reasons: reasons.sort(), providers: providers.sort() }
+}
+
+/** Every way in which a provider failed, with its counts, as its card lists them. */
+function failuresIn(near: LogEvent[], far: LogEvent[]): string {
+  const wayOf = ({ event, code }: LogEvent) => (event === "timeout" ? "timed out" : `${event}: ${code}`)
+  const count = (events: LogEvent[], way: string) => events.filter((entry) => wayOf(entry) === way).length
+  const ways = new Set(far.filter(({ event }) => event !== "accepted").map(wayOf))
+  return [...ways]
+    .map((way) => `${way} ${count(near, way)} ${count(far, way)}`)
+    .sort()
+    .join()
 }
 
 function expected(events: LogEvent[], now: number, names: string[]) {
@@ -163,6 +179,7 @@ function expected(events: LogEvent[], now: number, names: string[]) {
       rate(far),
       p50,
       p95,
+      failuresIn(asked(near), asked(far)),
     ]
   })
   const reasonOf = (entry: LogEvent) => {
@@ -197,10 +214,13 @@ test("who has no token signs in at the door", options, async () => {
   const page = await context.newPage()
   await page.goto(`${url}log/state`)
   assert.equal(await page.evaluate("document.activeElement.id"), "token")
+  await requireAccessible(page)
   await picture(page, "door")
   await page.keyboard.type("something else")
   await page.keyboard.press("Enter")
   await page.getByRole("alert").getByText("This is not LOG_TOKEN.").waitFor()
+  await requireAccessible(page)
+  await picture(page, "refused")
   await page.getByLabel("LOG_TOKEN", { exact: true }).fill(logToken)
   await page.getByRole("button", { name: "Open" }).click()
   await page.getByText("Live", { exact: true }).waitFor()
@@ -236,14 +256,27 @@ test("nothing yet is said, and the first message appears without reload", option
   const gateway = await history(0)
   const { page, close } = await open(await served(gateway))
   await page.getByRole("heading", { name: "Nothing yet" }).waitFor()
+  await requireAccessible(page)
   await picture(page, "empty")
   await gateway.post({ recipient: "+4915112345678", body: "Your code is 326162" })
   const row = page.locator("#rows > li").first()
   await row.getByText("+49•••5678").waitFor()
   assert.match((await row.textContent()) ?? "", /plivo accepted\d+ ms\s*accepted\s*$/)
+  for (let sent = 0; sent < 7; sent += 1)
+    await gateway.post({ recipient: `+491511234567${sent}`, body: "Your code is 326162" })
+  await rows(page).nth(7).waitFor()
+  assert.ok((await top(page, "#rows > li:nth-child(8)")) < sizes.desktop.height, "few rows stand above the figures")
+  assert.ok((await top(page, "#overview")) > (await top(page, "#messages")))
   assert.equal(await page.getByText("Nothing yet").isVisible(), false)
   await close()
 })
+
+/** Where a part of the page begins, in pixels from its top. */
+async function top(page: Page, selector: string): Promise<number> {
+  const box = await page.locator(selector).boundingBox()
+  return box?.y ?? Number.NaN
+}
+const rows = (page: Page) => page.locator("#rows > li")
 
 test("with 1,000 events, and with those that arrive, its figures are the log's", options, async () => {
   const gateway = await history(60, { LIMIT_PREFIX: "30/10m" })
@@ -259,6 +292,9 @@ test("with 1,000 events, and with those that arrive, its figures are the log's",
     /^Counted from .*, since the last 1,000 events are kept\. Refused calls never became messages\.$/,
   )
   assert.ok(first < gateway.clock() - 1_800_000)
+  await page.getByText(/^elsewhere: calls of what is not served here/).waitFor()
+  assert.match((await page.locator("#top").textContent()) ?? "", /^peak: \d+ a minute$/)
+  assert.ok((await top(page, "#overview")) < (await top(page, "#messages")), "the figures stand above many rows")
   await picture(page, "busy", 1_800)
   for (let sent = 0; sent < 20; sent += 1) await gateway.step()
   await same(page, events, gateway.clock)
@@ -291,6 +327,22 @@ test("who rests, and a store that is away, are seen at once, and rows say what h
     /rejected {2}request=[\da-f-]{36} .*reason=see ALLOW_DEST/,
   )
   await picture(page, "failing", 1_800)
+  await close()
+})
+
+test("axe finds nothing on a log with rows, failures and alerts", options, async () => {
+  const gateway = await history(10, { LIMIT_PREFIX: "4/10m", STORE: "gone:" }, {}, 0)
+  await gateway.past(24_000)
+  const { page, close } = await open(await served(gateway))
+  await page
+    .locator("#alerts li")
+    .getByText(/^The store is away since/)
+    .waitFor()
+  await page.locator(".failed tr").first().waitFor()
+  await page.locator("#rows > li").first().locator("summary").click()
+  await page.locator(".events li").first().waitFor()
+  await requireAccessible(page)
+  await picture(page, "short", 1_800)
   await close()
 })
 
