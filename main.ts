@@ -237,7 +237,8 @@ async function take(request: Request, caller: Caller, gateway: Gateway): Promise
   const call = readCall(arrived.text, request.headers, caller, gateway.world.clock())
   if ("problem" in call) return answer(call, about, caller, log)
   if (!call.written) return new Response(null, { status: 204 })
-  const arrival = { id, caller: name, about, deadline, proofId: arrived.proofId }
+  const { isInternational } = platform
+  const arrival = { id, caller: name, isInternational, about, deadline, proofId: arrived.proofId }
   const inbound = await readMessage(call.written, arrival, gateway)
   if ("problem" in inbound) return answer(inbound, about, caller, log)
   const unspoken = requireRoute(inbound, gateway)
@@ -449,6 +450,8 @@ export interface Inbound {
 export interface Arrival extends Pick<Inbound, "id" | "about" | "deadline"> {
   /** The platform's name; "" is the gateway's own. */
   caller: string
+  /** Whether the platform always sends the country. */
+  isInternational?: boolean | undefined
   proofId?: string | undefined
 }
 
@@ -509,7 +512,7 @@ export async function readMessage(foreign: contract.Written, arrival: Arrival, g
   const parsed = v.safeParse(written, foreign)
   if (!parsed.success) return invalid(describeIssues(parsed.issues))
   const { code: sent, locale, channel, ip, key } = parsed.output
-  const number = readNumber(parsed.output.recipient, settings.DEFAULT_COUNTRY, await loadNumbers())
+  const number = readRecipient(parsed.output.recipient, arrival, settings.DEFAULT_COUNTRY, await loadNumbers())
   if ("problem" in number) return number
   const { recipient, country, callingCode } = number
   const body = parsed.output.body ?? (sent && renderCode(sent, settings.texts[channel], locale))
@@ -547,6 +550,15 @@ export async function readMessage(foreign: contract.Written, arrival: Arrival, g
     deadline,
   }
   return found satisfies Inbound
+}
+
+/** Digits alone get a plus where their platform always sends the country, or where no DEFAULT_COUNTRY says what they mean. */
+function readRecipient(written: string, arrival: Arrival, country: string | undefined, numbers: Numbers) {
+  const digits = normalize(written).trim()
+  if (arrival.isInternational) return readNumber(digits.replace(/^(?=[1-9])/, "+"), country, numbers)
+  const isBare = arrival.caller !== "" && !country && /^[1-9]\d+$/.test(digits)
+  const abroad = isBare ? readNumber(`+${digits}`, country, numbers) : undefined
+  return abroad && !("problem" in abroad) ? abroad : readNumber(written, country, numbers)
 }
 
 /** The problem of a message that no route serves; undefined where one does. */

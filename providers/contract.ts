@@ -235,6 +235,11 @@ export interface Platform<E extends Variables = Variables> {
   env: E
   /** Milliseconds within which it must be answered; DEADLINE may only shorten them. */
   deadline?: number
+  /**
+   * Whether its numbers always hold their country, so that digits alone get a plus. Left out: `DEFAULT_COUNTRY` says what they
+   * mean, and they get a plus only where that is not set.
+   */
+  isInternational?: true
   /** Called once for each of the secrets in `<NAME>_SECRET`. Left out: `<NAME>_TOKEN` as Bearer, as Basic's password, or bare. */
   proof?(call: Call, env: Values<E>): Proof
   /** Undefined where nothing is to be sent; `now` is in milliseconds since 1970. */

@@ -156,6 +156,25 @@ function* damaged(json: unknown): Generator<unknown> {
   }
 }
 
+/** Digits, DEFAULT_COUNTRY, and the number that is meant where the platform always sends the country, and where not. */
+const numbers: [
+  digits: string,
+  country: string | undefined,
+  always: string | undefined,
+  national: string | undefined,
+][] = [
+  ["2025551501", "US", "+2025551501", "+12025551501"],
+  ["8185550101", "US", "+8185550101", "+18185550101"],
+  ["9876543210", "IN", undefined, "+919876543210"],
+  ["07911123456", "GB", "+447911123456", "+447911123456"],
+  ["447911123456", "GB", "+447911123456", "+447911123456"],
+  ["447911123456", "US", "+447911123456", undefined],
+  ["15550100123", "US", "+15550100123", "+15550100123"],
+  ["15550100123", undefined, "+15550100123", "+15550100123"],
+  ["07911123456", undefined, undefined, undefined],
+  ["3035551212", undefined, undefined, undefined],
+]
+
 test("every platform has a fixture, and every fixture a platform", () => {
   if (only) assert.ok(names.length > 0, `there is no providers/platforms/${only}.ts`)
   assert.deepEqual(fixtureNames, names)
@@ -210,6 +229,18 @@ for (const [name, { platform, fixture }] of loaded) {
             typeof told.body === "string" ? told.body : told.body === undefined ? "" : JSON.stringify(told.body)
           assert.deepEqual([second.status, body], [told.status, whole], code)
         }
+    })
+
+    test("a number means what its platform and DEFAULT_COUNTRY say of its country", async () => {
+      assert.equal(platform.isInternational ?? false, fixture.isInternational)
+      for (const [digits, country, always, national] of numbers) {
+        const { send, calls } = await serve(name, fixture.proofs[0], country ? { DEFAULT_COUNTRY: country } : {})
+        const body = bodyOf(fixture, digits)
+        const expected = fixture.isInternational ? always : national
+        const response = await send(body, prove(fixture.proofs[0], body, { now }))
+        await isTold(response, fixture, expected ? "accepted" : "invalid", `${digits} from ${country}`)
+        assert.equal(calls[0] && JSON.parse(calls[0].text).to, expected, `${digits} from ${country}`)
+      }
     })
 
     test("junk of every type in every field is never a failure", { timeout: 60_000 }, async () => {

@@ -28,6 +28,7 @@ const codes: Partial<Record<Outcome["code"], string>> = {
 export default {
   docs: "https://github.com/authgear/authgear-server/blob/main/docs/specs/sms_gateway.md",
   env,
+  isInternational: true,
   // A timeout of 10 s is entered there.
   deadline: 9_000,
   proof: ({ headers, text }, env) => ({

@@ -26,6 +26,7 @@ const Call = v.object({
 export default {
   docs: "https://clerk.com/docs/guides/customizing-clerk/email-sms-templates",
   env,
+  isInternational: true,
   // Svix waits 15 s.
   deadline: 14_000,
   proof: (call, { CLERK_SECRET }) => readStandardWebhook(call, CLERK_SECRET, "svix"),

@@ -14,6 +14,7 @@ const Call = v.object({ recipient: v.string(), body: v.string(), sender: unread,
 export default {
   docs: "https://docs.descope.com/connectors/connector-configuration-guides/messaging/sms-gateway",
   env,
+  isInternational: true,
   proof({ headers, text }, env) {
     const authorization = headers.get("authorization") ?? ""
     const password = Buffer.from(authorization.replace(/^basic /i, ""), "base64")

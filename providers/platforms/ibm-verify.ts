@@ -14,12 +14,13 @@ const ours: readonly Outcome["code"][] = ["rate_limited", "delivery_rejected", "
 export default {
   docs: "https://www.ibm.com/docs/en/security-verify?topic=configuration-customizing-email-sms-providers",
   env,
+  isInternational: true,
   // It wants an answer at once, and names no time.
   deadline: 5_000,
   read(fields) {
     const { destinationPhoneNumber, content, language, otp } = v.parse(Call, fields)
     // E.164 by its pages, without the plus by its sample. The text is "6439-123456", of which 123456 is the code.
-    return { recipient: destinationPhoneNumber.replace(/^(?=\d)/, "+"), body: content, code: otp, locale: language }
+    return { recipient: destinationPhoneNumber, body: content, code: otp, locale: language }
   },
   answer({ code, sentence, isPerhapsSent }) {
     const accepted = { status: "accepted", statusMessage: "Message accepted by provider" }

@@ -11,12 +11,13 @@ const Call = v.object({ to: v.string(), payload: v.object({ code: v.string(), lo
 export default {
   docs: "https://github.com/logto-io/logto/tree/master/packages/connectors/connector-http-sms",
   env,
+  isInternational: true,
   // The connector waits for ever, the person's page 10 s.
   deadline: 9_000,
   read(fields) {
     const { to, payload, ip } = v.parse(Call, fields)
     // The number is digits alone, although its README shows a plus.
-    return { recipient: to.replace(/^(?=\d)/, "+"), code: payload.code, locale: payload.locale, ip }
+    return { recipient: to, code: payload.code, locale: payload.locale, ip }
   },
   answer({ code, status, sentence, isPerhapsSent, retryAfter }) {
     // A failure throws the code away: where the message may have gone out, it would be worthless.

@@ -20,15 +20,15 @@ const Call = v.object({
 export default {
   docs: "https://supabase.com/docs/guides/auth/auth-hooks/send-sms-hook",
   env,
+  isInternational: true,
   // The hook has 5 s in all.
   deadline: 4_000,
   proof: (call, { SUPABASE_SECRET }) => readStandardWebhook(call, SUPABASE_SECRET, "webhook"),
   read(fields) {
     const { sms, metadata, user } = v.parse(Call, fields)
     // The number comes without its plus; all tries of one message have the same uuid.
-    const recipient = `+${sms.phone.replace(/^\+/, "")}`
     const { locale } = Object(Object(user).user_metadata)
-    return { recipient, code: sms.otp, locale, ip: metadata.ip_address, key: metadata.uuid }
+    return { recipient: sms.phone, code: sms.otp, locale, ip: metadata.ip_address, key: metadata.uuid }
   },
   answer({ code, status, sentence, isPerhapsSent }) {
     // The code is stored only after a success: where the message may have gone out, a failure would make it worthless.

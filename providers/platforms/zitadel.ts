@@ -19,6 +19,7 @@ const Call = v.object({
 export default {
   docs: "https://zitadel.com/docs/guides/manage/customize/notification-providers",
   env,
+  isInternational: true,
   // ZITADEL waits 5 s.
   deadline: 4_000,
   proof: (call, { ZITADEL_SECRET }) => readTimedSignature(call, "zitadel-signature", "v1", ZITADEL_SECRET),

@@ -65,6 +65,8 @@ export interface PlatformFixture {
   samples: [Sample, ...Sample[]]
   /** Where the first sample has its number, as a dotted path. */
   recipient: string
+  /** Whether its contract says that every number holds its country. */
+  isInternational: boolean
   answers: Record<(typeof outcomes)[number], Told>
   /** What it is told of a phone call where there is no VOICE_PROVIDER, if it asks for calls. */
   unspoken?: Told
