@@ -188,6 +188,8 @@ export interface Problem {
   isPerhapsSent?: boolean
   /** Whether it counts against the limits all the same, since a provider was asked and may bill it. */
   isCharged?: boolean
+  /** The problem whose sentence the person who logs in reads, where it is not its own. */
+  sentenceOf?: contract.ProblemCode
 }
 
 const failed = "The code could not be sent."
@@ -456,6 +458,8 @@ export interface Arrival extends Pick<Inbound, "id" | "about" | "deadline"> {
 }
 
 const invalid = (detail: string): Problem => ({ problem: "invalid_message", detail })
+/** A number that can be none: the person who typed it is told so. */
+const badNumber = (detail: string): Problem => ({ ...invalid(detail), sentenceOf: "invalid_recipient" })
 
 /** What the platform's file reads of a call. `written` is undefined where nothing is to be sent. */
 function readCall(
@@ -466,8 +470,11 @@ function readCall(
 ): { written?: contract.Written | undefined } | Problem {
   const fields = readFields(text, headers.get("content-type") ?? "")
   if (!fields) return invalid("the body must be a JSON object or a UTF-8 form: {recipient, body}")
-  const broken = invalid(`it is not what ${name} sends`)
-  return tryOr<ReturnType<typeof readCall>>(() => ({ written: platform.read(fields, now) }), broken)
+  try {
+    return { written: platform.read(fields, now) }
+  } catch (error) {
+    return invalid(v.isValiError(error) ? describeIssues(error.issues) : `it is not what ${name} sends`)
+  }
 }
 
 /** JSON, or the fields of a form; undefined where it is neither. */
@@ -1561,7 +1568,7 @@ export function readNumber(written: string, country: string | undefined, numbers
   const text = normalize(written)
     .replace(/^\s*(?:\((\+\d{1,3})\))?/, "$1")
     .trim()
-  if (/\p{Cc}/u.test(text)) return invalid("recipient must not hold control characters")
+  if (/\p{Cc}/u.test(text)) return badNumber("recipient must not hold control characters")
   const options = { extract: false, ...(country && { defaultCountry: country as "US" }) }
   const parse = (text: string) => {
     const parsed = numbers.parsePhoneNumberFromString(text, options)
@@ -1580,8 +1587,8 @@ export function readNumber(written: string, country: string | undefined, numbers
     parsed = again
   }
   if (!parsed && !country && /^[\d(]/.test(text))
-    return invalid("recipient must begin with +, or DEFAULT_COUNTRY must be set")
-  if (!parsed) return invalid("recipient must be a phone number: +, the calling code and the number")
+    return badNumber("recipient must begin with +, or DEFAULT_COUNTRY must be set")
+  if (!parsed) return badNumber("recipient must be a phone number: +, the calling code and the number")
   const { number, countryCallingCode: callingCode } = parsed
   return {
     recipient: `${number}`,
@@ -1911,7 +1918,9 @@ export function describeIssues(issues: readonly v.BaseIssue<unknown>[], whole = 
   const texts = issues.map((issue) => {
     const field = v.getDotPath(issue) ?? whole
     if (issue.received === "undefined") return `${field} is missing`
-    if (issue.kind !== "schema" || issue.type === "custom") return `${field} ${issue.message}`
+    // A default message of valibot's holds the value.
+    const words = issue.message.startsWith("Invalid ") ? "is wrong" : issue.message
+    if (issue.kind !== "schema" || issue.type === "custom") return `${field} ${words}`
     return `${field} must be ${issue.type === "string" ? "text" : issue.expected}`
   })
   return texts.join("; ")

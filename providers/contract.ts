@@ -224,6 +224,8 @@ export interface Outcome {
   sentence: string
   /** Whether the message may have gone out although no provider said so. */
   isPerhapsSent: boolean
+  /** Names what is missing or wrong in the call, where its fields are at fault: for an admin, not for who logs in. */
+  detail?: string | undefined
   /** Seconds to wait, where a limit is used up. */
   retryAfter?: number | undefined
 }

@@ -1,6 +1,6 @@
 import * as v from "valibot"
 import type { Platform } from "../../main.ts"
-import { secretToken, unread } from "../lib.ts"
+import { optionalText, secretToken, unread } from "../lib.ts"
 
 const env = {
   OKTA_TOKEN: secretToken("which the hook sends as Bearer"),
@@ -11,7 +11,7 @@ const Call = v.object({
   data: v.object({
     context: unread,
     messageProfile: v.object({
-      msgTemplate: unread,
+      msgTemplate: optionalText,
       phoneNumber: v.string(),
       deliveryChannel: v.string(),
       otpCode: v.string(),

@@ -31,10 +31,10 @@ export default {
     // A repetition has a new signature and no id.
     return { recipient, body: templateData.text, code, key: code && `${eventType} ${recipient} ${code}` }
   },
-  answer({ code, isPerhapsSent }) {
+  answer({ code, detail, isPerhapsSent }) {
     // Whatever is no success is repeated, and later messages wait behind it: only where nothing was sent, and it may help.
     const isWorthwhile = code === "delivery_rejected" || code === "delivery_timeout"
-    return new Response(null, { status: isWorthwhile && !isPerhapsSent ? 503 : 200 })
+    return new Response(detail ?? null, { status: isWorthwhile && !isPerhapsSent ? 503 : 200 })
   },
   setup: (url) => `With the token of an IAM owner:
 1. curl https://<your ZITADEL>/admin/v1/sms/http -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" -d '{"endpoint": "${url}", "description": "smstask"}'
