@@ -46,8 +46,9 @@ export default {
     if (code === "accepted" || isPerhapsSent) return new Response(null)
     // Only a failure of the providers may be repeated, 5 s later. (Never "disable": it switches the endpoint off for good.)
     const isWorthwhile = code === "delivery_rejected" || code === "delivery_timeout"
-    const headers = isWorthwhile ? {} : { "webhook-delivery": "abort-message" }
+    const headers = new Headers(isWorthwhile ? {} : { "webhook-delivery": "abort-message" })
     // Its page of attempts shows the body.
+    if (detail) headers.set("content-type", "text/plain; charset=utf-8")
     return new Response(detail ?? null, { status: hookStatuses[code] ?? status, headers })
   },
   setup: (url) => `1. Dashboard: Customization, SMS. In each template switch "Delivered by Clerk" off.

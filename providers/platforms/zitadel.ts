@@ -34,7 +34,8 @@ export default {
   answer({ code, detail, isPerhapsSent }) {
     // Whatever is no success is repeated, and later messages wait behind it: only where nothing was sent, and it may help.
     const isWorthwhile = code === "delivery_rejected" || code === "delivery_timeout"
-    return new Response(detail ?? null, { status: isWorthwhile && !isPerhapsSent ? 503 : 200 })
+    if (detail) return new Response(detail, { headers: { "content-type": "text/plain; charset=utf-8" } })
+    return new Response(null, { status: isWorthwhile && !isPerhapsSent ? 503 : 200 })
   },
   setup: (url) => `With the token of an IAM owner:
 1. curl https://<your ZITADEL>/admin/v1/sms/http -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" -d '{"endpoint": "${url}", "description": "smstask"}'
