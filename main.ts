@@ -235,7 +235,7 @@ async function take(request: Request, caller: Caller, gateway: Gateway): Promise
   const deadline = clocks.monotonic() + Math.min(settings.DEADLINE, platform.deadline ?? settings.DEADLINE)
   const about: Fields = name ? { request: id, platform: name } : { request: id }
   const arrived = await receive(request, caller, deadline - clocks.monotonic(), clocks)
-  if ("problem" in arrived) return refuseCall(arrived, request.headers, about, log)
+  if ("problem" in arrived) return refuseCall(arrived, request.headers, caller, about, log)
   const call = readCall(arrived.text, request.headers, caller, gateway.world.clock())
   if ("problem" in call) return answer(call, about, caller, log)
   if (!call.written) return new Response(null, { status: 204 })
@@ -293,11 +293,13 @@ async function readBody(request: Request): Promise<{ text: string } | Problem> {
   }
 }
 
-/** An unproven call gets the gateway's own answer, never its platform's. */
-function refuseCall({ problem, detail }: Problem, given: Headers, about: Fields, log: Log): Response {
-  if (problem !== "authentication_failed") return refuse(log, problem, detail, { about })
+/** An unproven call gets the gateway's own answer, never its platform's: a short one where people read it. */
+function refuseCall({ problem, detail }: Problem, given: Headers, caller: Caller, about: Fields, log: Log): Response {
+  const details: Details = { about }
   const challenge = given.has("authorization") ? 'Bearer error="invalid_token"' : "Bearer"
-  return refuse(log, problem, detail, { about, headers: { "www-authenticate": challenge } })
+  if (problem === "authentication_failed") details.headers = { "www-authenticate": challenge }
+  const response = refuse(log, problem, detail, details)
+  return caller.platform.isShown ? new Response(JSON.stringify({ code: problem }), response) : response
 }
 
 type Details = { about?: Fields; attempts?: Attempt[]; headers?: Record<string, string>; level?: contract.Level }

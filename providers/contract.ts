@@ -242,6 +242,8 @@ export interface Platform<E extends Variables = Variables> {
    * mean, and they get a plus only where that is not set.
    */
   isInternational?: true
+  /** Whether the person who logs in reads our answers whole: a call that is not proven then gets its code and no more. */
+  isShown?: true
   /** Called once for each of the secrets in `<NAME>_SECRET`. Left out: `<NAME>_TOKEN` as Bearer, as Basic's password, or bare. */
   proof?(call: Call, env: Values<E>): Proof
   /** Undefined where nothing is to be sent; `now` is in milliseconds since 1970. */

@@ -226,6 +226,14 @@ for (const [name, { platform, fixture }] of loaded) {
     const speaks = fixture.samples.some(({ becomes }) => typeof becomes === "object" && becomes.channel === "voice")
     assert.equal(fixture.unspoken !== undefined, speaks, "unspoken and a sample of a call")
 
+    test("what an unproven call is told is short where people read it, and says what is wrong elsewhere", async () => {
+      const { send, lines } = await serve(name, fixture.proofs[0])
+      const told = await (await send(bodyOf(fixture), {})).text()
+      if (fixture.isShown) assert.equal(told, '{"code":"authentication_failed"}')
+      else assert.equal(JSON.parse(told).detail, reasonIn(lines))
+      assert.match(reasonIn(lines), /is missing$/)
+    })
+
     test("answers every refusal, each time anew, and never with more than it is told", async () => {
       const { answer } = platform
       if (!answer) return

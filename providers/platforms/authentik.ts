@@ -18,6 +18,7 @@ const statuses: Partial<Record<Outcome["code"], number>> = {
 export default {
   docs: "https://docs.goauthentik.io/add-secure-apps/flows-stages/stages/authenticator_sms",
   env,
+  isShown: true,
   // Its http_timeout is a setting; the person waits.
   deadline: 5_000,
   read(fields) {

@@ -12,8 +12,9 @@ export default {
   docs: "https://github.com/logto-io/logto/tree/master/packages/connectors/connector-http-sms",
   env,
   isInternational: true,
-  // The connector waits for ever, the person's page 10 s.
-  deadline: 9_000,
+  isShown: true,
+  // The connector waits for ever, the person's page 10 s, in which Logto has work of its own.
+  deadline: 8_000,
   read(fields) {
     const { to, payload, ip } = v.parse(Call, fields)
     // The number is digits alone, although its README shows a plus.
@@ -33,6 +34,7 @@ export default {
 2. Console: Connectors, Email and SMS connectors, SMS, HTTP SMS.
 3. Endpoint: ${url}
 4. Authorization Header: Bearer and the token, with one blank between.
-5. Send a test message (its code is 000000), then Save and done.
-6. CODE_TEXT here is the text, {code} in it the code, and CODE_TEXT_FR the French one.`,
+5. Send a test message to digits with no plus, the country first (its code is 000000), then Save and done.
+6. The person who logs in reads what is answered: where the token is wrong, that is {"code":"authentication_failed"}.
+7. CODE_TEXT here is the text, {code} in it the code, and CODE_TEXT_FR the French one.`,
 } satisfies Platform<typeof env>

@@ -84,6 +84,8 @@ export interface PlatformFixture {
   required: string[]
   /** Whether its contract says that every number holds its country. */
   isInternational: boolean
+  /** Whether the person who logs in reads what an unproven call is told, so that it is its code alone. */
+  isShown?: true
   answers: Record<(typeof outcomes)[number], Told>
   /** What it is told of a phone call where there is no VOICE_PROVIDER, if it asks for calls. */
   unspoken?: Told
