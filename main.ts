@@ -511,9 +511,6 @@ const written = v.object({
   ip: v.optional(v.unknown()),
   key: v.fallback(v.optional(v.pipe(v.string(), v.maxLength(200))), undefined),
 })
-/** What a template engine leaves where it had no value. */
-const unfilled = /@@\s{0,9}[\w.]{1,40}\s{0,9}@@|\{\{[^{}]{1,80}\}\}|\{%[^{}%]{1,80}%\}/
-
 /** Makes a message of what a platform wrote, or says which field is wrong. */
 export async function readMessage(foreign: contract.Written, arrival: Arrival, gateway: Gateway) {
   const { settings, routes, log } = gateway
@@ -526,9 +523,11 @@ export async function readMessage(foreign: contract.Written, arrival: Arrival, g
   const { recipient, country, callingCode } = number
   const body = parsed.output.body ?? (sent && renderCode(sent, settings.texts[channel], locale))
   if (!body) return invalid("body is missing")
-  const [left] = unfilled.exec(body) ?? []
-  if (left)
-    return invalid(`body holds ${left.replace(/[^\p{L}@{}%_. ]/gu, "•")}, which the platform's template left unfilled`)
+  for (const [field, text] of Object.entries({ body, code: sent })) {
+    const left = findUnfilled(text)
+    if (left) return invalid(`${field} holds ${left}, which the platform's template left unfilled`)
+  }
+  if (isEncoded(body)) return invalid("body is still encoded: %XX or + stands where a blank should")
   const given = v.safeParse(sender, parsed.output.sender)
   if (!given.success) {
     const wrong = describeIssues(given.issues, "sender")
@@ -1623,10 +1622,50 @@ function toAsciiDigit(digit: string): string {
   return String(value % 10)
 }
 
+/** What template engines leave where they had no value, and no text has by itself. */
+const unfilled = [
+  /@@\s{0,9}[\w.]{1,40}\s{0,9}@@|@\{[A-Za-z_][^{}]{0,80}\}/,
+  /\{\{[^{}]{1,80}\}\}|\{%[^{}%]{1,80}%\}|\{#\w{1,40}#\}|<%[^<>%]{1,80}%>|\*\|\w{1,40}\|\*/,
+  /[$#%!]\{\s{0,9}[A-Za-z_][^{}]{0,80}\}/,
+  /(?<![\w/$])\$!?[a-z_]\w{0,40}(?:\.[a-z_]\w{0,40}){1,9}/,
+  // Of printf and of String.format; "20 %d'avance" and "5 %s" are no such.
+  /(?<![\d%] ?)%(?:\d\$)?[sd](?![\w'’-])|%\(\w{1,40}\)[sd]|\{0(?:[:,][^{}]{0,20})?\}/,
+]
+/** What may be a text's own unless its name is one of `slots`: `{code}`, `[[code]]`, `<<code>>`, `%code%`, `#code#`, `@code@`, `$code`. */
+const named =
+  /\{\s{0,9}([a-z_][\w.-]{0,40})\s{0,9}(?:[:|!,][^{}]{0,30})?\}|\[\[\s{0,9}([a-z_][\w.-]{0,40})\s{0,9}\]\]|<<([a-z_][\w.-]{0,40})>>|([%#@])([a-z_][\w.-]{0,40})\4|(?<!\w)\$!?([a-z_]\w{0,40})/gi
+const slots = new Set(
+  "app body codice codigo content expiry kod link message minutes mobile msg name number passcode phone pin recipient sender text to url user username value var".split(
+    " ",
+  ),
+)
+
+/** The first slot of a template that was left unfilled in a text, less its digits; undefined where there is none. */
+function findUnfilled(text: string): string | undefined {
+  const isSlot = (word: string) => slots.has(word) || /(code|otp|password|token)$/.test(word)
+  const wordsOf = (name: string) => name.split(/[\W_]+|(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])/)
+  const isNamed = ([, ...names]: string[]) =>
+    names.some((name = "") => wordsOf(name).some((word) => isSlot(word.toLowerCase())))
+  const surely = unfilled.map((pattern) => pattern.exec(text)?.[0]).find(Boolean)
+  const found = surely ?? [...text.matchAll(named)].find(isNamed)?.[0]
+  return found?.replace(/[^\p{L}@{}%_. $#<>[\]()]/gu, "•")
+}
+
+/**
+ * Whether a text is percent-encoded or encoded as a form's: it has no blank, and `%20` or `+` in its place. Scripts without cases
+ * may need no blanks, and an address may hold escapes by itself.
+ */
+function isEncoded(text: string): boolean {
+  if (/\s|[^\P{L}\p{LC}]/u.test(text)) return false
+  const [start = ""] = text.split(/:\/\/|[\w-]\.[a-z]{2,20}\//i)
+  const hasEscapes = /^[!-~]*%[\da-f]{2}/i.test(start) && /^[!-~]*$/.test(text)
+  return hasEscapes || /\p{LC}{2}\+[\p{LC}\p{N}]{2}(?![\w.+-]*@)/u.test(start)
+}
+
 /** A sender that looks like a number loses its separators; an alphanumeric one stays as it is. */
 const asSender = v.transform((written: string) => {
   const bare = normalize(written).replace(/[\p{Z}\p{Pd}\p{Ps}\p{Pe}\u2212./]/gu, "")
-  return /^(\+|00)?\d{3,15}$/.test(bare) ? bare.replace(/^00/, "+") : written.trim().toWellFormed()
+  return /^(\+*|00)\d{3,15}$/.test(bare) ? bare.replace(/^(00|\+\++)/, "+") : written.trim().toWellFormed()
 })
 const senderForms = "a number, a short code or an alphanumeric id of up to 11 characters"
 const sender = v.pipe(
@@ -1636,6 +1675,7 @@ const sender = v.pipe(
   asSender,
   // In the path of a URL dots alone would name another path.
   v.regex(/^(\+?\d{3,15}|(?!\.+$).{0,11})$/u, `must be ${senderForms}`),
+  v.check((text) => !findUnfilled(text), "is what the platform's template left unfilled"),
 )
 
 /**

@@ -354,6 +354,9 @@ const senders: [written: unknown, sent: string][] = [
   ["15005550006", "15005550006"],
   ["0044 7700 900123", "+447700900123"],
   ["72 345", "72345"],
+  ["++15673812244", "+15673812244"],
+  ["+ +1 567-381-2244", "+15673812244"],
+  ["＋+15673812244", "+15673812244"],
   ["Acme", "Acme"],
   ["Acme Bank 1", "Acme Bank 1"],
   [" Acme ", "Acme"],
@@ -409,6 +412,7 @@ const impossible: [name: string, sender: string][] = [
   ["an address", "no-reply@example.com"],
   ["a line break", "Ac\nme"],
   ["a NUL", "Acme\u0000"],
+  ["an unfilled template", `\${from}`],
 ]
 for (const [name, written] of impossible) {
   test(`${name} for a sender is dropped with a warning of each message where another one is set`, async () => {
@@ -487,6 +491,30 @@ const unfilled: [body: string, told: string][] = [
   ["Code {% if code %}326162{% endif %}", "{% if code %}"],
   ["{{password | upcase}} 326162", "{{password • upcase}}"],
   ["{{ code47114711 }}", "{{ code•••••••• }}"],
+  ["$ctx.otp", "$ctx.otp"],
+  ["Hello, $ctx.msg.", "$ctx.msg"],
+  [`Your code is \${code}`, `\${code}`],
+  [`Your code is \${ctx.otp47114711}`, `\${ctx.otp••••••••}`],
+  ["Your code is {code}", "{code}"],
+  ["{verification_code} is your code", "{verification_code}"],
+  ["{ otpCode } is your code", "{ otpCode }"],
+  ["Hello {name}, 326162", "{name}"],
+  ["Your code is {0}", "{•}"],
+  ["Your code is {$code}", "$code"],
+  ["Your code is $code", "$code"],
+  ["Your code is #{code}", "#{code}"],
+  ["Your code is %{code}", "%{code}"],
+  ["Your code is @{code}", "@{code}"],
+  ["Your code is {#var#}", "{#var#}"],
+  ["Your code is <%= code %>", "<%• code %>"],
+  ["Your code is %code%", "%code%"],
+  ["Your code is %OTP%", "%OTP%"],
+  ["Your code is ##OTP##", "#OTP#"],
+  ["Your code is [[code]]", "[[code]]"],
+  ["Your code is <<code>>", "<<code>>"],
+  ["Your code is %s.", "%s"],
+  ["Your code is %(code)s", "%(code)s"],
+  ["Your code is *|CODE|*", "••CODE••"],
 ]
 for (const [text, told] of unfilled) {
   test(`a text with ${told} left unfilled is a 400 that says so, and nothing is sent`, async () => {
@@ -508,8 +536,81 @@ for (const text of [
   "a {{ b",
   "}} 326162 {{",
   "@@ 326162",
+  "{Acme} 326162",
+  "[Acme] 326162 is your code",
+  "【Acme】您的验证码是326162",
+  "Your credit of US$5.00 ends, 326162",
+  "$BRK.B: 326162",
+  "5% off, 20% more, 326162",
+  "Plus de 20 %d'avance, 326162",
+  "#acme #code 326162",
+  "326162 is your code\n@acme.example.com #326162",
+  "<#> 326162 is your code\nFA+9qCX9VSu",
+  `https://acme.example.com/\${5} 326162`,
 ]) {
   test(`${JSON.stringify(text)} is a text and no template`, async () => {
+    assert.equal((await outgoing({ recipient, body: text, sender })).text, text)
+  })
+}
+
+test("a code that is a template's is a 400 as well", async () => {
+  const { post, calls } = await start()
+  for (const sent of [
+    { recipient, code: `\${otp}` },
+    { recipient, body, code: "{{ otp }}" },
+  ]) {
+    const response = await post(sent)
+    assert.equal(response.status, 400)
+    assert.match(
+      String((await problem(response)).detail),
+      /^(body|code) holds .+, which the platform's template left unf/,
+    )
+  }
+  assert.equal(calls.length, 0)
+})
+
+const encoded = [
+  "Verification+Code%3A+100009",
+  "Your%20code%3A%20100009",
+  "Your+code+is+100009",
+  "100009+est+votre+code",
+  "Code+100009",
+  "Ihr%0ACode:100009",
+  "%E6%82%A8%E7%9A%84%E9%AA%8C%E8%AF%81%E7%A0%81100009",
+  "https%3A%2F%2Facme.example.com%2Fverify%3Fcode%3D100009",
+]
+for (const text of encoded) {
+  test(`${JSON.stringify(text)} is a 400 that says that it is still encoded, in JSON and in a form`, async () => {
+    const { post, calls } = await start()
+    const inForm = new URLSearchParams({ recipient, body: text }).toString()
+    for (const response of [await post({ recipient, body: text }), await post(inForm, form)]) {
+      const { code, detail } = await problem(response)
+      assert.deepEqual([response.status, code], [400, "invalid_message"])
+      assert.equal(detail, "body is still encoded: %XX or + stands where a blank should")
+    }
+    assert.equal(calls.length, 0)
+  })
+}
+
+test("a form that was encoded twice is a 400 that says so", async () => {
+  const { post } = await start()
+  const response = await post("recipient=%2B12223334444&body=Your%2520code%2520is%2520100009", form)
+  assert.match(String((await problem(response)).detail), /^body is still encoded/)
+})
+
+for (const text of [
+  "100%25 free? Code 660105",
+  "Sign in: https://acme.example.com/a%2Fb?to=a+b+cd, or 326162",
+  "https://acme.example.com/verify?to=a%2Fb%20c&more=ab+cd",
+  "acme.example.com/verify/ab%20cd+ef",
+  "user+tag@example.com:326162",
+  "全场5折50%20元起,326162",
+  "使用Disney+Hulu会员,326162",
+  "A+B:326162",
+  "C++:326162",
+  "100%",
+]) {
+  test(`${JSON.stringify(text)} is a text and not encoded`, async () => {
     assert.equal((await outgoing({ recipient, body: text, sender })).text, text)
   })
 }
