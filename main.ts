@@ -119,18 +119,24 @@ async function createApp(prepared: Prepared): Promise<App> {
   for (const caller of hasOwnProof(world.env) ? [createOwnCaller(gateway), ...callers] : callers) {
     const path = `/${caller.name}`
     const { greet } = caller
-    app.post(path, (c) => take(c.req.raw, caller, gateway))
-    if (greet) app.get(path, (c) => greet(limitHeaders(c.req.raw.headers), log))
-    methods.set(path, [...(methods.get(path) ?? (greet ? ["GET"] : [])), "POST"])
+    for (const one of caller.name ? [path, `${path}/`] : [path]) {
+      app.post(one, (c) => take(c.req.raw, caller, gateway))
+      if (greet) app.get(one, (c) => greet(limitHeaders(c.req.raw.headers), log))
+      methods.set(one, [...(methods.get(one) ?? (greet ? ["GET"] : [])), "POST"])
+    }
   }
   const hasRoutes = ({ name, provider: { routes, report } }: LoadedProvider) =>
     routes ?? (report && world.env[`${variablePrefix(name)}_REPORT_KEY`])
   if (pages.length > 0 || [...providers.values()].some(hasRoutes))
     (await loadPart(world, "pages")).mountPages(app, prepared)
   for (const reason of prepared.warnings) log("warn", "warning", { reason })
+  let platforms: string[] | undefined
   app.notFound((c) => {
     const allow = methods.get(c.req.path)?.join(", ")
-    if (!allow) return refuse(log, "not_found", "messages are taken by POST /", { level: "info" })
+    platforms ??= listFiles("platforms/")
+    const platform = platforms.find((name) => c.req.path === `/${name}` || c.req.path === `/${name}/`)
+    const reason = platform ? `PLATFORMS does not name ${platform}` : "messages are taken by POST /"
+    if (!allow) return refuse(log, "not_found", reason, { level: "info" })
     return refuse(log, "method_not_allowed", `allowed are ${allow}`, { headers: { allow } })
   })
   app.onError((error) => {
@@ -276,7 +282,7 @@ async function receive(request: Request, caller: Caller, limit: number, clocks: 
     : { problem: "invalid_message", detail: "the body did not arrive within the deadline" }
 }
 
-/** The body of a call as text; or the problem of what is coded, too large, broken off or no UTF-8. */
+/** The body of a call as text; or the problem of what is coded, too large, broken off or in another charset than it says. */
 async function readBody(request: Request): Promise<{ text: string } | Problem> {
   const coding = request.headers.get("content-encoding") ?? "identity"
   if (coding !== "identity") {
@@ -286,8 +292,11 @@ async function readBody(request: Request): Promise<{ text: string } | Problem> {
   try {
     const bytes = await readBytes(request)
     if (!bytes) return { problem: "message_too_large", detail: "at most 64 KiB are read" }
-    const text = tryOr(() => strictUtf8.decode(bytes), undefined)
-    return text === undefined ? { problem: "invalid_message", detail: "the body must be UTF-8" } : { text }
+    const charset = charsetOf(request.headers.get("content-type") ?? "", bytes)
+    const text = tryOr(() => (charset ? recodeForm(bytes, charset) : strictUtf8.decode(bytes)), undefined)
+    return text === undefined
+      ? invalid(`the body must be UTF-8${charset && ", or the charset that it names"}`)
+      : { text }
   } catch {
     return { problem: "invalid_message", detail: "the body broke off" }
   }
@@ -1702,6 +1711,26 @@ const utf8 = new TextDecoder()
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true })
 /** Never throws: what is not JSON is undefined. */
 const parseJson = (text: string): unknown => tryOr(() => JSON.parse(text), undefined)
+
+/** The charset that a form declares, where that is not UTF-8; else "". JSON is always UTF-8 (RFC 8259). */
+function charsetOf(type: string, bytes: Uint8Array): string {
+  const isJson = /^\s*[[{]/.test(utf8.decode(bytes.subarray(0, 100)))
+  const [, charset = ""] = /^application\/x-www-form-urlencoded *;.{0,200}?\bcharset *= *"?([^\s;"]+)/i.exec(type) ?? []
+  return isJson || /^utf-?8$/i.test(charset) ? "" : charset
+}
+
+/** A form in another charset as one in UTF-8. Throws where the charset is not known, or the bytes are none of it. */
+function recodeForm(bytes: Uint8Array, charset: string): string {
+  const decoder = new TextDecoder(charset as "utf-8", { fatal: true })
+  const decode = (part: string) => {
+    const binary = part.replace(/%([\da-f]{2})/gi, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)))
+    return encodeURIComponent(decoder.decode(Buffer.from(binary, "latin1")))
+  }
+  // What is no escape stays: "&" and "=" part the fields, "+" is a blank.
+  return Buffer.from(bytes)
+    .toString("latin1")
+    .replace(/[^&=+]+/g, decode)
+}
 
 /** The bytes of a body, or undefined where there are more than 64 KiB. Where a length is declared, none are counted. */
 export async function readBytes(source: Request | contract.Reply): Promise<Uint8Array<ArrayBuffer> | undefined> {

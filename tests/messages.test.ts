@@ -227,6 +227,49 @@ for (const [name, sent, headers] of badBodies) {
   })
 }
 
+/** A form in another charset, as midPoint and older platforms send it. */
+const declared: [name: string, charset: string, fields: string | Uint8Array, sent: string][] = [
+  [
+    "escapes of Latin-1",
+    "ISO-8859-1",
+    "recipient=%2B12223334444&body=Gr%FC%DFe+%26+mehr:+326162",
+    "Grüße & mehr: 326162",
+  ],
+  ["bytes of Latin-1", "iso-8859-1", latin1("recipient=+12223334444&body=Gr\xfc\xdfe%3D326162"), "Grüße=326162"],
+  ["a charset in quotes", '"latin1"', "recipient=%2B12223334444&body=caf%E9+%2B+326162", "café + 326162"],
+  ["escapes of windows-1252", "windows-1252", "recipient=%2B12223334444&body=%80+5:+326162", "€ 5: 326162"],
+  ["escapes of windows-1251", "windows-1251", "recipient=%2B12223334444&body=%CA%EE%E4+326162", "Код 326162"],
+  [
+    "a second byte that is a letter",
+    "Shift_JIS",
+    "recipient=%2B12223334444&body=%83R%81%5B%83h+326162",
+    "コード 326162",
+  ],
+  ["UTF-8", "utf-8", "recipient=%2B12223334444&body=Gr%C3%BC%C3%9Fe", "Grüße"],
+  ["JSON in UTF-8 all the same", "ISO-8859-1", JSON.stringify({ recipient, body }), body],
+]
+for (const [name, charset, fields, sent] of declared) {
+  test(`a form that declares ${charset} and holds ${name} is read`, async () => {
+    const headers = { "content-type": `${form["content-type"]}; charset=${charset}` }
+    assert.equal((await outgoing(fields, {}, headers)).text, sent)
+  })
+}
+
+const undeclared: [name: string, charset: string, fields: string][] = [
+  ["that nobody knows", "x-klingon", "recipient=%2B12223334444&body=326162"],
+  ["of which its bytes are none", "Shift_JIS", "recipient=%2B12223334444&body=%83+326162"],
+  ["of UTF-8, and escapes of Latin-1", "utf-8", "recipient=%2B12223334444&body=Gr%FC%DFe"],
+]
+for (const [name, charset, fields] of undeclared) {
+  test(`a form in a charset ${name} is a 400, and nothing is sent`, async () => {
+    const { post, calls } = await start()
+    const response = await post(fields, { "content-type": `${form["content-type"]}; charset=${charset}` })
+    assert.equal(response.status, 400)
+    assert.match(String((await problem(response)).detail), /UTF-8/)
+    assert.equal(calls.length, 0)
+  })
+}
+
 test("a replacement character that was sent as such is text", async () => {
   assert.equal((await outgoing({ recipient, body: "a \ufffd b", sender })).text, "a \ufffd b")
 })

@@ -226,6 +226,25 @@ for (const [name, { platform, fixture }] of loaded) {
     const speaks = fixture.samples.some(({ becomes }) => typeof becomes === "object" && becomes.channel === "voice")
     assert.equal(fixture.unspoken !== undefined, speaks, "unspoken and a sample of a call")
 
+    test("its path may end with a slash", async () => {
+      const [proof] = fixture.proofs
+      const body = bodyOf(fixture)
+      const { call, sent } = await serve(name, proof)
+      const slashed = async (headers: Record<string, string>, path: string) =>
+        await call({ method: "POST", headers: { ...headers, "content-type": "application/json" }, body }, path)
+      await unproven(await slashed({}, `/${name}/`), sent(), "no proof")
+      await isTold(await slashed(prove(proof, body, { now }), `/${name}/`), fixture, "accepted", "a slash")
+      assert.equal(sent(), 1)
+      assert.equal((await slashed(prove(proof, body, { now }), `/${name}//`)).status, 404)
+      assert.equal((await call({ method: "PUT" }, `/${name}/`)).status, 405)
+      const without = await start()
+      for (const path of [`/${name}`, `/${name}/`]) {
+        const response = await without.call({ method: "POST", headers: prove(proof, body, { now }), body }, path)
+        assert.equal(response.status, 404)
+        assert.equal(Object(await response.json()).detail, `PLATFORMS does not name ${name}`)
+      }
+    })
+
     test("what an unproven call is told is short where people read it, and says what is wrong elsewhere", async () => {
       const { send, lines } = await serve(name, fixture.proofs[0])
       const told = await (await send(bodyOf(fixture), {})).text()
