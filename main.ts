@@ -479,8 +479,13 @@ function readCall(
   { name, platform }: Caller,
   now: number,
 ): { written?: contract.Written | undefined } | Problem {
-  const fields = readFields(text, headers.get("content-type") ?? "")
-  if (!fields) return invalid("the body must be a JSON object or a UTF-8 form: {recipient, body}")
+  const type = headers.get("content-type") ?? ""
+  const fields = readFields(text, type)
+  if (!fields) {
+    const isBroken = parseJson(text) === undefined && (/^\s*[[{"']/.test(text) || (/json/i.test(type) && text !== ""))
+    const place = isBroken ? `; its JSON breaks at ${placeOfBreak(text)}` : ""
+    return invalid(`the body must be a JSON object or a UTF-8 form${name ? "" : ": {recipient, body}"}${place}`)
+  }
   try {
     return { written: platform.read(fields, now) }
   } catch (error) {
@@ -525,13 +530,15 @@ export async function readMessage(foreign: contract.Written, arrival: Arrival, g
   const { settings, routes, log } = gateway
   const { id, caller, about, deadline, proofId } = arrival
   const parsed = v.safeParse(written, foreign)
-  if (!parsed.success) return invalid(describeIssues(parsed.issues))
+  const others = caller === "" ? describeOthers(foreign) : ""
+  if (!parsed.success)
+    return invalid(`${describeIssues(parsed.issues)}${foreign.recipient === undefined ? others : ""}`)
   const { code: sent, locale, channel, ip, key } = parsed.output
   const number = readRecipient(parsed.output.recipient, arrival, settings.DEFAULT_COUNTRY, await loadNumbers())
   if ("problem" in number) return number
   const { recipient, country, callingCode } = number
   const body = parsed.output.body ?? (sent && renderCode(sent, settings.texts[channel], locale))
-  if (!body) return invalid("body is missing")
+  if (!body) return invalid(`body is missing${others}`)
   for (const [field, text] of Object.entries({ body, code: sent })) {
     const left = findUnfilled(text)
     if (left) return invalid(`${field} holds ${left}, which the platform's template left unfilled`)
@@ -567,6 +574,14 @@ export async function readMessage(foreign: contract.Written, arrival: Arrival, g
     deadline,
   }
   return found satisfies Inbound
+}
+
+/** The names of fields that are none of ours, so that whoever writes the call sees them. A name of letters alone is no code. */
+function describeOthers(fields: object): string {
+  const isOther = ([name, value]: [string, unknown]) =>
+    !(name in written.entries) && name !== "req" && /^[a-z][a-z_.-]*$/i.test(name) && value !== ""
+  const names = Object.entries(fields).flatMap((field) => (isOther(field) ? field[0].slice(0, 20) : []))
+  return names.length > 0 ? `; the body has ${names.slice(0, 5).join(", ")}` : ""
 }
 
 /** Digits alone get a plus where their platform always sends the country, or where no DEFAULT_COUNTRY says what they mean. */
@@ -1711,6 +1726,37 @@ const utf8 = new TextDecoder()
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true })
 /** Never throws: what is not JSON is undefined. */
 const parseJson = (text: string): unknown => tryOr(() => JSON.parse(text), undefined)
+
+const jsonText = String.raw`"[^"\\\u0000-\u001f]*(?:\\(?:["\\/bfnrt]|u[\da-fA-F]{4})[^"\\\u0000-\u001f]*)*`
+const jsonScalar = String.raw`-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null`
+
+/** Where a text stops being JSON (RFC 8259), without a word of it: `line 1, column 9`. */
+function placeOfBreak(text: string): string {
+  const token = new RegExp(`([ \\t\\r\\n]*)(?:(${jsonText}")|(${jsonScalar})|([{}[\\],:]))?`, "y")
+  const values = '"0{['
+  const closers: string[] = []
+  let allowed = values
+  let at = 0
+  for (;;) {
+    token.lastIndex = at
+    const [whole = "", blank = "", string, scalar, sign = ""] = token.exec(text) ?? []
+    const kind = string ? '"' : scalar ? "0" : sign
+    at += blank.length
+    if (!kind || !allowed.includes(kind)) break
+    at += whole.length - blank.length
+    if (kind === "{" || kind === "[") closers.push(kind === "{" ? "}" : "]")
+    else if (kind === closers.at(-1)) closers.pop()
+    const isInObject = closers.at(-1) === "}"
+    const isKey = kind === '"' && /^"}?$/.test(allowed)
+    const afterValue = closers.length > 0 ? `,${closers.at(-1)}` : ""
+    const next: Record<string, string> = { "{": '"}', "[": `${values}]`, ":": values, ",": isInObject ? '"' : values }
+    allowed = isKey ? ":" : (next[kind] ?? afterValue)
+  }
+  // Inside of a text that is wrong, it is the wrong character.
+  if (allowed.includes('"')) at += new RegExp(jsonText, "y").exec(text.slice(at))?.[0].length ?? 0
+  const before = text.slice(0, at)
+  return `line ${before.split("\n").length}, column ${at - before.lastIndexOf("\n")}`
+}
 
 /** The charset that a form declares, where that is not UTF-8; else "". JSON is always UTF-8 (RFC 8259). */
 function charsetOf(type: string, bytes: Uint8Array): string {

@@ -721,8 +721,26 @@ const wrong: [name: string, body: unknown, detail: RegExp][] = [
   ["everything wrong at once", { recipient: 5, body: 1, sender: {} }, /^recipient .*; body .*; sender /],
   ["a body of control characters alone", { recipient, body: "\u0000\u0007" }, /^body must be 1 to 1,600 characters$/],
   ["a code of 41 characters", { recipient, body, code: "1".repeat(41) }, /^code must be at most 40 characters$/],
-  ["a text in Auth0's word", { recipient, text: "x", from: "y" }, /^body is missing$/],
-  ["a number in another's word", { to: "x", body }, /^recipient is missing$/],
+  ["a text in Auth0's word", { recipient, text: "x", from: "y" }, /^body is missing; the body has text, from$/],
+  ["a number in another's word", { to: "x", body }, /^recipient is missing; the body has to$/],
+  ["both in other words", { to: recipient, text: body }, /^recipient is missing; the body has to, text$/],
+  ["both in other words still", { phone: "x", message: body }, /^recipient is missing; the body has phone, message$/],
+  [
+    "a number that is none in another's word",
+    { number: 12, msg: [] },
+    /^recipient is missing; the body has number, msg$/,
+  ],
+  [
+    "more names than a handful",
+    { a: 1, b: 1, c: 1, d: 1, e: 1, f: 1 },
+    /^recipient is missing; the body has a, b, c, d, e$/,
+  ],
+  ["a long name", { ["x".repeat(30)]: 1 }, /^recipient is missing; the body has x{20}$/],
+  [
+    "names that may be values",
+    { "+12223334444": 1, "326162": 1, X7K9Q2: 1, "Your code": 1, "": 1, "a\n": 1, ABCDEF: "" },
+    /^recipient is missing$/,
+  ],
 ]
 for (const [name, sent, detail] of wrong) {
   test(`${name} is a 400 that names the fields, and nothing is sent`, async () => {
@@ -735,6 +753,48 @@ for (const [name, sent, detail] of wrong) {
     assert.equal(calls.length, 0)
   })
 }
+
+test("other names are told of a form as well, and never a form's content that is no name", async () => {
+  const { post } = await start()
+  const told = async (fields: string) => (await problem(await post(fields, form))).detail
+  assert.equal(await told("to=%2B12223334444&text=326162"), "recipient is missing; the body has to, text")
+  assert.equal(await told("ABCDEF"), "recipient is missing")
+})
+
+/** JSON that is broken, and where: as V8 tells it. */
+const broken: [name: string, text: string, place: string][] = [
+  ["an end that is missing", '{"recipient": "+12223334444"', "line 1, column 29"],
+  ["a comma too many", '{"recipient":"+12223334444",}', "line 1, column 29"],
+  ["a quote within a text", '{\n  "recipient": "+12223334444",\n  "body": "say "hi" now"\n}', "line 3, column 17"],
+  ["a name without quotes", "{recipient:'x'}", "line 1, column 2"],
+  ["single quotes", "{'recipient':'x'}", "line 1, column 2"],
+  ["a line break within a text", '{"body":"x\ny"}', "line 1, column 11"],
+  ["a text without its end", '{"body":"x', "line 1, column 11"],
+  ["a wrong word", '{"a":[true, flase]}', "line 1, column 13"],
+  ["a number that begins with 0", '{"a":012}', "line 1, column 7"],
+  ["a list without its end", '{"a":[1,2,}', "line 1, column 11"],
+  ["a bracket too many", '{"a":1}}', "line 1, column 8"],
+  ["a colon that is missing", '{"a" 1}', "line 1, column 6"],
+  ["nothing but a bracket", "{", "line 1, column 2"],
+  ["no JSON at all", "hello", "line 1, column 1"],
+]
+for (const [name, text, place] of broken) {
+  test(`JSON with ${name} is a 400 that tells its place and nothing of it`, async () => {
+    const { post } = await start()
+    const { detail } = await problem(await post(text, { "content-type": "application/json" }))
+    assert.equal(
+      detail,
+      `the body must be a JSON object or a UTF-8 form: {recipient, body}; its JSON breaks at ${place}`,
+    )
+  })
+}
+
+test("a long text that breaks tells its place as well", async () => {
+  const { post } = await start()
+  const place = async (text: string) => String((await problem(await post(text))).detail).replace(/^.* at /, "")
+  assert.equal(await place(`{"body":"${'\\"x'.repeat(20_000)}`), "line 1, column 60010")
+  assert.equal(await place(`{"a":${"[".repeat(60_000)}`), "line 1, column 60006")
+})
 
 test("a voice message is a 422 without VOICE_PROVIDER, and nothing is sent", async () => {
   const { post, calls } = await start()

@@ -226,6 +226,17 @@ for (const [name, { platform, fixture }] of loaded) {
     const speaks = fixture.samples.some(({ becomes }) => typeof becomes === "object" && becomes.channel === "voice")
     assert.equal(fixture.unspoken !== undefined, speaks, "unspoken and a sample of a call")
 
+    test("JSON that is broken tells its place", async () => {
+      const { send, lines } = await serve(name, fixture.proofs[0])
+      const body = `{"a": "x",}`
+      const response = await send(body, prove(fixture.proofs[0], body, { now }))
+      const reason = "the body must be a JSON object or a UTF-8 form; its JSON breaks at line 1, column 11"
+      // What a signature says of content needs content.
+      if (response.status === 401) return assert.equal(fixture.proofs[0].signature?.isOfContent, true)
+      assert.equal(reasonIn(lines), reason)
+      await isTold(response, fixture, "malformed", "broken", reason)
+    })
+
     test("its path may end with a slash", async () => {
       const [proof] = fixture.proofs
       const body = bodyOf(fixture)
