@@ -539,11 +539,8 @@ export async function readMessage(foreign: contract.Written, arrival: Arrival, g
   const { recipient, country, callingCode } = number
   const body = parsed.output.body ?? (sent && renderCode(sent, settings.texts[channel], locale))
   if (!body) return invalid(`body is missing${others}`)
-  for (const [field, text] of Object.entries({ body, code: sent })) {
-    const left = findUnfilled(text)
-    if (left) return invalid(`${field} holds ${left}, which the platform's template left unfilled`)
-  }
-  if (isEncoded(body)) return invalid("body is still encoded: %XX or + stands where a blank should")
+  const raw = describeRaw(parsed.output.body ?? "", sent)
+  if (raw) return invalid(raw)
   const given = v.safeParse(sender, parsed.output.sender)
   if (!given.success) {
     const wrong = describeIssues(given.issues, "sender")
@@ -576,11 +573,23 @@ export async function readMessage(foreign: contract.Written, arrival: Arrival, g
   return found satisfies Inbound
 }
 
-/** The names of fields that are none of ours, so that whoever writes the call sees them. A name of letters alone is no code. */
+/** What is wrong with a text or a code that was meant for a machine; undefined where nothing is. */
+function describeRaw(body: string, code: string): string | undefined {
+  const inBody = findUnfilled(body)
+  const inCode = findUnfilled(code, false)
+  if (inBody) return `body holds ${inBody}, which the platform's template left unfilled`
+  if (inCode) return `code holds ${inCode}, which the platform's template left unfilled`
+  return isEncoded(body) ? "body is still encoded: %XX or + stands where a blank should" : undefined
+}
+
+/** What others call a number, a text, a code and a sender. */
+const usualName =
+  /^to$|phone|number|mobile|cell|tel|msisdn|dest|dst|recip|receiv|address|text|message|msg|sms|content|otp|code|from|sender|src|source/i
+
+/** The names of fields that others use, so that whoever writes the call sees them. Only a usual name is told: it is no value. */
 function describeOthers(fields: object): string {
-  const isOther = ([name, value]: [string, unknown]) =>
-    !(name in written.entries) && name !== "req" && /^[a-z][a-z_.-]*$/i.test(name) && value !== ""
-  const names = Object.entries(fields).flatMap((field) => (isOther(field) ? field[0].slice(0, 20) : []))
+  const isOther = (name: string) => !(name in written.entries) && /^[a-z][a-z_-]*$/i.test(name) && usualName.test(name)
+  const names = Object.keys(fields).flatMap((name) => (isOther(name) ? name.slice(0, 20) : []))
   return names.length > 0 ? `; the body has ${names.slice(0, 5).join(", ")}` : ""
 }
 
@@ -1664,14 +1673,17 @@ const slots = new Set(
   ),
 )
 
-/** The first slot of a template that was left unfilled in a text, less its digits; undefined where there is none. */
-function findUnfilled(text: string): string | undefined {
+/**
+ * The first slot of a template that was left unfilled in a text, less its digits; undefined where there is none. A code may hold
+ * signs of all kinds: there `mayBeNamed` is false.
+ */
+function findUnfilled(text: string, mayBeNamed = true): string | undefined {
   const isSlot = (word: string) => slots.has(word) || /(code|otp|password|token)$/.test(word)
   const wordsOf = (name: string) => name.split(/[\W_]+|(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])/)
   const isNamed = ([, ...names]: string[]) =>
     names.some((name = "") => wordsOf(name).some((word) => isSlot(word.toLowerCase())))
   const surely = unfilled.map((pattern) => pattern.exec(text)?.[0]).find(Boolean)
-  const found = surely ?? [...text.matchAll(named)].find(isNamed)?.[0]
+  const found = surely ?? (mayBeNamed ? [...text.matchAll(named)].find(isNamed)?.[0] : undefined)
   return found?.replace(/[^\p{L}@{}%_. $#<>[\]()]/gu, "•")
 }
 
