@@ -559,7 +559,7 @@ export async function readMessage(foreign: contract.Written, arrival: Arrival, g
   if (key) idempotencyKeys.push({ key: `key:${caller}:${key}\n${text}`, period: 600_000 })
   if (proofId) idempotencyKeys.push({ key: `call:${caller}:${proofId}`, period: 600_000 })
   const fields: Fields = { ...about, recipient: maskNumber(recipient, callingCode) }
-  const found = {
+  return {
     id,
     about: fields,
     message,
@@ -569,8 +569,7 @@ export async function readMessage(foreign: contract.Written, arrival: Arrival, g
     ip: readAddress(ip),
     idempotencyKeys,
     deadline,
-  }
-  return found satisfies Inbound
+  } satisfies Inbound
 }
 
 /** What is wrong with a text or a code that was meant for a machine; undefined where nothing is. */
