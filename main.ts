@@ -120,18 +120,24 @@ async function createApp(prepared: Prepared): Promise<App> {
   for (const caller of hasOwnProof(world.env) ? [createOwnCaller(gateway), ...callers] : callers) {
     const path = `/${caller.name}`
     const { greet } = caller
-    app.post(path, (c) => take(c.req.raw, caller, gateway))
-    if (greet) app.get(path, (c) => greet(limitHeaders(c.req.raw.headers), log))
-    methods.set(path, [...(methods.get(path) ?? (greet ? ["GET"] : [])), "POST"])
+    for (const one of caller.name ? [path, `${path}/`] : [path]) {
+      app.post(one, (c) => take(c.req.raw, caller, gateway))
+      if (greet) app.get(one, (c) => greet(limitHeaders(c.req.raw.headers), log))
+      methods.set(one, [...(methods.get(one) ?? (greet ? ["GET"] : [])), "POST"])
+    }
   }
   const hasRoutes = ({ name, provider: { routes, report } }: LoadedProvider) =>
     routes ?? (report && world.env[`${variablePrefix(name)}_REPORT_KEY`])
   if (pages.length > 0 || [...providers.values()].some(hasRoutes))
     (await loadPart(world, "pages")).mountPages(app, prepared)
   for (const reason of prepared.warnings) log("warn", "warning", { reason })
+  let platforms: string[] | undefined
   app.notFound((c) => {
     const allow = methods.get(c.req.path)?.join(", ")
-    if (!allow) return refuse(log, "not_found", "messages are taken by POST /", { level: "info" })
+    platforms ??= listFiles("platforms/")
+    const platform = platforms.find((name) => c.req.path === `/${name}` || c.req.path === `/${name}/`)
+    const reason = platform ? `PLATFORMS does not name ${platform}` : "messages are taken by POST /"
+    if (!allow) return refuse(log, "not_found", reason, { level: "info" })
     return refuse(log, "method_not_allowed", `allowed are ${allow}`, { headers: { allow } })
   })
   app.onError((error) => {
@@ -196,6 +202,8 @@ export interface Problem {
   isPerhapsSent?: boolean
   /** Whether it counts against the limits all the same, since a provider was asked and may bill it. */
   isCharged?: boolean
+  /** The problem whose sentence the person who logs in reads, where it is not its own. */
+  sentenceOf?: contract.ProblemCode
 }
 
 const failed = "The code could not be sent."
@@ -241,11 +249,12 @@ async function take(request: Request, caller: Caller, gateway: Gateway): Promise
   const deadline = clocks.monotonic() + Math.min(settings.DEADLINE, platform.deadline ?? settings.DEADLINE)
   const about: Fields = name ? { request: id, platform: name } : { request: id }
   const arrived = await receive(request, caller, deadline - clocks.monotonic(), clocks)
-  if ("problem" in arrived) return refuseCall(arrived, request.headers, about, log)
+  if ("problem" in arrived) return refuseCall(arrived, request.headers, caller, about, log)
   const call = readCall(arrived.text, request.headers, caller, gateway.world.clock())
   if ("problem" in call) return answer(call, about, caller, log)
   if (!call.written) return new Response(null, { status: 204 })
-  const arrival = { id, caller: name, about, deadline, proofId: arrived.proofId }
+  const { isInternational } = platform
+  const arrival = { id, caller: name, isInternational, about, deadline, proofId: arrived.proofId }
   const inbound = await readMessage(call.written, arrival, gateway)
   if ("problem" in inbound) return answer(inbound, about, caller, log)
   const unspoken = requireRoute(inbound, gateway)
@@ -281,7 +290,7 @@ async function receive(request: Request, caller: Caller, limit: number, clocks: 
     : { problem: "invalid_message", detail: "the body did not arrive within the deadline" }
 }
 
-/** The body of a call as text; or the problem of what is coded, too large, broken off or no UTF-8. */
+/** The body of a call as text; or the problem of what is coded, too large, broken off or in another charset than it says. */
 async function readBody(request: Request): Promise<{ text: string } | Problem> {
   const coding = request.headers.get("content-encoding") ?? "identity"
   if (coding !== "identity") {
@@ -291,18 +300,23 @@ async function readBody(request: Request): Promise<{ text: string } | Problem> {
   try {
     const bytes = await readBytes(request)
     if (!bytes) return { problem: "message_too_large", detail: "at most 64 KiB are read" }
-    const text = tryOr(() => strictUtf8.decode(bytes), undefined)
-    return text === undefined ? { problem: "invalid_message", detail: "the body must be UTF-8" } : { text }
+    const charset = charsetOf(request.headers.get("content-type") ?? "", bytes)
+    const text = tryOr(() => (charset ? recodeForm(bytes, charset) : strictUtf8.decode(bytes)), undefined)
+    return text === undefined
+      ? invalid(`the body must be UTF-8${charset && ", or the charset that it names"}`)
+      : { text }
   } catch {
     return { problem: "invalid_message", detail: "the body broke off" }
   }
 }
 
-/** An unproven call gets the gateway's own answer, never its platform's. */
-function refuseCall({ problem, detail }: Problem, given: Headers, about: Fields, log: Log): Response {
-  if (problem !== "authentication_failed") return refuse(log, problem, detail, { about })
+/** An unproven call gets the gateway's own answer, never its platform's: a short one where people read it. */
+function refuseCall({ problem, detail }: Problem, given: Headers, caller: Caller, about: Fields, log: Log): Response {
+  const details: Details = { about }
   const challenge = given.has("authorization") ? 'Bearer error="invalid_token"' : "Bearer"
-  return refuse(log, problem, detail, { about, headers: { "www-authenticate": challenge } })
+  if (problem === "authentication_failed") details.headers = { "www-authenticate": challenge }
+  const response = refuse(log, problem, detail, details)
+  return caller.platform.isShown ? new Response(JSON.stringify({ code: problem }), response) : response
 }
 
 type Details = { about?: Fields; attempts?: Attempt[]; headers?: Record<string, string>; level?: contract.Level }
@@ -457,10 +471,14 @@ export interface Inbound {
 export interface Arrival extends Pick<Inbound, "id" | "about" | "deadline"> {
   /** The platform's name; "" is the gateway's own. */
   caller: string
+  /** Whether the platform always sends the country. */
+  isInternational?: boolean | undefined
   proofId?: string | undefined
 }
 
 const invalid = (detail: string): Problem => ({ problem: "invalid_message", detail })
+/** A number that can be none: the person who typed it is told so. */
+const badNumber = (detail: string): Problem => ({ ...invalid(detail), sentenceOf: "invalid_recipient" })
 
 /** What the platform's file reads of a call. `written` is undefined where nothing is to be sent. */
 function readCall(
@@ -469,10 +487,18 @@ function readCall(
   { name, platform }: Caller,
   now: number,
 ): { written?: contract.Written | undefined } | Problem {
-  const fields = readFields(text, headers.get("content-type") ?? "")
-  if (!fields) return invalid("the body must be a JSON object or a UTF-8 form: {recipient, body}")
-  const broken = invalid(`it is not what ${name} sends`)
-  return tryOr<ReturnType<typeof readCall>>(() => ({ written: platform.read(fields, now) }), broken)
+  const type = headers.get("content-type") ?? ""
+  const fields = readFields(text, type)
+  if (!fields) {
+    const isBroken = parseJson(text) === undefined && (/^\s*[[{"']/.test(text) || (/json/i.test(type) && text !== ""))
+    const place = isBroken ? `; its JSON breaks at ${placeOfBreak(text)}` : ""
+    return invalid(`the body must be a JSON object or a UTF-8 form${name ? "" : ": {recipient, body}"}${place}`)
+  }
+  try {
+    return { written: platform.read(fields, now) }
+  } catch (error) {
+    return invalid(v.isValiError(error) ? describeIssues(error.issues) : `it is not what ${name} sends`)
+  }
 }
 
 /** JSON, or the fields of a form; undefined where it is neither. */
@@ -507,24 +533,22 @@ const written = v.object({
   ip: v.optional(v.unknown()),
   key: v.fallback(v.optional(v.pipe(v.string(), v.maxLength(200))), undefined),
 })
-/** What a template engine leaves where it had no value. */
-const unfilled = /@@\s{0,9}[\w.]{1,40}\s{0,9}@@|\{\{[^{}]{1,80}\}\}|\{%[^{}%]{1,80}%\}/
-
 /** Makes a message of what a platform wrote, or says which field is wrong. */
 export async function readMessage(foreign: contract.Written, arrival: Arrival, gateway: Gateway) {
   const { settings, routes, log } = gateway
   const { id, caller, about, deadline, proofId } = arrival
   const parsed = v.safeParse(written, foreign)
-  if (!parsed.success) return invalid(describeIssues(parsed.issues))
+  const others = caller === "" ? describeOthers(foreign) : ""
+  if (!parsed.success)
+    return invalid(`${describeIssues(parsed.issues)}${foreign.recipient === undefined ? others : ""}`)
   const { code: sent, locale, channel, ip, key } = parsed.output
-  const number = readNumber(parsed.output.recipient, settings.DEFAULT_COUNTRY, await loadNumbers())
+  const number = readRecipient(parsed.output.recipient, arrival, settings.DEFAULT_COUNTRY, await loadNumbers())
   if ("problem" in number) return number
   const { recipient, country, callingCode } = number
   const body = parsed.output.body ?? (sent && renderCode(sent, settings.texts[channel], locale))
-  if (!body) return invalid("body is missing")
-  const [left] = unfilled.exec(body) ?? []
-  if (left)
-    return invalid(`body holds ${left.replace(/[^\p{L}@{}%_. ]/gu, "•")}, which the platform's template left unfilled`)
+  if (!body) return invalid(`body is missing${others}`)
+  const raw = describeRaw(parsed.output.body ?? "", sent)
+  if (raw) return invalid(raw)
   const given = v.safeParse(sender, parsed.output.sender)
   if (!given.success) {
     const wrong = describeIssues(given.issues, "sender")
@@ -543,7 +567,7 @@ export async function readMessage(foreign: contract.Written, arrival: Arrival, g
   if (key) idempotencyKeys.push({ key: `key:${caller}:${key}\n${text}`, period: 600_000 })
   if (proofId) idempotencyKeys.push({ key: `call:${caller}:${proofId}`, period: 600_000 })
   const fields: Fields = { ...about, recipient: maskNumber(recipient, callingCode) }
-  const found = {
+  return {
     id,
     about: fields,
     message,
@@ -553,8 +577,36 @@ export async function readMessage(foreign: contract.Written, arrival: Arrival, g
     ip: readAddress(ip),
     idempotencyKeys,
     deadline,
-  }
-  return found satisfies Inbound
+  } satisfies Inbound
+}
+
+/** What is wrong with a text or a code that was meant for a machine; undefined where nothing is. */
+function describeRaw(body: string, code: string): string | undefined {
+  const inBody = findUnfilled(body)
+  const inCode = findUnfilled(code, false)
+  if (inBody) return `body holds ${inBody}, which the platform's template left unfilled`
+  if (inCode) return `code holds ${inCode}, which the platform's template left unfilled`
+  return isEncoded(body) ? "body is still encoded: %XX or + stands where a blank should" : undefined
+}
+
+/** What others call a number, a text, a code and a sender. */
+const usualName =
+  /^to$|phone|number|mobile|cell|tel|msisdn|dest|dst|recip|receiv|address|text|message|msg|sms|content|otp|code|from|sender|src|source/i
+
+/** The names of fields that others use, so that whoever writes the call sees them. Only a usual name is told: it is no value. */
+function describeOthers(fields: object): string {
+  const isOther = (name: string) => !(name in written.entries) && /^[a-z][a-z_-]*$/i.test(name) && usualName.test(name)
+  const names = Object.keys(fields).flatMap((name) => (isOther(name) ? name.slice(0, 20) : []))
+  return names.length > 0 ? `; the body has ${names.slice(0, 5).join(", ")}` : ""
+}
+
+/** Digits alone get a plus where their platform always sends the country, or where no DEFAULT_COUNTRY says what they mean. */
+function readRecipient(written: string, arrival: Arrival, country: string | undefined, numbers: Numbers) {
+  const digits = normalize(written).trim()
+  if (arrival.isInternational) return readNumber(digits.replace(/^(?=[1-9])/, "+"), country, numbers)
+  const isBare = arrival.caller !== "" && !country && /^[1-9]\d+$/.test(digits)
+  const abroad = isBare ? readNumber(`+${digits}`, country, numbers) : undefined
+  return abroad && !("problem" in abroad) ? abroad : readNumber(written, country, numbers)
 }
 
 /** The problem of a message that no route serves; undefined where one does. */
@@ -1565,7 +1617,7 @@ export function readNumber(written: string, country: string | undefined, numbers
   const text = normalize(written)
     .replace(/^\s*(?:\((\+\d{1,3})\))?/, "$1")
     .trim()
-  if (/\p{Cc}/u.test(text)) return invalid("recipient must not hold control characters")
+  if (/\p{Cc}/u.test(text)) return badNumber("recipient must not hold control characters")
   const options = { extract: false, ...(country && { defaultCountry: country as "US" }) }
   const parse = (text: string) => {
     const parsed = numbers.parsePhoneNumberFromString(text, options)
@@ -1584,8 +1636,8 @@ export function readNumber(written: string, country: string | undefined, numbers
     parsed = again
   }
   if (!parsed && !country && /^[\d(]/.test(text))
-    return invalid("recipient must begin with +, or DEFAULT_COUNTRY must be set")
-  if (!parsed) return invalid("recipient must be a phone number: +, the calling code and the number")
+    return badNumber("recipient must begin with +, or DEFAULT_COUNTRY must be set")
+  if (!parsed) return badNumber("recipient must be a phone number: +, the calling code and the number")
   const { number, countryCallingCode: callingCode } = parsed
   return {
     recipient: `${number}`,
@@ -1618,10 +1670,53 @@ function toAsciiDigit(digit: string): string {
   return String(value % 10)
 }
 
+/** What template engines leave where they had no value, and no text has by itself. */
+const unfilled = [
+  /@@\s{0,9}[\w.]{1,40}\s{0,9}@@|@\{[A-Za-z_][^{}]{0,80}\}/,
+  /\{\{[^{}]{1,80}\}\}|\{%[^{}%]{1,80}%\}|\{#\w{1,40}#\}|<%[^<>%]{1,80}%>|\*\|\w{1,40}\|\*/,
+  /[$#%!]\{\s{0,9}[A-Za-z_][^{}]{0,80}\}/,
+  /(?<![\w/$])\$!?[a-z_]\w{0,40}(?:\.[a-z_]\w{0,40}){1,9}/,
+  // Of printf and of String.format; "20 %d'avance" and "5 %s" are no such.
+  /(?<![\d%] ?)%(?:\d\$)?[sd](?![\w'’-])|%\(\w{1,40}\)[sd]|\{0(?:[:,][^{}]{0,20})?\}/,
+]
+/** What may be a text's own unless its name is one of `slots`: `{code}`, `[[code]]`, `<<code>>`, `%code%`, `#code#`, `@code@`, `$code`. */
+const named =
+  /\{\s{0,9}([a-z_][\w.-]{0,40})\s{0,9}(?:[:|!,][^{}]{0,30})?\}|\[\[\s{0,9}([a-z_][\w.-]{0,40})\s{0,9}\]\]|<<([a-z_][\w.-]{0,40})>>|([%#@])([a-z_][\w.-]{0,40})\4|(?<!\w)\$!?([a-z_]\w{0,40})/gi
+const slots = new Set(
+  "app body codice codigo content expiry kod link message minutes mobile msg name number passcode phone pin recipient sender text to url user username value var".split(
+    " ",
+  ),
+)
+
+/**
+ * The first slot of a template that was left unfilled in a text, less its digits; undefined where there is none. A code may hold
+ * signs of all kinds: there `mayBeNamed` is false.
+ */
+function findUnfilled(text: string, mayBeNamed = true): string | undefined {
+  const isSlot = (word: string) => slots.has(word) || /(code|otp|password|token)$/.test(word)
+  const wordsOf = (name: string) => name.split(/[\W_]+|(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])/)
+  const isNamed = ([, ...names]: string[]) =>
+    names.some((name = "") => wordsOf(name).some((word) => isSlot(word.toLowerCase())))
+  const surely = unfilled.map((pattern) => pattern.exec(text)?.[0]).find(Boolean)
+  const found = surely ?? (mayBeNamed ? [...text.matchAll(named)].find(isNamed)?.[0] : undefined)
+  return found?.replace(/[^\p{L}@{}%_. $#<>[\]()]/gu, "•")
+}
+
+/**
+ * Whether a text is percent-encoded or encoded as a form's: it has no blank, and `%20` or `+` in its place. Scripts without cases
+ * may need no blanks, and an address may hold escapes by itself.
+ */
+function isEncoded(text: string): boolean {
+  if (/\s|[^\P{L}\p{LC}]/u.test(text)) return false
+  const [start = ""] = text.split(/:\/\/|[\w-]\.[a-z]{2,20}\//i)
+  const hasEscapes = /^[!-~]*%[\da-f]{2}/i.test(start) && /^[!-~]*$/.test(text)
+  return hasEscapes || /\p{LC}{2}\+[\p{LC}\p{N}]{2}(?![\w.+-]*@)/u.test(start)
+}
+
 /** A sender that looks like a number loses its separators; an alphanumeric one stays as it is. */
 const asSender = v.transform((written: string) => {
   const bare = normalize(written).replace(/[\p{Z}\p{Pd}\p{Ps}\p{Pe}\u2212./]/gu, "")
-  return /^(\+|00)?\d{3,15}$/.test(bare) ? bare.replace(/^00/, "+") : written.trim().toWellFormed()
+  return /^(\+*|00)\d{3,15}$/.test(bare) ? bare.replace(/^(00|\+\++)/, "+") : written.trim().toWellFormed()
 })
 const senderForms = "a number, a short code or an alphanumeric id of up to 11 characters"
 const sender = v.pipe(
@@ -1631,6 +1726,7 @@ const sender = v.pipe(
   asSender,
   // In the path of a URL dots alone would name another path.
   v.regex(/^(\+?\d{3,15}|(?!\.+$).{0,11})$/u, `must be ${senderForms}`),
+  v.check((text) => !findUnfilled(text), "is what the platform's template left unfilled"),
 )
 
 /**
@@ -1658,6 +1754,57 @@ const strictUtf8 = new TextDecoder("utf-8", { fatal: true })
 /** Never throws: what is not JSON is undefined. */
 function parseJson(text: string): unknown {
   return tryOr(() => JSON.parse(text), undefined)
+}
+
+const jsonText = String.raw`"[^"\\\u0000-\u001f]*(?:\\(?:["\\/bfnrt]|u[\da-fA-F]{4})[^"\\\u0000-\u001f]*)*`
+const jsonScalar = String.raw`-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null`
+
+/** Where a text stops being JSON (RFC 8259), without a word of it: `line 1, column 9`. */
+function placeOfBreak(text: string): string {
+  const token = new RegExp(`([ \\t\\r\\n]*)(?:(${jsonText}")|(${jsonScalar})|([{}[\\],:]))?`, "y")
+  const values = '"0{['
+  const closers: string[] = []
+  let allowed = values
+  let at = 0
+  for (;;) {
+    token.lastIndex = at
+    const [whole = "", blank = "", string, scalar, sign = ""] = token.exec(text) ?? []
+    const kind = string ? '"' : scalar ? "0" : sign
+    at += blank.length
+    if (!kind || !allowed.includes(kind)) break
+    at += whole.length - blank.length
+    if (kind === "{" || kind === "[") closers.push(kind === "{" ? "}" : "]")
+    else if (kind === closers.at(-1)) closers.pop()
+    const isInObject = closers.at(-1) === "}"
+    const isKey = kind === '"' && /^"}?$/.test(allowed)
+    const afterValue = closers.length > 0 ? `,${closers.at(-1)}` : ""
+    const next: Record<string, string> = { "{": '"}', "[": `${values}]`, ":": values, ",": isInObject ? '"' : values }
+    allowed = isKey ? ":" : (next[kind] ?? afterValue)
+  }
+  // Inside of a text that is wrong, it is the wrong character.
+  if (allowed.includes('"')) at += new RegExp(jsonText, "y").exec(text.slice(at))?.[0].length ?? 0
+  const before = text.slice(0, at)
+  return `line ${before.split("\n").length}, column ${at - before.lastIndexOf("\n")}`
+}
+
+/** The charset that a form declares, where that is not UTF-8; else "". JSON is always UTF-8 (RFC 8259). */
+function charsetOf(type: string, bytes: Uint8Array): string {
+  const isJson = /^\s*[[{]/.test(utf8.decode(bytes.subarray(0, 100)))
+  const [, charset = ""] = /^application\/x-www-form-urlencoded *;.{0,200}?\bcharset *= *"?([^\s;"]+)/i.exec(type) ?? []
+  return isJson || /^utf-?8$/i.test(charset) ? "" : charset
+}
+
+/** A form in another charset as one in UTF-8. Throws where the charset is not known, or the bytes are none of it. */
+function recodeForm(bytes: Uint8Array, charset: string): string {
+  const decoder = new TextDecoder(charset as "utf-8", { fatal: true })
+  const decode = (part: string) => {
+    const binary = part.replace(/%([\da-f]{2})/gi, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)))
+    return encodeURIComponent(decoder.decode(Buffer.from(binary, "latin1")))
+  }
+  // What is no escape stays: "&" and "=" part the fields, "+" is a blank.
+  return Buffer.from(bytes)
+    .toString("latin1")
+    .replace(/[^&=+]+/g, decode)
 }
 
 /** The bytes of a body, or undefined where there are more than 64 KiB. Where a length is declared, none are counted. */
@@ -1918,7 +2065,9 @@ export function describeIssues(issues: readonly v.BaseIssue<unknown>[], whole = 
   const texts = issues.map((issue) => {
     const field = v.getDotPath(issue) ?? whole
     if (issue.received === "undefined") return `${field} is missing`
-    if (issue.kind !== "schema" || issue.type === "custom") return `${field} ${issue.message}`
+    // A default message of valibot's holds the value.
+    const words = issue.message.startsWith("Invalid ") ? "is wrong" : issue.message
+    if (issue.kind !== "schema" || issue.type === "custom") return `${field} ${words}`
     return `${field} must be ${issue.type === "string" ? "text" : issue.expected}`
   })
   return texts.join("; ")

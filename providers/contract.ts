@@ -227,6 +227,8 @@ export interface Outcome {
   sentence: string
   /** Whether the message may have gone out although no provider said so. */
   isPerhapsSent: boolean
+  /** Names what is missing or wrong in the call, where its fields are at fault: for an admin, not for who logs in. */
+  detail?: string | undefined
   /** Seconds to wait, where a limit is used up. */
   retryAfter?: number | undefined
 }
@@ -238,6 +240,13 @@ export interface Platform<E extends Variables = Variables> {
   env: E
   /** Milliseconds within which it must be answered; DEADLINE may only shorten them. */
   deadline?: number
+  /**
+   * Whether its numbers always hold their country, so that digits alone get a plus. Left out: `DEFAULT_COUNTRY` says what they
+   * mean, and they get a plus only where that is not set.
+   */
+  isInternational?: true
+  /** Whether the person who logs in reads our answers whole: a call that is not proven then gets its code and no more. */
+  isShown?: true
   /** Called once for each of the secrets in `<NAME>_SECRET`. Left out: `<NAME>_TOKEN` as Bearer, as Basic's password, or bare. */
   proof?(call: Call, env: Values<E>): Proof
   /** Undefined where nothing is to be sent; `now` is in milliseconds since 1970. */

@@ -159,6 +159,9 @@ export const secretToken = (use = "no spaces") =>
 /** A member of a platform's call that may hold anything and may be left out; the gateway checks it later. */
 export const unread = v.optional(v.unknown())
 
+/** A text in a platform's call that may be left out. */
+export const optionalText = v.nullish(v.string())
+
 /** The statuses that most platforms are told in place of the gateway's own: 400, 422, 502 and 504 in this order. */
 export const hookStatuses: Partial<Record<Outcome["code"], number>> = {
   invalid_message: 422,
@@ -167,10 +170,13 @@ export const hookStatuses: Partial<Record<Outcome["code"], number>> = {
   delivery_timeout: 503,
 }
 
-/** A refusal as JSON, `{ code, id }`, with a status of `hookStatuses` and, where a limit is used up, `retry-after`. */
-export function refuseHook({ code, status, id, retryAfter }: Outcome): Response {
+/**
+ * A refusal as JSON, `{ code, id, detail }`, with a status of `hookStatuses` and, where a limit is used up, `retry-after`. `detail`
+ * is there where the call's fields are at fault.
+ */
+export function refuseHook({ code, status, id, detail, retryAfter }: Outcome): Response {
   const headers = retryAfter ? { "retry-after": `${retryAfter}` } : {}
-  return Response.json({ code, id }, { status: hookStatuses[code] ?? status, headers })
+  return Response.json({ code, id, detail }, { status: hookStatuses[code] ?? status, headers })
 }
 
 /** Of a header with signatures, 4,096 characters and the first 10 signatures are read. */

@@ -227,6 +227,49 @@ for (const [name, sent, headers] of badBodies) {
   })
 }
 
+/** A form in another charset, as midPoint and older platforms send it. */
+const declared: [name: string, charset: string, fields: string | Uint8Array, sent: string][] = [
+  [
+    "escapes of Latin-1",
+    "ISO-8859-1",
+    "recipient=%2B12223334444&body=Gr%FC%DFe+%26+mehr:+326162",
+    "Grüße & mehr: 326162",
+  ],
+  ["bytes of Latin-1", "iso-8859-1", latin1("recipient=+12223334444&body=Gr\xfc\xdfe%3D326162"), "Grüße=326162"],
+  ["a charset in quotes", '"latin1"', "recipient=%2B12223334444&body=caf%E9+%2B+326162", "café + 326162"],
+  ["escapes of windows-1252", "windows-1252", "recipient=%2B12223334444&body=%80+5:+326162", "€ 5: 326162"],
+  ["escapes of windows-1251", "windows-1251", "recipient=%2B12223334444&body=%CA%EE%E4+326162", "Код 326162"],
+  [
+    "a second byte that is a letter",
+    "Shift_JIS",
+    "recipient=%2B12223334444&body=%83R%81%5B%83h+326162",
+    "コード 326162",
+  ],
+  ["UTF-8", "utf-8", "recipient=%2B12223334444&body=Gr%C3%BC%C3%9Fe", "Grüße"],
+  ["JSON in UTF-8 all the same", "ISO-8859-1", JSON.stringify({ recipient, body }), body],
+]
+for (const [name, charset, fields, sent] of declared) {
+  test(`a form that declares ${charset} and holds ${name} is read`, async () => {
+    const headers = { "content-type": `${form["content-type"]}; charset=${charset}` }
+    assert.equal((await outgoing(fields, {}, headers)).text, sent)
+  })
+}
+
+const undeclared: [name: string, charset: string, fields: string][] = [
+  ["that nobody knows", "x-klingon", "recipient=%2B12223334444&body=326162"],
+  ["of which its bytes are none", "Shift_JIS", "recipient=%2B12223334444&body=%83+326162"],
+  ["of UTF-8, and escapes of Latin-1", "utf-8", "recipient=%2B12223334444&body=Gr%FC%DFe"],
+]
+for (const [name, charset, fields] of undeclared) {
+  test(`a form in a charset ${name} is a 400, and nothing is sent`, async () => {
+    const { post, calls } = await start()
+    const response = await post(fields, { "content-type": `${form["content-type"]}; charset=${charset}` })
+    assert.equal(response.status, 400)
+    assert.match(String((await problem(response)).detail), /UTF-8/)
+    assert.equal(calls.length, 0)
+  })
+}
+
 test("a replacement character that was sent as such is text", async () => {
   assert.equal((await outgoing({ recipient, body: "a \ufffd b", sender })).text, "a \ufffd b")
 })
@@ -354,6 +397,9 @@ const senders: [written: unknown, sent: string][] = [
   ["15005550006", "15005550006"],
   ["0044 7700 900123", "+447700900123"],
   ["72 345", "72345"],
+  ["++15673812244", "+15673812244"],
+  ["+ +1 567-381-2244", "+15673812244"],
+  ["＋+15673812244", "+15673812244"],
   ["Acme", "Acme"],
   ["Acme Bank 1", "Acme Bank 1"],
   [" Acme ", "Acme"],
@@ -409,6 +455,7 @@ const impossible: [name: string, sender: string][] = [
   ["an address", "no-reply@example.com"],
   ["a line break", "Ac\nme"],
   ["a NUL", "Acme\u0000"],
+  ["an unfilled template", `\${from}`],
 ]
 for (const [name, written] of impossible) {
   test(`${name} for a sender is dropped with a warning of each message where another one is set`, async () => {
@@ -487,6 +534,30 @@ const unfilled: [body: string, told: string][] = [
   ["Code {% if code %}326162{% endif %}", "{% if code %}"],
   ["{{password | upcase}} 326162", "{{password • upcase}}"],
   ["{{ code47114711 }}", "{{ code•••••••• }}"],
+  ["$ctx.otp", "$ctx.otp"],
+  ["Hello, $ctx.msg.", "$ctx.msg"],
+  [`Your code is \${code}`, `\${code}`],
+  [`Your code is \${ctx.otp47114711}`, `\${ctx.otp••••••••}`],
+  ["Your code is {code}", "{code}"],
+  ["{verification_code} is your code", "{verification_code}"],
+  ["{ otpCode } is your code", "{ otpCode }"],
+  ["Hello {name}, 326162", "{name}"],
+  ["Your code is {0}", "{•}"],
+  ["Your code is {$code}", "$code"],
+  ["Your code is $code", "$code"],
+  ["Your code is #{code}", "#{code}"],
+  ["Your code is %{code}", "%{code}"],
+  ["Your code is @{code}", "@{code}"],
+  ["Your code is {#var#}", "{#var#}"],
+  ["Your code is <%= code %>", "<%• code %>"],
+  ["Your code is %code%", "%code%"],
+  ["Your code is %OTP%", "%OTP%"],
+  ["Your code is ##OTP##", "#OTP#"],
+  ["Your code is [[code]]", "[[code]]"],
+  ["Your code is <<code>>", "<<code>>"],
+  ["Your code is %s.", "%s"],
+  ["Your code is %(code)s", "%(code)s"],
+  ["Your code is *|CODE|*", "••CODE••"],
 ]
 for (const [text, told] of unfilled) {
   test(`a text with ${told} left unfilled is a 400 that says so, and nothing is sent`, async () => {
@@ -508,8 +579,79 @@ for (const text of [
   "a {{ b",
   "}} 326162 {{",
   "@@ 326162",
+  "{Acme} 326162",
+  "[Acme] 326162 is your code",
+  "【Acme】您的验证码是326162",
+  "Your credit of US$5.00 ends, 326162",
+  "$BRK.B: 326162",
+  "5% off, 20% more, 326162",
+  "Plus de 20 %d'avance, 326162",
+  "#acme #code 326162",
+  "326162 is your code\n@acme.example.com #326162",
+  "<#> 326162 is your code\nFA+9qCX9VSu",
+  `https://acme.example.com/\${5} 326162`,
 ]) {
   test(`${JSON.stringify(text)} is a text and no template`, async () => {
+    assert.equal((await outgoing({ recipient, body: text, sender })).text, text)
+  })
+}
+
+test("a code that is a template's is a 400 as well", async () => {
+  const { post, calls } = await start()
+  for (const sent of [
+    { recipient, code: `\${otp}` },
+    { recipient, code: "$ctx.otp" },
+    { recipient, body, code: "{{ otp }}" },
+  ]) {
+    const response = await post(sent)
+    assert.equal(response.status, 400)
+    assert.match(String((await problem(response)).detail), /^code holds .+, which the platform's template left unf/)
+  }
+  assert.equal(calls.length, 0)
+})
+
+const encoded = [
+  "Verification+Code%3A+100009",
+  "Your%20code%3A%20100009",
+  "Your+code+is+100009",
+  "100009+est+votre+code",
+  "Code+100009",
+  "Ihr%0ACode:100009",
+  "%E6%82%A8%E7%9A%84%E9%AA%8C%E8%AF%81%E7%A0%81100009",
+  "https%3A%2F%2Facme.example.com%2Fverify%3Fcode%3D100009",
+]
+for (const text of encoded) {
+  test(`${JSON.stringify(text)} is a 400 that says that it is still encoded, in JSON and in a form`, async () => {
+    const { post, calls } = await start()
+    const inForm = new URLSearchParams({ recipient, body: text }).toString()
+    for (const response of [await post({ recipient, body: text }), await post(inForm, form)]) {
+      const { code, detail } = await problem(response)
+      assert.deepEqual([response.status, code], [400, "invalid_message"])
+      assert.equal(detail, "body is still encoded: %XX or + stands where a blank should")
+    }
+    assert.equal(calls.length, 0)
+  })
+}
+
+test("a form that was encoded twice is a 400 that says so", async () => {
+  const { post } = await start()
+  const response = await post("recipient=%2B12223334444&body=Your%2520code%2520is%2520100009", form)
+  assert.match(String((await problem(response)).detail), /^body is still encoded/)
+})
+
+for (const text of [
+  "100%25 free? Code 660105",
+  "Sign in: https://acme.example.com/a%2Fb?to=a+b+cd, or 326162",
+  "https://acme.example.com/verify?to=a%2Fb%20c&more=ab+cd",
+  "acme.example.com/verify/ab%20cd+ef",
+  "user+tag@example.com:326162",
+  "全场5折50%20元起,326162",
+  "使用Disney+Hulu会员,326162",
+  "A+B:326162",
+  "C++:326162",
+  "100%",
+]) {
+  test(`${JSON.stringify(text)} is a text and not encoded`, async () => {
     assert.equal((await outgoing({ recipient, body: text, sender })).text, text)
   })
 }
@@ -577,8 +719,26 @@ const wrong: [name: string, body: unknown, detail: RegExp][] = [
   ["everything wrong at once", { recipient: 5, body: 1, sender: {} }, /^recipient .*; body .*; sender /],
   ["a body of control characters alone", { recipient, body: "\u0000\u0007" }, /^body must be 1 to 1,600 characters$/],
   ["a code of 41 characters", { recipient, body, code: "1".repeat(41) }, /^code must be at most 40 characters$/],
-  ["a text in Auth0's word", { recipient, text: "x", from: "y" }, /^body is missing$/],
-  ["a number in another's word", { to: "x", body }, /^recipient is missing$/],
+  ["a text in Auth0's word", { recipient, text: "x", from: "y" }, /^body is missing; the body has text, from$/],
+  ["a number in another's word", { to: "x", body }, /^recipient is missing; the body has to$/],
+  ["both in other words", { to: recipient, text: body }, /^recipient is missing; the body has to, text$/],
+  ["both in other words still", { phone: "x", message: body }, /^recipient is missing; the body has phone, message$/],
+  [
+    "a number that is none in another's word",
+    { number: 12, msg: [] },
+    /^recipient is missing; the body has number, msg$/,
+  ],
+  [
+    "more names than a handful",
+    { to: 1, from: 1, text: 1, msg: 1, "phone-number": 1, otpCode: 1 },
+    /^recipient is missing; the body has to, from, text, msg, phone-number$/,
+  ],
+  ["a long name", { ["phone".repeat(5)]: 1 }, /^recipient is missing; the body has (phone){4}$/],
+  [
+    "names that may be values",
+    { "+12223334444": 1, "326162": 1, X7K9Q2: 1, "Your code": 1, "": 1, "text\n": 1, ABCDEF: 1, text326162: 1 },
+    /^recipient is missing$/,
+  ],
 ]
 for (const [name, sent, detail] of wrong) {
   test(`${name} is a 400 that names the fields, and nothing is sent`, async () => {
@@ -591,6 +751,48 @@ for (const [name, sent, detail] of wrong) {
     assert.equal(calls.length, 0)
   })
 }
+
+test("other names are told of a form as well, and never a form's content that is no name", async () => {
+  const { post } = await start()
+  const told = async (fields: string) => (await problem(await post(fields, form))).detail
+  assert.equal(await told("to=%2B12223334444&text=326162"), "recipient is missing; the body has to, text")
+  assert.equal(await told("ABCDEF"), "recipient is missing")
+})
+
+/** JSON that is broken, and where: as V8 tells it. */
+const broken: [name: string, text: string, place: string][] = [
+  ["an end that is missing", '{"recipient": "+12223334444"', "line 1, column 29"],
+  ["a comma too many", '{"recipient":"+12223334444",}', "line 1, column 29"],
+  ["a quote within a text", '{\n  "recipient": "+12223334444",\n  "body": "say "hi" now"\n}', "line 3, column 17"],
+  ["a name without quotes", "{recipient:'x'}", "line 1, column 2"],
+  ["single quotes", "{'recipient':'x'}", "line 1, column 2"],
+  ["a line break within a text", '{"body":"x\ny"}', "line 1, column 11"],
+  ["a text without its end", '{"body":"x', "line 1, column 11"],
+  ["a wrong word", '{"a":[true, flase]}', "line 1, column 13"],
+  ["a number that begins with 0", '{"a":012}', "line 1, column 7"],
+  ["a list without its end", '{"a":[1,2,}', "line 1, column 11"],
+  ["a bracket too many", '{"a":1}}', "line 1, column 8"],
+  ["a colon that is missing", '{"a" 1}', "line 1, column 6"],
+  ["nothing but a bracket", "{", "line 1, column 2"],
+  ["no JSON at all", "hello", "line 1, column 1"],
+]
+for (const [name, text, place] of broken) {
+  test(`JSON with ${name} is a 400 that tells its place and nothing of it`, async () => {
+    const { post } = await start()
+    const { detail } = await problem(await post(text, { "content-type": "application/json" }))
+    assert.equal(
+      detail,
+      `the body must be a JSON object or a UTF-8 form: {recipient, body}; its JSON breaks at ${place}`,
+    )
+  })
+}
+
+test("a long text that breaks tells its place as well", async () => {
+  const { post } = await start()
+  const place = async (text: string) => String((await problem(await post(text))).detail).replace(/^.* at /, "")
+  assert.equal(await place(`{"body":"${'\\"x'.repeat(20_000)}`), "line 1, column 60010")
+  assert.equal(await place(`{"a":${"[".repeat(60_000)}`), "line 1, column 60006")
+})
 
 test("a voice message is a 422 without VOICE_PROVIDER, and nothing is sent", async () => {
   const { post, calls } = await start()

@@ -79,15 +79,19 @@ async function serve(name: string, proof: Proof, env: World["env"] = {}, answer?
 type Answer = Parameters<typeof start>[1]
 
 /** The first sample's body, as it goes over the wire, with another recipient where one is given. */
-function bodyOf({ samples, recipient }: PlatformFixture, number?: string): string {
-  const text = textOf(samples[0].body, now)
-  if (number === undefined) return text
-  const copy: unknown = JSON.parse(text)
-  const path = recipient.split(".")
-  const last = path.pop() ?? ""
-  const holder = path.reduce((value, key) => Object(value)[key], copy)
-  assert.equal(typeof Object(holder)[last], "string", `${recipient} is no text`)
-  Reflect.set(Object(holder), last, number)
+function bodyOf(fixture: PlatformFixture, number?: string): string {
+  return number === undefined ? textOf(fixture.samples[0].body, now) : bodyWith(fixture, fixture.recipient, number)
+}
+
+/** The first sample's body with another value at a dotted path, or with none there. */
+function bodyWith({ samples }: PlatformFixture, path: string, value: unknown): string {
+  const copy: unknown = JSON.parse(textOf(samples[0].body, now))
+  const keys = path.split(".")
+  const last = keys.pop() ?? ""
+  const holder: object = Object(keys.reduce((value, key) => Object(value)[key], copy))
+  assert.ok(Object.hasOwn(holder, last), `${path} is not there`)
+  if (value === undefined) Reflect.deleteProperty(holder, last)
+  else Reflect.set(holder, last, value)
   return JSON.stringify(copy)
 }
 
@@ -118,21 +122,37 @@ const codes = {
   rejected: "delivery_rejected",
   timeout: "delivery_timeout",
   invalid: "invalid_message",
+  malformed: "invalid_message",
   unspoken: "unsupported_channel",
 } as const
 
+/** Why the last call was rejected, by the log. */
+function reasonIn(lines: string[]): string {
+  const line = lines.findLast((line) => line.includes('"rejected"'))
+  return line ? String(JSON.parse(line).reason) : ""
+}
+
 /** Compares an answer with the fixture's, and gives its text. */
-async function isTold(response: Response, fixture: PlatformFixture, outcome: keyof typeof codes, title: string) {
+async function isTold(
+  response: Response,
+  fixture: PlatformFixture,
+  outcome: keyof typeof codes,
+  title: string,
+  detail = "",
+) {
   const expected = outcome === "unspoken" ? fixture.unspoken : fixture.answers[outcome]
   assert.ok(expected, `${title}: the fixture has no answer`)
   const { text, ...actual } = await told(response)
   const code = codes[outcome]
-  const sentence = code === "accepted" ? "" : problems[code][2]
+  const sentence = code === "accepted" ? "" : problems[outcome === "invalid" ? "invalid_recipient" : code][2]
   if (expected.own) {
     assert.equal(actual.status, expected.status, title)
     assert.equal(Object(actual.body).code ?? "accepted", expected.own, title)
   } else {
-    const filled = JSON.parse(JSON.stringify(expected).replaceAll("{sentence}", sentence))
+    const fields = JSON.stringify(detail).slice(1, -1)
+    const filled = JSON.parse(
+      JSON.stringify(expected).replaceAll("{sentence}", sentence).replaceAll("{detail}", fields),
+    )
     assert.deepEqual(actual, { headers: {}, body: "", ...filled }, title)
   }
   return text
@@ -155,6 +175,25 @@ function* damaged(json: unknown): Generator<unknown> {
     for (const inner of damaged(value)) yield copyWith(inner)
   }
 }
+
+/** Digits, DEFAULT_COUNTRY, and the number that is meant where the platform always sends the country, and where not. */
+const numbers: [
+  digits: string,
+  country: string | undefined,
+  always: string | undefined,
+  national: string | undefined,
+][] = [
+  ["2025551501", "US", "+2025551501", "+12025551501"],
+  ["8185550101", "US", "+8185550101", "+18185550101"],
+  ["9876543210", "IN", undefined, "+919876543210"],
+  ["07911123456", "GB", "+447911123456", "+447911123456"],
+  ["447911123456", "GB", "+447911123456", "+447911123456"],
+  ["447911123456", "US", "+447911123456", undefined],
+  ["15550100123", "US", "+15550100123", "+15550100123"],
+  ["15550100123", undefined, "+15550100123", "+15550100123"],
+  ["07911123456", undefined, undefined, undefined],
+  ["3035551212", undefined, undefined, undefined],
+]
 
 test("every platform has a fixture, and every fixture a platform", () => {
   if (only) assert.ok(names.length > 0, `there is no providers/platforms/${only}.ts`)
@@ -187,6 +226,44 @@ for (const [name, { platform, fixture }] of loaded) {
     const speaks = fixture.samples.some(({ becomes }) => typeof becomes === "object" && becomes.channel === "voice")
     assert.equal(fixture.unspoken !== undefined, speaks, "unspoken and a sample of a call")
 
+    test("JSON that is broken tells its place", async () => {
+      const { send, lines } = await serve(name, fixture.proofs[0])
+      const body = `{"a": "x",}`
+      const response = await send(body, prove(fixture.proofs[0], body, { now }))
+      const reason = "the body must be a JSON object or a UTF-8 form; its JSON breaks at line 1, column 11"
+      // What a signature says of content needs content.
+      if (response.status === 401) return assert.equal(fixture.proofs[0].signature?.isOfContent, true)
+      assert.equal(reasonIn(lines), reason)
+      await isTold(response, fixture, "malformed", "broken", reason)
+    })
+
+    test("its path may end with a slash", async () => {
+      const [proof] = fixture.proofs
+      const body = bodyOf(fixture)
+      const { call, sent } = await serve(name, proof)
+      const slashed = async (headers: Record<string, string>, path: string) =>
+        await call({ method: "POST", headers: { ...headers, "content-type": "application/json" }, body }, path)
+      await unproven(await slashed({}, `/${name}/`), sent(), "no proof")
+      await isTold(await slashed(prove(proof, body, { now }), `/${name}/`), fixture, "accepted", "a slash")
+      assert.equal(sent(), 1)
+      assert.equal((await slashed(prove(proof, body, { now }), `/${name}//`)).status, 404)
+      assert.equal((await call({ method: "PUT" }, `/${name}/`)).status, 405)
+      const without = await start()
+      for (const path of [`/${name}`, `/${name}/`]) {
+        const response = await without.call({ method: "POST", headers: prove(proof, body, { now }), body }, path)
+        assert.equal(response.status, 404)
+        assert.equal(Object(await response.json()).detail, `PLATFORMS does not name ${name}`)
+      }
+    })
+
+    test("what an unproven call is told is short where people read it, and says what is wrong elsewhere", async () => {
+      const { send, lines } = await serve(name, fixture.proofs[0])
+      const told = await (await send(bodyOf(fixture), {})).text()
+      if (fixture.isShown) assert.equal(told, '{"code":"authentication_failed"}')
+      else assert.equal(JSON.parse(told).detail, reasonIn(lines))
+      assert.match(reasonIn(lines), /is missing$/)
+    })
+
     test("answers every refusal, each time anew, and never with more than it is told", async () => {
       const { answer } = platform
       if (!answer) return
@@ -210,6 +287,37 @@ for (const [name, { platform, fixture }] of loaded) {
             typeof told.body === "string" ? told.body : told.body === undefined ? "" : JSON.stringify(told.body)
           assert.deepEqual([second.status, body], [told.status, whole], code)
         }
+    })
+
+    test("a body that is not the platform's names the field that is missing or wrong", async () => {
+      const { send, sent, lines } = await serve(name, fixture.proofs[0])
+      for (const path of fixture.required)
+        for (const value of [undefined, 20, null]) {
+          const body = bodyWith(fixture, path, value)
+          const response = await send(body, prove(fixture.proofs[0], body, { now }))
+          // A mark of other events is no field of this one.
+          if (response.status === 204) continue
+          const reason = reasonIn(lines)
+          const words = value === undefined ? "is missing" : "must be"
+          assert.ok(
+            reason.split("; ").some((one) => one.startsWith(`${path} ${words}`)),
+            `${path}: ${reason}`,
+          )
+          await isTold(response, fixture, "malformed", path, reason)
+        }
+      assert.equal(sent(), 0)
+    })
+
+    test("a number means what its platform and DEFAULT_COUNTRY say of its country", async () => {
+      assert.equal(platform.isInternational ?? false, fixture.isInternational)
+      for (const [digits, country, always, national] of numbers) {
+        const { send, calls } = await serve(name, fixture.proofs[0], country ? { DEFAULT_COUNTRY: country } : {})
+        const body = bodyOf(fixture, digits)
+        const expected = fixture.isInternational ? always : national
+        const response = await send(body, prove(fixture.proofs[0], body, { now }))
+        await isTold(response, fixture, expected ? "accepted" : "invalid", `${digits} from ${country}`)
+        assert.equal(calls[0] && JSON.parse(calls[0].text).to, expected, `${digits} from ${country}`)
+      }
     })
 
     test("junk of every type in every field is never a failure", { timeout: 60_000 }, async () => {
@@ -467,7 +575,7 @@ function becomes(
   name: string,
   platform: Platform,
   fixture: PlatformFixture,
-  { title, env = {}, body, age = 0, becomes, vectors = [] }: Sample,
+  { title, env = {}, body, age = 0, becomes, says, vectors = [] }: Sample,
 ) {
   const [proof] = fixture.proofs
   const text = textOf(body, now - age)
@@ -483,8 +591,9 @@ function becomes(
     if (becomes === "nothing") {
       assert.equal(response.status, 204)
       assert.equal(await response.text(), "")
-    } else if (becomes === "invalid") await isTold(response, fixture, "invalid", title)
-    if (becomes === "nothing" || becomes === "invalid") return assert.deepEqual(messages, [])
+    } else if (typeof becomes === "string") await isTold(response, fixture, becomes, title, reasonIn(lines))
+    if (says !== undefined) assert.equal(reasonIn(lines), says)
+    if (typeof becomes === "string") return assert.deepEqual(messages, [])
 
     const { ip, key, sender = "", ...message } = becomes
     assert.ok(response.ok, await response.text())
@@ -594,7 +703,9 @@ function answers(name: string, fixture: PlatformFixture, outcome: (typeof outcom
     invalid: [
       { title: "the number is none", body: bodyOf(fixture, "+1555"), sent: 0 },
       { title: "the number is a text", body: bodyOf(fixture, "call me"), sent: 0 },
-      { title: "the number is empty", body: bodyOf(fixture, ""), sent: 0 },
+      { title: "the number is too short", body: bodyOf(fixture, "+1202555"), sent: 0 },
+    ],
+    malformed: [
       { title: "there are no fields", body: "{}", sent: 0 },
       { title: "it is a list", body: "[]", sent: 0 },
     ],
@@ -607,7 +718,8 @@ function answers(name: string, fixture: PlatformFixture, outcome: (typeof outcom
       const expected = fixture.answers[outcome]
       // A broken connection is no timeout in the gateway's own words.
       const isOwn = expected.own && title.includes("broke")
-      const text = isOwn ? await response.text() : await isTold(response, fixture, outcome, title)
+      const reason = reasonIn(gateway.lines)
+      const text = isOwn ? await response.text() : await isTold(response, fixture, outcome, title, reason)
       assert.equal(gateway.sent(), sent)
       // The gateway's own answer tells what a provider said, less what must not be told.
       const foreign = expected.own ? [] : ["not a mobile", "21211"]

@@ -68,9 +68,12 @@ function createProof(platform: Platform, { signed, tokens, values }: Secrets, cl
 function describeOutcome(result: Delivery | Problem, id: string): Outcome {
   if ("receipt" in result)
     return { code: "accepted", status: 200, id: result.id, sentence: "The code was sent.", isPerhapsSent: false }
-  const { problem: code, isPerhapsSent = false, retryAfter: wait } = result
-  const [status, , sentence] = problems[code]
-  return { code, status, id, sentence, isPerhapsSent, retryAfter: wait && Math.ceil(wait / 1_000) }
+  const { problem: code, isPerhapsSent = false, retryAfter: wait, sentenceOf = code } = result
+  const [status] = problems[code]
+  const [, , sentence] = problems[sentenceOf]
+  // A bad number is no fault of the call's fields.
+  const detail = code === "invalid_message" && sentenceOf === code ? result.detail : undefined
+  return { code, status, id, sentence, isPerhapsSent, detail, retryAfter: wait && Math.ceil(wait / 1_000) }
 }
 
 /** The secrets in a variable; Standard Webhooks write one as v1,whsec_… */

@@ -1,29 +1,46 @@
 import * as v from "valibot"
 import type { Platform } from "../../main.ts"
-import { secretToken } from "../lib.ts"
+import { optionalText, secretToken, unread } from "../lib.ts"
 
 const env = {
   AUTH0_TOKEN: secretToken("which the Action sends as Bearer"),
 }
 
-const text = v.nullish(v.string())
-const request = v.optional(v.object({ ip: text }))
+const text = optionalText
+const channelOf = (type: string | null | undefined) => (type === "voice" ? "voice" : "sms")
+type Texts = { [name in "as_text" | "as_voice" | "delivery_method"]?: string | null | undefined }
+const textOf = ({ as_text, as_voice, delivery_method }: Texts) =>
+  channelOf(delivery_method) === "voice" ? (as_voice ?? as_text) : as_text
+
+const request = v.nullish(v.object({ ip: unread }))
 /** The whole event of custom-phone-provider. */
 const Event = v.object({
-  notification: v.object({
-    recipient: text,
-    as_text: text,
-    as_voice: text,
-    from: text,
-    code: text,
-    locale: text,
-    delivery_method: text,
-  }),
+  notification: v.pipe(
+    v.object({
+      recipient: v.string(),
+      as_text: text,
+      as_voice: text,
+      from: text,
+      code: text,
+      locale: text,
+      delivery_method: text,
+    }),
+    v.forward(
+      v.check((call) => (textOf(call) ?? call.code) != null, "is missing"),
+      ["as_text"],
+    ),
+  ),
   request,
 })
 /** The whole event of send-phone-message, the older trigger of MFA. */
 const OlderEvent = v.object({
-  message_options: v.object({ recipient: text, text, code: text, message_type: text }),
+  message_options: v.pipe(
+    v.object({ recipient: v.string(), text, code: text, message_type: text }),
+    v.forward(
+      v.check(({ text, code }) => (text ?? code) != null, "is missing"),
+      ["text"],
+    ),
+  ),
   request,
 })
 /** Auth0's sample Actions: the shape of send-phone-message, and the shortest one. */
@@ -42,8 +59,6 @@ const Sample = v.object({
   req: v.optional(v.object({ ip: text })),
 })
 
-const channelOf = (type: string | null | undefined) => (type === "voice" ? "voice" : "sms")
-
 /** The whole events of both triggers, and the bodies of Auth0's own samples. Its connection calls `POST /` instead. */
 export default {
   docs: "https://auth0.com/docs/customize/phone-messages/configure-phone-messaging-providers/configure-a-custom-phone-provider",
@@ -51,15 +66,16 @@ export default {
   deadline: 18_000,
   usual: ["GATEWAY_SECRET", "GATEWAY_URL"],
   read(fields) {
-    if (v.is(Event, fields)) {
-      const { recipient, as_text, as_voice, from, code, locale, delivery_method } = fields.notification
+    if ("notification" in fields) {
+      const { notification, request } = v.parse(Event, fields)
+      const { recipient, from, code, locale, delivery_method } = notification
       const channel = channelOf(delivery_method)
-      const body = channel === "voice" ? (as_voice ?? as_text) : as_text
-      return { recipient, body, sender: from, code, locale, channel, ip: fields.request?.ip }
+      return { recipient, body: textOf(notification), sender: from, code, locale, channel, ip: request?.ip }
     }
-    if (v.is(OlderEvent, fields)) {
-      const { recipient, text, code, message_type } = fields.message_options
-      return { recipient, body: text, code, channel: channelOf(message_type), ip: fields.request?.ip }
+    if ("message_options" in fields) {
+      const { message_options, request } = v.parse(OlderEvent, fields)
+      const { recipient, text, code, message_type } = message_options
+      return { recipient, body: text, code, channel: channelOf(message_type), ip: request?.ip }
     }
     const { recipient, to, text, body, from, sender, code, language, locale, message_type, channel, req } = v.parse(
       Sample,

@@ -1,12 +1,12 @@
 import * as v from "valibot"
 import type { Outcome, Platform } from "../../main.ts"
-import { secretToken } from "../lib.ts"
+import { optionalText, secretToken } from "../lib.ts"
 
 const env = {
   AUTHENTIK_TOKEN: secretToken("which the stage sends as Bearer or as Basic's password"),
 }
 
-const Call = v.object({ From: v.string(), To: v.string(), Body: v.string(), Message: v.string() })
+const Call = v.object({ From: v.string(), To: v.string(), Body: v.string(), Message: optionalText })
 
 const statuses: Partial<Record<Outcome["code"], number>> = {
   invalid_recipient: 400,
@@ -18,10 +18,12 @@ const statuses: Partial<Record<Outcome["code"], number>> = {
 export default {
   docs: "https://docs.goauthentik.io/add-secure-apps/flows-stages/stages/authenticator_sms",
   env,
+  isShown: true,
   // Its http_timeout is a setting; the person waits.
   deadline: 5_000,
   read(fields) {
     const { From: sender, To: recipient, Body: code, Message: body } = v.parse(Call, fields)
+    // In 2022 it sent no text.
     return { recipient, body, sender, code }
   },
   answer({ code, status, sentence, isPerhapsSent }) {

@@ -1,6 +1,6 @@
 import * as v from "valibot"
 import type { Outcome, Platform } from "../../main.ts"
-import { unread } from "../lib.ts"
+import { optionalText, unread } from "../lib.ts"
 
 const env = {
   AUTHGEAR_SECRET: v.pipe(
@@ -15,7 +15,7 @@ const Call = v.object({
   body: v.string(),
   template_name: unread,
   language_tag: unread,
-  template_variables: v.fallback(v.object({ code: unread }), {}),
+  template_variables: v.fallback(v.object({ code: optionalText }), {}),
 })
 
 const codes: Partial<Record<Outcome["code"], string>> = {
@@ -28,6 +28,7 @@ const codes: Partial<Record<Outcome["code"], string>> = {
 export default {
   docs: "https://github.com/authgear/authgear-server/blob/main/docs/specs/sms_gateway.md",
   env,
+  isInternational: true,
   // A timeout of 10 s is entered there.
   deadline: 9_000,
   proof: ({ headers, text }, env) => ({
@@ -41,10 +42,10 @@ export default {
     const isLink = template_name === "forgot_password_sms.txt"
     return { recipient: to, body, code: isLink ? undefined : template_variables.code, locale: language_tag }
   },
-  answer({ code, sentence, isPerhapsSent }) {
+  answer({ code, sentence, detail, isPerhapsSent }) {
     // The status counts for nothing where the body is JSON; JSON without a known code is a failure.
     if (code === "accepted" || isPerhapsSent) return Response.json({ code: "ok" })
-    return Response.json({ code: codes[code] ?? "timeout", description: sentence })
+    return Response.json({ code: codes[code] ?? "timeout", description: detail ?? sentence })
   },
   setup: (url) => `1. In the portal: Custom SMS Provider, Webhook. URL: ${url}. Timeout: 10 seconds.
 2. Advanced, Hooks: copy the webhook signature key into AUTHGEAR_SECRET here.

@@ -19,6 +19,7 @@ const Call = v.object({
 export default {
   docs: "https://docs.authsignal.com/advanced-usage/webhooks/sms-created",
   env,
+  isInternational: true,
   proof: (call, { AUTHSIGNAL_SECRET }) => readTimedSignature(call, "x-signature-v2", "v2", AUTHSIGNAL_SECRET),
   read(fields) {
     const { id, data } = v.parse(Call, fields)

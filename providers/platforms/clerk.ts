@@ -1,6 +1,6 @@
 import * as v from "valibot"
 import type { Platform } from "../../main.ts"
-import { hookStatuses, readStandardWebhook, unread } from "../lib.ts"
+import { hookStatuses, optionalText, readStandardWebhook, unread } from "../lib.ts"
 
 const env = {
   CLERK_SECRET: v.pipe(
@@ -18,7 +18,7 @@ const Call = v.object({
     to_phone_number: v.string(),
     message: v.string(),
     delivered_by_clerk: unread,
-    data: unread,
+    data: v.nullish(v.object({ otp_code: optionalText }), {}),
   }),
 })
 
@@ -26,6 +26,7 @@ const Call = v.object({
 export default {
   docs: "https://clerk.com/docs/guides/customizing-clerk/email-sms-templates",
   env,
+  isInternational: true,
   // Svix waits 15 s.
   deadline: 14_000,
   proof: (call, { CLERK_SECRET }) => readStandardWebhook(call, CLERK_SECRET, "svix"),
@@ -38,15 +39,17 @@ export default {
     // Templates that Clerk delivers come, too, and the sender is its own.
     if (isStale || data.delivered_by_clerk === true) return undefined
     const { to_phone_number: recipient, message: body, id: key } = data
-    const [code, ip] = [Object(data.data).otp_code, Object(Object(event_attributes).http_request).client_ip]
-    return { recipient, body, code, ip, key }
+    const ip = Object(Object(event_attributes).http_request).client_ip
+    return { recipient, body, code: data.data?.otp_code, ip, key }
   },
-  answer({ code, status, isPerhapsSent }) {
+  answer({ code, status, detail, isPerhapsSent }) {
     if (code === "accepted" || isPerhapsSent) return new Response(null)
     // Only a failure of the providers may be repeated, 5 s later. (Never "disable": it switches the endpoint off for good.)
     const isWorthwhile = code === "delivery_rejected" || code === "delivery_timeout"
-    const headers = isWorthwhile ? {} : { "webhook-delivery": "abort-message" }
-    return new Response(null, { status: hookStatuses[code] ?? status, headers })
+    const headers = new Headers(isWorthwhile ? {} : { "webhook-delivery": "abort-message" })
+    // Its page of attempts shows the body.
+    if (detail) headers.set("content-type", "text/plain; charset=utf-8")
+    return new Response(detail ?? null, { status: hookStatuses[code] ?? status, headers })
   },
   setup: (url) => `1. Dashboard: Customization, SMS. In each template switch "Delivered by Clerk" off.
 2. Webhooks, Add endpoint: ${url}. Events: sms.created alone.

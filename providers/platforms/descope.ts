@@ -1,6 +1,6 @@
 import * as v from "valibot"
 import type { Platform } from "../../main.ts"
-import { refuseHook, secretToken, unread } from "../lib.ts"
+import { optionalText, refuseHook, secretToken } from "../lib.ts"
 
 const env = {
   DESCOPE_SECRET: v.optional(
@@ -9,11 +9,12 @@ const env = {
   DESCOPE_TOKEN: v.optional(secretToken("which the connector sends as Bearer")),
 }
 
-const Call = v.object({ recipient: v.string(), body: v.string(), sender: unread, token: unread })
+const Call = v.object({ recipient: v.string(), body: v.string(), sender: optionalText, token: optionalText })
 
 export default {
   docs: "https://docs.descope.com/connectors/connector-configuration-guides/messaging/sms-gateway",
   env,
+  isInternational: true,
   proof({ headers, text }, env) {
     const authorization = headers.get("authorization") ?? ""
     const password = Buffer.from(authorization.replace(/^basic /i, ""), "base64")

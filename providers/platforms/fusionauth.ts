@@ -1,19 +1,29 @@
 import * as v from "valibot"
 import type { Platform } from "../../main.ts"
-import { refuseHook, secretToken, unread } from "../lib.ts"
+import { optionalText, refuseHook, secretToken, unread } from "../lib.ts"
 
 const env = {
   FUSIONAUTH_TOKEN: secretToken("which the messenger sends as Bearer or as Basic's password"),
 }
 
-const Call = v.object({
-  type: v.string(),
-  phoneNumber: v.string(),
-  textMessage: unread,
-  message: unread,
-  code: unread,
-  locale: unread,
-})
+const Call = v.pipe(
+  v.object({
+    type: v.string(),
+    phoneNumber: v.string(),
+    textMessage: optionalText,
+    message: optionalText,
+    code: optionalText,
+    locale: unread,
+  }),
+  v.forward(
+    v.check(({ type, textMessage, code }) => type === "Voice" || (textMessage ?? code) != null, "is missing"),
+    ["textMessage"],
+  ),
+  v.forward(
+    v.check(({ type, message, code }) => type !== "Voice" || (message ?? code) != null, "is missing"),
+    ["message"],
+  ),
+)
 
 export default {
   docs: "https://fusionauth.io/docs/customize/email-and-messages/generic-messenger",

@@ -11,12 +11,14 @@ const Call = v.object({ to: v.string(), payload: v.object({ code: v.string(), lo
 export default {
   docs: "https://github.com/logto-io/logto/tree/master/packages/connectors/connector-http-sms",
   env,
-  // The connector waits for ever, the person's page 10 s.
-  deadline: 9_000,
+  isInternational: true,
+  isShown: true,
+  // The connector waits for ever, the person's page 10 s, in which Logto has work of its own.
+  deadline: 8_000,
   read(fields) {
     const { to, payload, ip } = v.parse(Call, fields)
     // The number is digits alone, although its README shows a plus.
-    return { recipient: to.replace(/^(?=\d)/, "+"), code: payload.code, locale: payload.locale, ip }
+    return { recipient: to, code: payload.code, locale: payload.locale, ip }
   },
   answer({ code, status, sentence, isPerhapsSent, retryAfter }) {
     // A failure throws the code away: where the message may have gone out, it would be worthless.
@@ -32,6 +34,7 @@ export default {
 2. Console: Connectors, Email and SMS connectors, SMS, HTTP SMS.
 3. Endpoint: ${url}
 4. Authorization Header: Bearer and the token, with one blank between.
-5. Send a test message (its code is 000000), then Save and done.
-6. CODE_TEXT here is the text, {code} in it the code, and CODE_TEXT_FR the French one.`,
+5. Send a test message to digits with no plus, the country first (its code is 000000), then Save and done.
+6. The person who logs in reads what is answered: where the token is wrong, that is {"code":"authentication_failed"}.
+7. CODE_TEXT here is the text, {code} in it the code, and CODE_TEXT_FR the French one.`,
 } satisfies Platform<typeof env>

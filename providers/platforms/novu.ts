@@ -1,6 +1,6 @@
 import * as v from "valibot"
 import type { Platform } from "../../main.ts"
-import { refuseHook, secretToken, unread } from "../lib.ts"
+import { optionalText, refuseHook, secretToken, unread } from "../lib.ts"
 
 const env = {
   NOVU_TOKEN: secretToken("which is Novu's API key, as Bearer or in X-API-KEY"),
@@ -9,10 +9,10 @@ const env = {
 const Call = v.object({
   to: v.string(),
   content: v.string(),
-  sender: unread,
-  from: unread,
+  sender: optionalText,
+  from: optionalText,
   id: unread,
-  code: unread,
+  code: optionalText,
   locale: unread,
 })
 

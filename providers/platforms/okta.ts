@@ -1,6 +1,6 @@
 import * as v from "valibot"
 import type { Platform } from "../../main.ts"
-import { secretToken, unread } from "../lib.ts"
+import { optionalText, secretToken, unread } from "../lib.ts"
 
 const env = {
   OKTA_TOKEN: secretToken("which the hook sends as Bearer"),
@@ -11,7 +11,7 @@ const Call = v.object({
   data: v.object({
     context: unread,
     messageProfile: v.object({
-      msgTemplate: unread,
+      msgTemplate: optionalText,
       phoneNumber: v.string(),
       deliveryChannel: v.string(),
       otpCode: v.string(),
@@ -33,10 +33,10 @@ export default {
   read(fields) {
     const { eventId, data } = v.parse(Call, fields)
     const { msgTemplate, phoneNumber, deliveryChannel, otpCode, locale } = data.messageProfile
-    // Numbers come with and without their plus, a call is "voice call" or "voice", and its text is missing or empty.
+    // Numbers come with and without their country, a call is "voice call" or "voice", and its text is missing or empty.
     const channel = deliveryChannel.toLowerCase() === "sms" ? "sms" : "voice"
     return {
-      recipient: phoneNumber.replace(/^(?=\d)/, "+"),
+      recipient: phoneNumber,
       body: channel === "sms" ? msgTemplate || undefined : undefined,
       code: otpCode,
       locale: locale.replace(/^[A-Z]+/, (language) => language.toLowerCase()),
@@ -60,5 +60,6 @@ export default {
 3. URL: ${url}
 4. Authentication field: Authorization. Authentication secret: Bearer and the token, with one blank between.
 5. Preview, Generate Request, View Response: it really sends a message, and must answer SUCCESSFUL.
-6. Where voice is on and VOICE_PROVIDER is not set here, Okta makes the calls itself.`,
+6. Numbers may come without their country: set DEFAULT_COUNTRY here.
+7. Where voice is on and VOICE_PROVIDER is not set here, Okta makes the calls itself.`,
 } satisfies Platform<typeof env>

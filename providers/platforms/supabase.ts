@@ -1,6 +1,6 @@
 import * as v from "valibot"
 import type { Platform } from "../../main.ts"
-import { hookStatuses, readStandardWebhook, unread } from "../lib.ts"
+import { hookStatuses, optionalText, readStandardWebhook, unread } from "../lib.ts"
 
 const env = {
   SUPABASE_SECRET: v.pipe(
@@ -10,25 +10,39 @@ const env = {
   ),
 }
 
-const Call = v.object({
-  sms: v.object({ phone: v.string(), otp: v.string() }),
-  metadata: v.fallback(v.object({ uuid: unread, ip_address: unread }), {}),
-  user: unread,
-})
+type Numbers = { sms: { phone?: string | null | undefined }; user: { phone?: unknown; new_phone?: unknown } }
+/** Versions before 2.180.0 and the page's sample send no sms.phone. A change of the number would need user.new_phone. */
+const recipientOf = ({ sms, user }: Numbers) => sms.phone || (user.new_phone ? undefined : user.phone)
+
+const Call = v.pipe(
+  v.object({
+    sms: v.object({ phone: optionalText, otp: v.string() }),
+    metadata: v.fallback(v.object({ uuid: unread, ip_address: unread }), {}),
+    user: v.fallback(v.object({ phone: unread, new_phone: unread, user_metadata: unread }), {}),
+  }),
+  v.forward(
+    v.check(
+      (call) => Boolean(recipientOf(call)),
+      "is missing, which Supabase Auth 2.180.0 and later send; user.phone is taken only where user.new_phone is empty",
+    ),
+    ["sms", "phone"],
+  ),
+)
 
 /** Signs as Standard Webhooks do. A refusal is a 200 with an error inside; its status must be a number, its text not empty. */
 export default {
   docs: "https://supabase.com/docs/guides/auth/auth-hooks/send-sms-hook",
   env,
+  isInternational: true,
   // The hook has 5 s in all.
   deadline: 4_000,
   proof: (call, { SUPABASE_SECRET }) => readStandardWebhook(call, SUPABASE_SECRET, "webhook"),
   read(fields) {
-    const { sms, metadata, user } = v.parse(Call, fields)
-    // The number comes without its plus; all tries of one message have the same uuid.
-    const recipient = `+${sms.phone.replace(/^\+/, "")}`
-    const { locale } = Object(Object(user).user_metadata)
-    return { recipient, code: sms.otp, locale, ip: metadata.ip_address, key: metadata.uuid }
+    const call = v.parse(Call, fields)
+    const { sms, metadata, user } = call
+    const { locale } = Object(user.user_metadata)
+    // All tries of one message have the same uuid.
+    return { recipient: recipientOf(call), code: sms.otp, locale, ip: metadata.ip_address, key: metadata.uuid }
   },
   answer({ code, status, sentence, isPerhapsSent }) {
     // The code is stored only after a success: where the message may have gone out, a failure would make it worthless.

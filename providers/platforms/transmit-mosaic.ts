@@ -1,12 +1,12 @@
 import * as v from "valibot"
 import type { Platform } from "../../main.ts"
-import { refuseHook, secretToken, unread } from "../lib.ts"
+import { optionalText, refuseHook, secretToken } from "../lib.ts"
 
 const env = {
   TRANSMIT_MOSAIC_TOKEN: secretToken("which is the api_key of the custom gateway"),
 }
 
-const Call = v.object({ phone_number: v.string(), sender_id: unread, message: v.string() })
+const Call = v.object({ phone_number: v.string(), sender_id: optionalText, message: v.string() })
 
 export default {
   docs: "https://developer.transmitsecurity.com/guides/user/use_custom_sms_provider",

@@ -34,7 +34,7 @@ export interface Proof {
   }
 }
 
-/** A call and what it must become: a message, nothing to send, or a refusal as invalid. */
+/** A call and what it must become: a message, nothing to send, or a refusal: of its number as invalid, of its fields as malformed. */
 export interface Sample {
   title: string
   env?: Record<string, string>
@@ -44,12 +44,18 @@ export interface Sample {
   age?: number
   /** Headers that the platform's own code or library made or accepted for it, with the first proof's secret. */
   vectors?: { seconds: number; headers: Record<string, string> }[]
-  becomes: (Omit<Message, "sender"> & { sender?: string; ip?: string; key?: string }) | "nothing" | "invalid"
+  becomes:
+    | (Omit<Message, "sender"> & { sender?: string; ip?: string; key?: string })
+    | "nothing"
+    | "invalid"
+    | "malformed"
+  /** What the log says of a refusal. */
+  says?: string
 }
 
 /**
  * An answer: `body` is what JSON it is, or text, or left out where it is empty; `{id}` stands for any id of the gateway,
- * `{date}` for any time, `{sentence}` for the one of this outcome that people may read. `own` in place of both: the gateway's own answer with this code.
+ * `{date}` for any time, `{sentence}` for the one of this outcome that people may read, `{detail}` for what names the fields at fault. `own` in place of both: the gateway's own answer with this code.
  */
 export interface Told {
   status: number
@@ -58,13 +64,28 @@ export interface Told {
   body?: unknown
 }
 
-export const outcomes = ["accepted", "badNumber", "limited", "refused", "rejected", "timeout", "invalid"] as const
+export const outcomes = [
+  "accepted",
+  "badNumber",
+  "limited",
+  "refused",
+  "rejected",
+  "timeout",
+  "invalid",
+  "malformed",
+] as const
 
 export interface PlatformFixture {
   proofs: [Proof, ...Proof[]]
   samples: [Sample, ...Sample[]]
   /** Where the first sample has its number, as a dotted path. */
   recipient: string
+  /** What of the first sample must be there, as dotted paths. */
+  required: string[]
+  /** Whether its contract says that every number holds its country. */
+  isInternational: boolean
+  /** Whether the person who logs in reads what an unproven call is told, so that it is its code alone. */
+  isShown?: true
   answers: Record<(typeof outcomes)[number], Told>
   /** What it is told of a phone call where there is no VOICE_PROVIDER, if it asks for calls. */
   unspoken?: Told
