@@ -78,6 +78,12 @@ test("the tables of providers are what the files say: npm run --prefix tests tab
   assert.equal(written(), await tables())
 })
 
+test("Deno is told the versions of package.json, since its task does not read that", () => {
+  const dependencies: [string, string][] = Object.entries(JSON.parse(read("../package.json")).dependencies)
+  const imports = dependencies.map(([name, version]) => [name, `npm:${name}@${version}`])
+  assert.deepEqual(JSON.parse(read("../deno.json")).imports, Object.fromEntries(imports))
+})
+
 test("a package that both package.json name has one version", () => {
   const versionsOf = (path: string): Record<string, string> => {
     const { dependencies, devDependencies } = JSON.parse(read(path))

@@ -16,7 +16,10 @@ function limitOf({ code, reason = "" }: LogEvent): string | undefined {
 
 /** What is counted, and the function that counts one event. prom-client is outside of the bundle: who has no metrics needs none. */
 async function counting(site: Site) {
-  const { Counter, Gauge, Histogram, Registry } = await import("prom-client")
+  // Deno would fetch it at every start, were its name a plain text.
+  const { Counter, Gauge, Histogram, Registry } = (await import(
+    "prom-client" as string
+  )) as typeof import("prom-client")
   const { default: own } = await import("../../package.json", { with: { type: "json" } })
   const registry = new Registry()
   const registers = [registry]
