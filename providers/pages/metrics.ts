@@ -1,5 +1,6 @@
 import type { LogEvent, Page, Site } from "../../main.ts"
 import { missingPackage } from "../lib.ts"
+import { installLine } from "../parts/packages.ts"
 
 /** Codes that main.ts itself gives where no answer of a provider is there; each other one must stand in its file. */
 const ownCodes = ["dns", "refused", "tls", "answer", "reset", "timeout", "exception", "country", "no_code"]
@@ -110,7 +111,7 @@ export default {
     })
     loading.catch((error: Error) => {
       const lacking = missingPackage(error)
-      const reason = lacking ? `PAGES=metrics needs a package: npm install ${lacking}` : `no metrics: ${error.name}`
+      const reason = lacking ? `PAGES=metrics needs a package: ${installLine([lacking])}` : `no metrics: ${error.name}`
       count = () => {}
       early = []
       site.log("error", "warning", { reason })

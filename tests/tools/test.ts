@@ -73,7 +73,6 @@ const steps: Record<string, Job[]> = {
   check: [
     { name: "biome", command: biome, limit: 60 },
     { name: "tsc", command: ["tsc", "-p", "."], limit: 120 },
-    // It fetches the packages that Deno needs for the tests, too.
     { name: "deno check", command: ["deno", "task", "check"], limit: 180 },
   ],
   build: [{ name: "build", command: [process.execPath, "tests/tools/build.ts", "bun"], limit: 120 }],
