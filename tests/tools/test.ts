@@ -81,6 +81,7 @@ const steps: Record<string, Job[]> = {
   prometheus: [testOn("node", "tests/outside/prometheus.test.ts")],
   kannel: [testOn("node", "tests/outside/kannel.test.ts")],
   expressions: [testOn("node", "tests/outside/expressions.test.ts")],
+  hosts: filesIn("tests/hosts").map((file) => testOn("node", file)),
   bun: everyFileOn("bun"),
   deno: everyFileOn("deno"),
   bundle: [
@@ -94,7 +95,7 @@ const steps: Record<string, Job[]> = {
 /** Each after the one before: what is shipped is built before it is tested, and `package` builds it anew. */
 const order = [
   ["check", "build"],
-  ["node", "browser", "prometheus", "kannel", "expressions", "bun", "deno", "bundle"],
+  ["node", "browser", "prometheus", "kannel", "expressions", "hosts", "bun", "deno", "bundle"],
   ["package"],
 ]
 
