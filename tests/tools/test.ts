@@ -90,7 +90,7 @@ const steps: Record<string, Job[]> = {
     testOn("deno", packing, "dist/smstask.js"),
     testOn("node", packing, "dist/smstask"),
   ],
-  package: [testOn("node", "tests/outside/package.test.ts")],
+  package: [testOn("node", "tests/outside/package.test.ts"), testOn("node", "tests/outside/image.test.ts")],
 }
 /** Each after the one before: what is shipped is built before it is tested, and `package` builds it anew. */
 const order = [
