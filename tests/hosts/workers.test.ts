@@ -31,8 +31,14 @@ testHost(
   () => printed,
 )
 
-test("Cloudflare Workers are told why a gateway does not start", async () => {
-  const response = await start({ ...variables, SMS_PROVIDER: "nowhere" }).dispatchFetch("http://localhost/health")
-  assert.equal(response.status, 500)
-  assert.match(await response.text(), /there is no providers\/nowhere\.ts/)
+test("Cloudflare Workers are told why a gateway does not start, and count as production", async () => {
+  const refusals: [name: string, pattern: RegExp][] = [
+    ["nowhere", /there is no providers\/nowhere\.ts/],
+    ["inbox", /production/],
+  ]
+  for (const [SMS_PROVIDER, pattern] of refusals) {
+    const response = await start({ ...variables, SMS_PROVIDER }).dispatchFetch("http://localhost/health")
+    assert.equal(response.status, 500)
+    assert.match(await response.text(), pattern)
+  }
 })

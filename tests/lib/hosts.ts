@@ -7,7 +7,7 @@ import { tmpdir } from "node:os"
 import { basename, join } from "node:path"
 import { after, test } from "node:test"
 import { gzipSync } from "node:zlib"
-import { provider, root } from "./process.ts"
+import { provider, root, until } from "./process.ts"
 import { httpEnv, problem, secret, sign } from "./world.ts"
 
 /** Runs the command in the head of an entry, and gives the file that it makes. */
@@ -53,6 +53,12 @@ export const variables = {
   DEADLINE: "5s",
   PLATFORMS: "auth0",
   AUTH0_TOKEN: token,
+  PAGES: "log",
+  LOG_TOKEN: `${token}-log`,
+  SMS_PROVIDER_KE: "africas-talking",
+  AT_USERNAME: "smstask",
+  AT_API_KEY: "k-4",
+  AFRICAS_TALKING_REPORT_KEY: `${token}-report`,
 }
 
 /** Sets the variables for an entry that reads process.env, and gives what it prints. */
@@ -81,8 +87,8 @@ export function testHost(host: string, call: Call, printed: () => string) {
     const response = await send("+12223330001")
     assert.equal(response.status, 200, printed())
     assert.equal((await problem(response)).receipt, "m-1")
-    assert.match(printed(), /"warning","reason":"without STORE each instance/)
-    assert.match(printed(), /"accepted".*"recipient":"\+1•••0001"/)
+    await until(printed, /"warning","reason":"without STORE each instance/)
+    await until(printed, /"accepted".*"recipient":"\+1•••0001"/)
     assert.equal((await call("/health", { method: "GET", headers: {} })).status, 200)
   })
 
@@ -92,7 +98,7 @@ export function testHost(host: string, call: Call, printed: () => string) {
     assert.equal((await problem(await send("+4915112345678"))).code, "destination_not_allowed")
     const rejected = await send(refused)
     assert.deepEqual([rejected.status, (await problem(rejected)).code], [502, "delivery_rejected"])
-    assert.match(printed(), /"refused".*"code":"403".*"fault":"account"/)
+    await until(printed, /"refused".*"code":"403".*"fault":"account"/)
   })
 
   test(`${host} serves a platform at its path`, async () => {
@@ -100,6 +106,16 @@ export function testHost(host: string, call: Call, printed: () => string) {
     const body = JSON.stringify({ recipient: "+12223330003", body: "Your code is 326162", sender: "" })
     assert.equal((await call("/auth0", { method: "POST", headers, body })).status, 200)
     assert.equal((await call("/auth0", { method: "POST", headers: {}, body })).status, 401)
+  })
+
+  test(`${host} shows the log and takes delivery reports`, async () => {
+    const authorization = `Bearer ${variables.LOG_TOKEN}`
+    const page = await call("/log", { method: "GET", headers: { authorization, accept: "text/html" } })
+    assert.match(await page.text(), /<html[\s\S]*<\/html>/)
+    const path = `/africas-talking/report/${variables.AFRICAS_TALKING_REPORT_KEY}`
+    const headers = { "content-type": "application/x-www-form-urlencoded" }
+    assert.ok((await call(path, { method: "POST", headers, body: "id=m-1&status=Success" })).ok)
+    await until(printed, /"event":"delivered".*"receipt":"m-1"/)
   })
 
   test(`${host} answers at its deadline`, async () => {
