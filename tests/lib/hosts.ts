@@ -82,7 +82,13 @@ export function testHost(host: string, call: Call, printed: () => string) {
     const body = JSON.stringify({ recipient, body: "Your code is 326162", sender: "" })
     return await call("/", { method: "POST", headers, body })
   }
+  testMessages(host, call, send, printed)
+  testRoutes(host, call, printed)
+}
 
+type Send = (recipient: string) => Promise<Response>
+
+function testMessages(host: string, call: Call, send: Send, printed: () => string) {
   test(`${host} delivers a message, and says at start that each instance counts by itself`, async () => {
     const response = await send("+12223330001")
     assert.equal(response.status, 200, printed())
@@ -101,6 +107,21 @@ export function testHost(host: string, call: Call, printed: () => string) {
     await until(printed, /"refused".*"code":"403".*"fault":"account"/)
   })
 
+  test(`${host} answers at its deadline`, async () => {
+    const response = await send(silent)
+    assert.deepEqual([response.status, (await problem(response)).code], [504, "delivery_timeout"])
+  })
+
+  test(`${host} sends once what comes twice, at the same time or later`, async () => {
+    const number = "+12223330002"
+    const both = await Promise.all([send(number), send(number)])
+    const answers = await Promise.all([...both, await send(number)].map(problem))
+    assert.equal(new Set(answers.map(({ id }) => id)).size, 1)
+    assert.equal(taken.filter((one) => one === number).length, 1)
+  })
+}
+
+function testRoutes(host: string, call: Call, printed: () => string) {
   test(`${host} serves a platform at its path`, async () => {
     const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" }
     const body = JSON.stringify({ recipient: "+12223330003", body: "Your code is 326162", sender: "" })
@@ -116,18 +137,5 @@ export function testHost(host: string, call: Call, printed: () => string) {
     const headers = { "content-type": "application/x-www-form-urlencoded" }
     assert.ok((await call(path, { method: "POST", headers, body: "id=m-1&status=Success" })).ok)
     await until(printed, /"event":"delivered".*"receipt":"m-1"/)
-  })
-
-  test(`${host} answers at its deadline`, async () => {
-    const response = await send(silent)
-    assert.deepEqual([response.status, (await problem(response)).code], [504, "delivery_timeout"])
-  })
-
-  test(`${host} sends once what comes twice, at the same time or later`, async () => {
-    const number = "+12223330002"
-    const both = await Promise.all([send(number), send(number)])
-    const answers = await Promise.all([...both, await send(number)].map(problem))
-    assert.equal(new Set(answers.map(({ id }) => id)).size, 1)
-    assert.equal(taken.filter((one) => one === number).length, 1)
   })
 }
