@@ -95,7 +95,7 @@ export async function prepare(given: World, isServing: boolean, print = given.pr
   const limits = limitsOf(settings)
   const inFlight: Gateway["inFlight"] = new Map()
   const gateway = { world, settings, clocks, log, store, limits, routes, inFlight }
-  const warnings = listWarnings(settings, world.env, [...providers.values()])
+  const warnings = listWarnings(settings, world, [...providers.values()])
   if (isServing) warnings.push(...(await listTraced(world, [...providers.values()])))
   return { gateway, providers, callers, pages, warnings, followers }
 }
@@ -172,7 +172,7 @@ function requireCaller(env: Environment) {
 const createSecret = () => builtin("node:crypto").randomBytes(32).toString("base64url")
 
 /** What works and is doubtful all the same, where it protects. */
-function listWarnings(settings: Settings, env: Environment, providers: LoadedProvider[]): string[] {
+function listWarnings(settings: Settings, { env, isOneOfMany }: World, providers: LoadedProvider[]): string[] {
   const warnings: string[] = []
   if (settings.keys.some((key) => key.length < 32))
     warnings.push("a GATEWAY_SECRET of less than 32 bytes can be guessed from one token")
@@ -180,6 +180,8 @@ function listWarnings(settings: Settings, env: Environment, providers: LoadedPro
     warnings.push("without ALLOW_DESTINATIONS anyone can make you pay for messages to any country")
   if (isProduction(env) && providers.some(({ name }) => name === "console"))
     warnings.push("SMS_PROVIDER=console prints every code and sends none")
+  if (isOneOfMany && !settings.STORE)
+    warnings.push("without STORE each instance of this host counts limits and duplicates by itself")
   return warnings
 }
 

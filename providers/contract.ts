@@ -341,8 +341,12 @@ export interface Clocks {
   after(milliseconds: number, run: () => void): () => void
 }
 
-/** Everything that the gateway takes from outside; tests bring a world of their own. */
+/**
+ * Everything that the gateway takes from outside. A host must bring `env`, `fetch`, `clock` and `print`; the rest has defaults.
+ * `hostWorld` of parts/host.ts makes one for hosts that call a function, and tests bring worlds of their own.
+ */
 export interface World extends Partial<Clocks> {
+  /** Environment variables. NODE_ENV=production refuses what is for development alone. */
   env: Environment
   /** `isFresh` asks for a connection that was not used before. A header content-encoding says that the body still is coded so. */
   fetch(request: Request, init: RequestInit & { isFresh?: boolean }): Promise<Reply>
@@ -356,9 +360,11 @@ export interface World extends Partial<Clocks> {
   answered?(answer: Answer): void
   /** 32 hexadecimal digits, random unless a test needs the same ones again. */
   nonce?(): string
-  /** Imports `providers/<path>.ts`. */
+  /** Imports `providers/<path>.ts`; left out: beside main.ts, or in the bundle that holds it. */
   load?(path: string): Promise<{ default?: unknown }>
   /** Aborted when the gateway is to stop: `/health` answers 503 from then on. */
   stopping?: AbortSignal
+  /** Whether the host runs as many instances as it likes. Without STORE each counts limits by itself, which a start warns of. */
+  isOneOfMany?: boolean
 }
 export type Environment = Readonly<Record<string, string | undefined>>

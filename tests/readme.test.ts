@@ -78,6 +78,18 @@ test("the tables of providers are what the files say: npm run --prefix tests tab
   assert.equal(written(), await tables())
 })
 
+test("the newest heading of CHANGELOG.md is the version, or says that it is not out", () => {
+  const { version } = JSON.parse(read("../package.json"))
+  const [, newest = ""] = /^## (.+)$/m.exec(read("../CHANGELOG.md")) ?? []
+  assert.ok([version, "Unreleased"].includes(newest), newest)
+})
+
+test("Deno is told the versions of package.json, since its task does not read that", () => {
+  const dependencies: [string, string][] = Object.entries(JSON.parse(read("../package.json")).dependencies)
+  const imports = dependencies.map(([name, version]) => [name, `npm:${name}@${version}`])
+  assert.deepEqual(JSON.parse(read("../deno.json")).imports, Object.fromEntries(imports))
+})
+
 test("a package that both package.json name has one version", () => {
   const versionsOf = (path: string): Record<string, string> => {
     const { dependencies, devDependencies } = JSON.parse(read(path))

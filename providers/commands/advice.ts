@@ -321,9 +321,9 @@ function storeMeant(written: string): string | undefined {
 
 /** Where a file lies that may be meant by one that is not there. */
 function findElsewhere(kind: keyof Files, name: string): string {
-  const entries = [new URL(`../${kind}`, import.meta.url), pathToFileURL(`./providers/${kind}`)].flatMap((folder) =>
-    tryOr(() => readdirSync(folder), []),
-  )
+  // A bundle for Cloudflare Workers has no address of its own.
+  const folders = [() => new URL(`../${kind}`, import.meta.url), () => pathToFileURL(`./providers/${kind}`)]
+  const entries = folders.flatMap((folder) => tryOr(() => readdirSync(folder()), []))
   const isOther = (file: string) => ![`${name}.ts`, `${name}.js`].includes(file) && toFileName(file) === name
   const other = entries.find((file) => /\.\w+$/.test(file) && isOther(file))
   if (other) return `; providers/${kind}${other} is there: rename it to ${name}.ts`

@@ -1,5 +1,6 @@
 import type { LogEvent, Page, Site } from "../../main.ts"
 import { missingPackage } from "../lib.ts"
+import { installLine } from "../parts/packages.ts"
 
 /** Codes that main.ts itself gives where no answer of a provider is there; each other one must stand in its file. */
 const ownCodes = ["dns", "refused", "tls", "answer", "reset", "timeout", "exception", "country", "no_code"]
@@ -16,7 +17,10 @@ function limitOf({ code, reason = "" }: LogEvent): string | undefined {
 
 /** What is counted, and the function that counts one event. prom-client is outside of the bundle: who has no metrics needs none. */
 async function counting(site: Site) {
-  const { Counter, Gauge, Histogram, Registry } = await import("prom-client")
+  // Deno would fetch it at every start, were its name a plain text.
+  const { Counter, Gauge, Histogram, Registry } = (await import(
+    "prom-client" as string
+  )) as typeof import("prom-client")
   const { default: own } = await import("../../package.json", { with: { type: "json" } })
   const registry = new Registry()
   const registers = [registry]
@@ -107,7 +111,7 @@ export default {
     })
     loading.catch((error: Error) => {
       const lacking = missingPackage(error)
-      const reason = lacking ? `PAGES=metrics needs a package: npm install ${lacking}` : `no metrics: ${error.name}`
+      const reason = lacking ? `PAGES=metrics needs a package: ${installLine([lacking])}` : `no metrics: ${error.name}`
       count = () => {}
       early = []
       site.log("error", "warning", { reason })

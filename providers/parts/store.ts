@@ -19,6 +19,7 @@ import {
   withTimeout,
 } from "../../main.ts"
 import { missingPackage } from "../lib.ts"
+import { installLine } from "./packages.ts"
 
 /** A store that answers nothing for so long is away. One that is busy answers others meanwhile. In milliseconds. */
 const patience = 250
@@ -87,6 +88,9 @@ function secretsOf(store: string): string[] {
   return [username, password, decoded, search].filter((part) => part.length > 3)
 }
 
+/** What a store of Redis needs. Both are told at once. */
+const redisPackages = ["@redis/client", "rate-limiter-flexible"]
+
 /** Opens the store that STORE names by its scheme. Throws a StartError that names STORE. */
 export async function open(settings: Settings, world: World, clocks: Clocks, spare: Store, log: Log): Promise<Store> {
   const { STORE = "", GATEWAY_SECRET, GATEWAY_TOKEN } = settings
@@ -97,7 +101,8 @@ export async function open(settings: Settings, world: World, clocks: Clocks, spa
   const site: StoreSite = { ...clocks, ...(stopping && { stopping }), spare, hash, log }
   return await file.open(STORE, site).catch((cause: Error) => {
     const lacking = missingPackage(cause)
-    if (lacking) throw new StartError([{ text: `STORE needs a package: npm install ${lacking}`, cause }])
+    const packages = lacking && redisPackages.includes(lacking) ? redisPackages : [lacking ?? ""]
+    if (lacking) throw new StartError([{ text: `STORE needs a package: ${installLine(packages)}`, cause }])
     const reason = redact(cause.message, formsOf(secretsOf(STORE)), { recipient: "", body: "", sender: "" }, "prose")
     throw new StartError([{ text: `STORE is wrong: ${reason}`, setting: "STORE", cause }])
   })

@@ -5,9 +5,12 @@ import { withSpare } from "../parts/store.ts"
 /** Redis or Valkey, as STORE=redis://host:6379 or rediss:// with TLS. Windows are each key's own. */
 export default {
   async open(url, site) {
-    // Loaded here, so that one file with everything inside starts without them.
-    const { createClient, ErrorReply } = await import("@redis/client")
-    const { RateLimiterRedis: Limiter } = await import("rate-limiter-flexible")
+    // Loaded here, so that one file with everything inside starts without them. Deno would fetch them at every start, were
+    // their names plain texts.
+    const { createClient, ErrorReply } = (await import("@redis/client" as string)) as typeof import("@redis/client")
+    const { RateLimiterRedis: Limiter } = (await import(
+      "rate-limiter-flexible" as string
+    )) as typeof import("rate-limiter-flexible")
     const socket = { reconnectStrategy: () => !site.stopping?.aborted && 500 }
     const client = createClient({ url, disableOfflineQueue: true, socket })
     client.on("error", () => {})

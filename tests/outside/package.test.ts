@@ -1,9 +1,9 @@
 /**
- * What `npm pack` gives, as somebody elsewhere uses it: installed into a project of its own, with a provider written
+ * What `npm pack ./dist/package` gives, as somebody elsewhere uses it: installed into a project of its own, with a provider written
  * against its types, and started by npx. Its packages come from the npm registry.
  */
 import assert from "node:assert/strict"
-import { execFile, execFileSync } from "node:child_process"
+import { execFile, execFileSync, spawnSync } from "node:child_process"
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -45,11 +45,16 @@ const tsconfig = {
 }
 
 test("the package holds the module and its types, and nothing else", () => {
-  run("npm", ["pack", "--silent", "--pack-destination", folder], {}, root)
+  run("npm", ["run", "--silent", "build"], {}, root)
+  run("npm", ["pack", "--silent", "--pack-destination", folder, "./dist/package"], {}, root)
   const files = run("tar", ["-tf", packed()]).trim().split("\n").sort()
-  const names = ["LICENSE", "README.md", "dist/lib.js", "dist/main.d.ts", "dist/smstask.js", "package.json"]
-  const others = files.filter((file) => !/^package\/dist\/providers\/[\w/-]+\.d\.ts$/.test(file))
+  const names = ["CHANGELOG.md", "LICENSE", "README.md", "lib.js", "main.d.ts", "package.json", "smstask.js"]
+  const others = files.filter((file) => !/^package\/providers\/[\w/-]+\.d\.ts$/.test(file))
   assert.deepEqual(others, names.map((name) => `package/${name}`).sort())
+})
+
+test("the repository itself is never published", () => {
+  assert.equal(JSON.parse(readFileSync(`${root}package.json`, "utf8")).private, true)
 })
 
 test("the one file is ASCII alone, since Bun reads what it need not transpile as Latin-1", () => {
@@ -61,9 +66,46 @@ test("publint and attw find nothing in it", () => {
   run(`${tools}/.bin/attw`, ["--profile", "esm-only", packed()])
 })
 
-test("a provider of one's own is checked against its types and sends by npx", async () => {
+const start = (command: string[], env: Record<string, string>) => {
+  const [program = "", ...args] = command
+  const options = { cwd: folder, encoding: "utf8", env: { ...process.env, ...env }, timeout: 60_000 } as const
+  const { stderr, stdout } = spawnSync(program, args, options)
+  return stderr + stdout
+}
+const shared = { GATEWAY_TOKEN: "a-token-of-more-than-32-characters-01234", STORE: "redis://127.0.0.1:9" }
+const installed = () => readdirSync(join(folder, "node_modules")).filter((name) => !name.startsWith("."))
+
+test("npx from its cache asks for the package, too, since it would find no other", () => {
+  const told = start(["npx", "--yes", "--package", packed(), "smstask"], shared)
+  assert.match(told, /npm install smstask @redis\/client rate-limiter-flexible/)
+})
+
+test("it brings no other package, and a start that needs one asks for it by name", () => {
   writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module", private: true }))
   run("npm", ["install", "--silent", "--ignore-scripts", packed()])
+  assert.deepEqual(installed(), ["smstask"])
+  const told = start(["npx", "smstask", "check"], shared)
+  assert.match(told, /STORE needs a package: npm install @redis\/client rate-limiter-flexible/)
+  run("npm", ["install", "--silent", "--ignore-scripts", "@redis/client", "rate-limiter-flexible"])
+  assert.match(start(["npx", "smstask", "check"], shared), /store {6}redis[\s\S]*It would start/)
+})
+
+test("Deno fetches what it runs, and what a setting asks for once it is set", () => {
+  const cache = join(folder, "deno")
+  const env = { ...shared, DENO_DIR: cache, PORT: "0", HOST: "127.0.0.1" }
+  const fetched = (more: Record<string, string>) => {
+    const task = ["task", "--cwd", root, "start", "check"]
+    run(`${tools}/.bin/deno`, task, { ...env, ...more })
+    const packages = join(cache, "npm/registry.npmjs.org")
+    return readdirSync(packages).filter((name) => !["typescript", "@node-rs"].includes(name))
+  }
+  const own = ["@hono", "aws4fetch", "hono", "jose", "libphonenumber-js", "valibot"]
+  assert.deepEqual(fetched({ STORE: "" }).sort(), own)
+  assert.ok(["@redis", "rate-limiter-flexible"].every((name) => fetched({}).includes(name)))
+})
+
+test("a provider of one's own is checked against its types and sends by npx", async () => {
+  run("npm", ["install", "--silent", "--ignore-scripts", "valibot", "hono"])
   mkdirSync(join(folder, "providers"))
   writeFileSync(join(folder, "providers", "acme.ts"), source)
   writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(tsconfig))

@@ -1,14 +1,24 @@
 /**
  * Builds what is shipped, into dist/: one module that holds main.ts, its packages and every provider and needs nothing
- * beside it, the helpers and the types for the authors of provider files, and executables of the module. It needs the packages of the
- * project alone; an executable needs its runtime, from tests/node_modules or installed.
+ * beside it; the package for npm, which has the module, and helpers and types for the authors of provider files; and
+ * executables of the module. It needs the packages of the project alone; an executable needs its runtime, from
+ * tests/node_modules or installed.
  *
- *     npm run build                dist/smstask.js, dist/lib.js and dist/main.d.ts
+ *     npm run build                dist/smstask.js and dist/package, for npm publish ./dist/package
  *     npm run build -- bun|deno    the same, and dist/smstask, an executable with that runtime inside
  */
 import { spawnSync } from "node:child_process"
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
-import { dirname, join } from "node:path"
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs"
+import { basename, dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { type BuildOptions, build, type Plugin } from "esbuild"
 
@@ -36,7 +46,7 @@ const common = {
   plugins: [numbers],
 } satisfies BuildOptions
 
-/** Packages that few settings need: they stay outside, as dependencies of the package; an executable holds them too. */
+/** Packages that few settings need: they stay outside of the module, and a start that needs one names it. An executable holds them. */
 const external = ["@redis/client", "rate-limiter-flexible", "prom-client"]
 
 /** The files that main.ts's own import finds in the bundle, for whoever lists them. */
@@ -62,7 +72,8 @@ const outfile = `${root}dist/smstask.js`
 /** What an executable is made from. */
 const whole = `${root}dist/whole.js`
 const read = (path: string) => readFileSync(`${root}${path}`, "utf8")
-const { version, dependencies } = JSON.parse(read("package.json"))
+const manifest = JSON.parse(read("package.json"))
+const { version, dependencies } = manifest
 
 /** What the licenses of the packages inside ask for: their texts. One package brings none, only its name. */
 const licenses = Object.keys(dependencies).map((name) => {
@@ -88,12 +99,36 @@ async function bundle(file: string, options: BuildOptions) {
 }
 
 rmSync(`${root}dist`, { recursive: true, force: true })
-mkdirSync(`${root}dist`)
+mkdirSync(`${root}dist/package`, { recursive: true })
 await bundle(outfile, { ...entry, external, banner: { js } })
-await bundle(`${root}dist/lib.js`, { ...common, entryPoints: [`${root}providers/lib.ts`], external: ["valibot"] })
+await bundle(`${root}dist/package/lib.js`, { ...common, entryPoints: [`${root}providers/lib.ts`] })
 // The types are checked elsewhere, with those of the runtimes.
 const tsc = join(dirname(fileURLToPath(import.meta.resolve("typescript/package.json"))), "bin", "tsc")
 run(process.execPath, [tsc, "-p", "tests/types.json"])
+writePackage()
+
+/**
+ * Writes what npm publishes. It depends on nothing, since the module holds its packages. Those that it does not hold are
+ * optional, and so are those that the types name.
+ */
+function writePackage() {
+  for (const file of ["LICENSE", "README.md", "CHANGELOG.md", "dist/smstask.js"])
+    copyFileSync(`${root}${file}`, `${root}dist/package/${basename(file)}`)
+  const { name, description, keywords, homepage, bugs, repository, license, type, engines } = manifest
+  const optional = [...external, "hono", "valibot"]
+  const published = {
+    ...{ name, version, description, keywords, homepage, bugs, repository, license, type },
+    bin: { smstask: "smstask.js" },
+    exports: {
+      ".": { types: "./main.d.ts", default: "./smstask.js" },
+      "./lib": { types: "./providers/lib.d.ts", default: "./lib.js" },
+    },
+    engines,
+    peerDependencies: Object.fromEntries(optional.map((name) => [name, `^${dependencies[name]}`])),
+    peerDependenciesMeta: Object.fromEntries(optional.map((name) => [name, { optional: true }])),
+  }
+  writeFileSync(`${root}dist/package/package.json`, `${JSON.stringify(published, null, 2)}\n`)
+}
 
 const programOf = (name: string, path: string) => {
   const own = `${root}tests/node_modules/${path}`
@@ -112,9 +147,9 @@ if (runtime) {
 
 const made: [file: string, what: string][] = [
   ["dist/smstask.js", "the gateway in one file"],
-  ["dist/lib.js", "the helpers for provider files"],
-  ["dist/main.d.ts", "the types, with those in dist/providers"],
+  ["dist/package/lib.js", "the helpers for provider files, in the package for npm"],
+  ["dist/package/main.d.ts", "the types for them, in the package for npm"],
   ["dist/smstask", `an executable with ${runtime} inside`],
 ]
 for (const [file, what] of made.slice(0, runtime ? 4 : 3))
-  console.log(`${file.padEnd(16)} ${(statSync(root + file).size / 1_000_000).toFixed(2).padStart(7)} MB  ${what}`)
+  console.log(`${file.padEnd(24)} ${(statSync(root + file).size / 1_000_000).toFixed(2).padStart(7)} MB  ${what}`)

@@ -73,7 +73,6 @@ const steps: Record<string, Job[]> = {
   check: [
     { name: "biome", command: biome, limit: 60 },
     { name: "tsc", command: ["tsc", "-p", "."], limit: 120 },
-    // It fetches the packages that Deno needs for the tests, too.
     { name: "deno check", command: ["deno", "task", "check"], limit: 180 },
   ],
   build: [{ name: "build", command: [process.execPath, "tests/tools/build.ts", "bun"], limit: 120 }],
@@ -82,6 +81,7 @@ const steps: Record<string, Job[]> = {
   prometheus: [testOn("node", "tests/outside/prometheus.test.ts")],
   kannel: [testOn("node", "tests/outside/kannel.test.ts")],
   expressions: [testOn("node", "tests/outside/expressions.test.ts")],
+  hosts: filesIn("tests/hosts").map((file) => testOn("node", file)),
   bun: everyFileOn("bun"),
   deno: everyFileOn("deno"),
   bundle: [
@@ -90,12 +90,12 @@ const steps: Record<string, Job[]> = {
     testOn("deno", packing, "dist/smstask.js"),
     testOn("node", packing, "dist/smstask"),
   ],
-  package: [testOn("node", "tests/outside/package.test.ts")],
+  package: [testOn("node", "tests/outside/package.test.ts"), testOn("node", "tests/outside/image.test.ts")],
 }
 /** Each after the one before: what is shipped is built before it is tested, and `package` builds it anew. */
 const order = [
   ["check", "build"],
-  ["node", "browser", "prometheus", "kannel", "expressions", "bun", "deno", "bundle"],
+  ["node", "browser", "prometheus", "kannel", "expressions", "hosts", "bun", "deno", "bundle"],
   ["package"],
 ]
 
