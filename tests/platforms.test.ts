@@ -467,7 +467,7 @@ function becomes(
   name: string,
   platform: Platform,
   fixture: PlatformFixture,
-  { title, env = {}, body, age = 0, becomes, vectors = [] }: Sample,
+  { title, headers, env = {}, body, age = 0, becomes, vectors = [] }: Sample,
 ) {
   const [proof] = fixture.proofs
   const text = textOf(body, now - age)
@@ -479,7 +479,7 @@ function becomes(
       path in providers ? { default: Reflect.get(providers, path) } : await import(`../providers/${path}.ts`)
     const settings = { SMS_PROVIDER: "acme", VOICE_PROVIDER: "speaker", ...env }
     const { send, lines } = await serve(name, proof, settings, undefined, { load })
-    const response = await send(text, prove(proof, text, { now }))
+    const response = await send(text, { ...headers, ...prove(proof, text, { now }) })
     if (becomes === "nothing") {
       assert.equal(response.status, 204)
       assert.equal(await response.text(), "")

@@ -37,6 +37,10 @@ export interface Proof {
 /** A call and what it must become: a message, nothing to send, or a refusal as invalid. */
 export interface Sample {
   title: string
+  /** The version of the platform that sent this, with other numbers, codes and ids; left out where it is from documents. */
+  seen?: string
+  /** Headers that the platform sends beside those of its proof. */
+  headers?: Record<string, string>
   env?: Record<string, string>
   /** Text, or what is sent as JSON; in it "{milliseconds}" is the moment of the event, as a number. */
   body: unknown
