@@ -51,12 +51,13 @@ const kratosMessage = (
 const expires = "It expires in 15 minutes."
 /** What a server of one's own without a proxy fills in: no header names the end user's address. */
 const ownHeaders = { Accept: ["application/json"], "Accept-Encoding": ["identity"], Connection: ["close"] }
-const seenByKratos = (template_type: string, name: string, kind: string, code: string) => ({
+const hour = "It expires in 60 minutes.\n\n"
+const seenByKratos = (template_type: string, name: string, kind: string, code: string, between = hour) => ({
   seen: "26.2.0",
   ...kratosMessage(
     template_type,
     { identity: null, [name]: code, request_url: "http://127.0.0.1:4433/", request_url_domain: "127.0.0.1" },
-    `Your ${kind} code is: ${code}\n\nIt expires in 60 minutes.\n\n@127.0.0.1 #${code}\n`,
+    `Your ${kind} code is: ${code}\n\n${between}@127.0.0.1 #${code}\n`,
     code,
     ownHeaders,
   ),
@@ -64,6 +65,14 @@ const seenByKratos = (template_type: string, name: string, kind: string, code: s
 export const kratos = [
   seenByKratos("registration_code_valid", "registration_code", "registration", "161146"),
   seenByKratos("login_code_valid", "login_code", "login", "945267"),
+  seenByKratos("recovery_code_valid", "verification_code", "recovery", "928953", ""),
+  seenByKratos(
+    "verification_code_valid",
+    "verification_code",
+    "verification",
+    "940889",
+    `If this was not you, do nothing. ${hour}`,
+  ),
   kratosMessage(
     "login_code_valid",
     { ...request, login_code: "123456" },
