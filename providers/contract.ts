@@ -163,7 +163,7 @@ export interface ReportCall extends Call {
 export type Written = { readonly [K in keyof Message | "ip" | "key"]?: unknown }
 
 /** What must equal what. A file names it; only the gateway compares, in constant time. */
-export type Proof = HmacProof | SignatureProof | JwtProof | TokenProof
+export type Proof = HmacProof | SignatureProof | KeySetProof | JwtProof | TokenProof
 
 /** What signatures have in common: of `given` ten are looked at, of at most 512 characters each. */
 interface Given {
@@ -184,6 +184,14 @@ export interface SignatureProof extends Given {
   publicKey: string
   /** Left out for Ed25519, which has its own. */
   hash?: "sha1" | "sha256"
+  signed: string
+}
+/**
+ * One of `given` is a JSON Web Signature of `signed` by Ed25519, detached (RFC 7515, appendix F): `header..signature`. Its key
+ * is one of those at the address `jwks`, which only a setting may name: `<NAME>_JWKS`.
+ */
+export interface KeySetProof extends Given {
+  jwks: string
   signed: string
 }
 /** A JSON Web Token (RFC 7519) of HS256, HS384 or HS512, which has not expired and holds these claims. */
@@ -236,7 +244,10 @@ export interface Outcome {
 /** The default export of `providers/platforms/<name>.ts`. */
 export interface Platform<E extends Variables = Variables> {
   docs: string
-  /** `<NAME>_SECRET` where calls are signed, `<NAME>_TOKEN` where a header holds a secret, and what else it needs. */
+  /**
+   * `<NAME>_SECRET` where calls are signed, `<NAME>_JWKS` where they are by keys at an address, `<NAME>_TOKEN` where a header
+   * holds a secret, and what else it needs.
+   */
   env: E
   /** Milliseconds within which it must be answered; DEADLINE may only shorten them. */
   deadline?: number

@@ -206,6 +206,98 @@ for (const { title, given, message } of samples.apereoCas) {
   })
 }
 
+/** Headers as an object of JSON has them, with names in lower case. */
+const lowerNames = (headers: Record<string, string>) =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
+
+for (const { title, given, message } of samples.nhost) {
+  test(`nhost: ${title}`, async () => {
+    const lines = block("nhost", "sh").replace("<GATEWAY_TOKEN>", token).split("\n")
+    const setting = new Map(lines.map((line) => [line.split("=")[0], line.slice(line.indexOf("=") + 1)]))
+    const value = (name: string) => setting.get(`AUTH_SMS_GENERIC_${name}`) ?? ""
+    // Both placeholders are escaped as texts of JSON.
+    const body = value("BODY_TEMPLATE").replace(/\$\{(\w+)\}/g, (_, name: string) =>
+      JSON.stringify(name === "body" ? given.text : given[name]).slice(1, -1),
+    )
+    const headers = { ...lowerNames(JSON.parse(value("HEADERS"))), "content-type": value("CONTENT_TYPE") }
+    await check({ url: value("URL"), headers, body }, message)
+  })
+}
+
+for (const { title, given, message } of samples.linotp) {
+  test(`linotp: ${title}`, async () => {
+    const config = JSON.parse(block("linotp", "json").replace("<GATEWAY_TOKEN>", token))
+    const { [config.SMS_TEXT_KEY]: text, [config.SMS_PHONENUMBER_KEY]: phone } = config.PAYLOAD
+    const body = {
+      ...config.PAYLOAD,
+      [config.SMS_TEXT_KEY]: text.replace("<message>", given.text),
+      [config.SMS_PHONENUMBER_KEY]: phone.replace("<phone>", given.to),
+    }
+    const headers = { ...lowerNames(config.HEADERS), "content-type": "application/json" }
+    await check({ url: config.URL, headers, body: JSON.stringify(body) }, message)
+  })
+}
+
+for (const { title, given, env, message } of samples.frappe) {
+  test(`frappe: ${title}`, async () => {
+    const value = (setting: string) => row("frappe", setting)
+    assert.equal(value("Use POST"), "on")
+    const body = new URLSearchParams([
+      [value("Message Parameter"), given.text ?? ""],
+      [value("Receiver Parameter"), given.to ?? ""],
+    ])
+    const headers = formHeaders(authorization(rows("frappe", "Static Parameters")[0]))
+    await check({ url: value("SMS Gateway URL"), headers, body: String(body) }, message, env)
+  })
+}
+
+for (const { title, given, message } of samples.midpoint) {
+  test(`midpoint: ${title}`, async () => {
+    const xml = block("midpoint", "xml")
+    const element = (name: string) => new RegExp(`<${name}>(?:<value>)?([^<]+)<`).exec(xml)?.[1] ?? ""
+    assert.deepEqual([element("method"), element("bodyEncoding")], ["post", "UTF-8"])
+    const map = /^groovy\.json\.JsonOutput\.toJson\(\[(\w+): to, (\w+): messageText\]\)$/.exec(element("code"))
+    const [, number = "", text = ""] = map ?? []
+    const [name = "", type = ""] = element("headersExpression").split(": ")
+    const basic = Buffer.from(`${element("username")}:${token}`).toString("base64")
+    const headers = { authorization: `Basic ${basic}`, [name]: type }
+    const body = JSON.stringify({ [number]: given.to, [text]: given.text })
+    await check({ url: element("urlExpression"), headers, body }, message)
+  })
+}
+
+for (const { title, given, message } of samples.salesforce) {
+  test(`salesforce: ${title}`, async () => {
+    const apex = block("salesforce", "apex")
+    const signature = /sendOneTimePassword\(([^)]+)\)/.exec(apex)?.[1] ?? ""
+    const names = signature.split(",").map((one) => one.trim().split(" ")[1] ?? "")
+    assert.deepEqual(
+      names,
+      Object.keys(given).sort((one, other) => names.indexOf(one) - names.indexOf(other)),
+    )
+    const pairs = [...apex.matchAll(/'(\w+)' => (\w+)/g)].map(([, field = "", name = ""]) => [field, given[name]])
+    assert.equal(/setMethod\('(\w+)'\)/.exec(apex)?.[1], "POST")
+    const type = /setHeader\('Content-Type', '([^']+)'\)/.exec(apex)?.[1] ?? ""
+    const headers = { authorization: bearer, "content-type": type }
+    await check({ url: gatewayUrl, headers, body: JSON.stringify(Object.fromEntries(pairs)) }, message)
+  })
+}
+
+for (const { title, given, env, message } of samples.authentik) {
+  test(`authentik with a mapping: ${title}`, async () => {
+    const values: Record<string, string | undefined> = {
+      "device.phone_number": given.phone,
+      token: given.token,
+      "request.user.locale(request)": given.locale,
+    }
+    const pairs = [...block("authentik-mapping", "python").matchAll(/"(\w+)": (.+),$/gm)]
+    const fields = Object.fromEntries(pairs.map(([, field = "", source = ""]) => [field, values[source]]))
+    assert.deepEqual(Object.values(fields).sort(), Object.values(values).sort())
+    const headers = { authorization: bearer, "content-type": "application/json" }
+    await check({ url: gatewayUrl, headers, body: JSON.stringify(fields) }, message, env)
+  })
+}
+
 const keycloakJson = '{"body":"Your "Acme" code is 123456","recipient":"+15550100123","sender":"Acme"}'
 const wso2Json = '{"recipient": "+15550100123", "body": "Your "Acme" code is 482913"}'
 for (const [title, path, body] of [

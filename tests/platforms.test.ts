@@ -15,6 +15,7 @@ import {
   type World,
 } from "../main.ts"
 import {
+  keySetOf,
   outcomes,
   type PlatformFixture,
   type Proof,
@@ -24,7 +25,7 @@ import {
   textOf,
   tokens,
 } from "./lib/platform.ts"
-import { sign, start } from "./lib/world.ts"
+import { accepted, sign, start } from "./lib/world.ts"
 
 /** PLATFORM=name proves that one alone. */
 const only = process.env.PLATFORM
@@ -64,19 +65,32 @@ function acme(messages: Message[], channel: "sms" | "voice", refusal?: string): 
   }
 }
 
+/** Whose keys are at this address, where a platform's keys are at one. */
+const ownerOf = (proofs: Proof[], { url }: Request) =>
+  proofs.find(({ signature, secrets }) => signature?.key === "ed25519" && secrets.includes(url))
+
+/** An answer that has the platforms' keys at their addresses. */
+function withKeys(proofs: Proof[], answer: Answer = accepted): Answer {
+  return (request, init) => {
+    const owner = ownerOf(proofs, request)
+    return owner ? Response.json(keySetOf(owner, request.url)) : answer(request, init)
+  }
+}
+
 /** A gateway with this one platform, whose provider is the shared one by configuration. */
 async function serve(name: string, proof: Proof, env: World["env"] = {}, answer?: Answer, world?: Partial<World>) {
   const limits = { LIMIT_RECIPIENT: "off", LIMIT_PREFIX: "off" }
   const settings = { PLATFORMS: name, [proof.variable]: proof.secrets[0], ...limits, ...env }
-  const started = await start(settings, answer, { clock: () => now, ...world })
+  const started = await start(settings, withKeys([proof], answer), { clock: () => now, ...world })
   const send = async (body: string, headers: Record<string, string>) =>
     await started.call(
       { method: "POST", headers: { "content-type": "application/json", ...headers }, body },
       `/${name}`,
     )
-  return { ...started, send, sent: () => started.calls.length }
+  const sent = () => started.calls.filter(({ request }) => !ownerOf([proof], request)).length
+  return { ...started, send, sent }
 }
-type Answer = Parameters<typeof start>[1]
+type Answer = NonNullable<Parameters<typeof start>[1]>
 
 /** The first sample's body, as it goes over the wire, with another recipient where one is given. */
 function bodyOf(fixture: PlatformFixture, number?: string): string {
@@ -212,7 +226,7 @@ for (const [name, { platform, fixture }] of loaded) {
       const variables = Object.keys(platform.env)
       assert.ok(variables.length > 0)
       for (const variable of variables) {
-        assert.match(variable, new RegExp(`^${NAME}_(SECRET|TOKEN)$`))
+        assert.match(variable, new RegExp(`^${NAME}_(SECRET|JWKS|TOKEN)$`))
         assert.ok(steps.includes(variable), `${variable} stands in no step`)
         const schema = platform.env[variable] as { wrapped?: v.GenericSchema } & v.GenericSchema
         assert.ok(v.getDescription(schema.wrapped ?? schema), `${variable} is not described`)
@@ -316,7 +330,9 @@ for (const [name, { platform, fixture }] of loaded) {
         const expected = fixture.isInternational ? always : national
         const response = await send(body, prove(fixture.proofs[0], body, { now }))
         await isTold(response, fixture, expected ? "accepted" : "invalid", `${digits} from ${country}`)
-        assert.equal(calls[0] && JSON.parse(calls[0].text).to, expected, `${digits} from ${country}`)
+        // A platform's keys are fetched before, by a call with no body.
+        const call = calls.find(({ text }) => text)
+        assert.equal(call && JSON.parse(call.text).to, expected, `${digits} from ${country}`)
       }
     })
 
@@ -485,30 +501,37 @@ function proofs(name: string, fixture: PlatformFixture, proof: Proof) {
     assert.equal((await send(body, good())).status, fixture.answers.accepted.status)
   })
 
-  test(`${title} goes on while the secret is changed`, async () => {
-    const third = `${other.slice(0, -8)}QUFB${other.slice(-4)}`
-    for (const list of [`${other},${own}`, `${own}, ${other}`]) {
-      const { send, sent } = await serve(name, proof, { [variable]: list })
-      for (const secret of [own, other]) {
-        const text = bodyOf(fixture, secret === own ? "+15550100131" : "+15550100132")
-        const headers = prove(proof, text, { now, secrets: [secret], id: `msg_${secret.length}` })
-        await isTold(await send(text, headers), fixture, "accepted", list)
+  // Keys at an address are changed there.
+  if (signature?.key !== "ed25519")
+    test(`${title} goes on while the secret is changed`, async () => {
+      const third = `${other.slice(0, -8)}QUFB${other.slice(-4)}`
+      for (const list of [`${other},${own}`, `${own}, ${other}`]) {
+        const { send, sent } = await serve(name, proof, { [variable]: list })
+        for (const secret of [own, other]) {
+          const text = bodyOf(fixture, secret === own ? "+15550100131" : "+15550100132")
+          const headers = prove(proof, text, { now, secrets: [secret], id: `msg_${secret.length}` })
+          await isTold(await send(text, headers), fixture, "accepted", list)
+        }
+        const before = sent()
+        const response = await send(body, prove(proof, body, { now, secrets: [third] }))
+        await unproven(response, sent() - before, "a third secret")
       }
-      const before = sent()
-      const response = await send(body, prove(proof, body, { now, secrets: [third] }))
-      await unproven(response, sent() - before, "a third secret")
-    }
-    if (!signature?.between) return
-    for (const list of [
-      [third, own],
-      [own, third],
-    ]) {
-      const { send } = await serve(name, proof)
-      await isTold(await send(body, prove(proof, body, { now, secrets: list })), fixture, "accepted", "two signatures")
-    }
-    const { send, sent } = await serve(name, proof)
-    await unproven(await send(body, prove(proof, body, { now, secrets: [third, other] })), sent(), "two others")
-  })
+      if (!signature?.between) return
+      for (const list of [
+        [third, own],
+        [own, third],
+      ]) {
+        const { send } = await serve(name, proof)
+        await isTold(
+          await send(body, prove(proof, body, { now, secrets: list })),
+          fixture,
+          "accepted",
+          "two signatures",
+        )
+      }
+      const { send, sent } = await serve(name, proof)
+      await unproven(await send(body, prove(proof, body, { now, secrets: [third, other] })), sent(), "two others")
+    })
 
   if (signature) {
     test(`${title}: the same call again sends nothing, and is told the same`, async () => {
@@ -565,6 +588,7 @@ function proofs(name: string, fixture: PlatformFixture, proof: Proof) {
       assert.match(message, new RegExp(`${variable} is (too short|wrong)`), value)
       assert.doesNotMatch(message, /canary|Y2FuYXJ5/)
     }
+    if (signature?.key === "ed25519") await failure(own.replace("https", "http"))
     if (!signature) for (const value of [own.slice(0, 31), `${own} x`]) await failure(value)
   })
 }
@@ -575,7 +599,7 @@ function becomes(
   name: string,
   platform: Platform,
   fixture: PlatformFixture,
-  { title, env = {}, body, age = 0, becomes, says, vectors = [] }: Sample,
+  { title, headers, env = {}, body, age = 0, becomes, says, vectors = [] }: Sample,
 ) {
   const [proof] = fixture.proofs
   const text = textOf(body, now - age)
@@ -587,7 +611,7 @@ function becomes(
       path in providers ? { default: Reflect.get(providers, path) } : await import(`../providers/${path}.ts`)
     const settings = { SMS_PROVIDER: "acme", VOICE_PROVIDER: "speaker", ...env }
     const { send, lines } = await serve(name, proof, settings, undefined, { load })
-    const response = await send(text, prove(proof, text, { now }))
+    const response = await send(text, { ...headers, ...prove(proof, text, { now }) })
     if (becomes === "nothing") {
       assert.equal(response.status, 204)
       assert.equal(await response.text(), "")
@@ -740,30 +764,26 @@ test("each platform's secret opens its own path, beside POST /, and no other", a
     mine.set(name, proof)
     env[proof.variable] = proof.secrets[0]
   }
-  const { call, calls, post } = await start({ LIMIT_RECIPIENT: "off", LIMIT_PREFIX: "off", ...env }, undefined, {
-    clock: () => now,
-  })
+  const limits = { LIMIT_RECIPIENT: "off", LIMIT_PREFIX: "off" }
+  const owners = [...mine.values()]
+  const { call, calls, post } = await start({ ...limits, ...env }, withKeys(owners), { clock: () => now })
+  const sent = () => calls.filter(({ request }) => !ownerOf(owners, request)).length
   const send = async (name: string, headers: Record<string, string>, body: string) =>
     await call({ method: "POST", headers: { ...headers, "content-type": "application/json" }, body }, `/${name}`)
   for (const [name, { fixture }] of loaded) {
     const body = bodyOf(fixture)
-    const before = calls.length
+    const before = sent()
     for (const [other, proof] of mine) {
       if (other === name) continue
-      await unproven(await send(name, prove(proof, body, { now }), body), calls.length - before, `${other} at /${name}`)
+      await unproven(await send(name, prove(proof, body, { now }), body), sent() - before, `${other} at /${name}`)
       // Another's secret in the platform's own way.
       const disguised = prove(mine.get(name) as Proof, body, { now, secrets: [proof.secrets[0]] })
-      await unproven(await send(name, disguised, body), calls.length - before, `the secret of ${other} at /${name}`)
+      await unproven(await send(name, disguised, body), sent() - before, `the secret of ${other} at /${name}`)
     }
     const owner = [{ authorization: `Bearer ${env.GATEWAY_TOKEN}` }, { authorization: `Bearer ${await sign()}` }]
-    for (const headers of owner)
-      await unproven(await send(name, headers, body), calls.length - before, `POST / at /${name}`)
+    for (const headers of owner) await unproven(await send(name, headers, body), sent() - before, `POST / at /${name}`)
     const proven = prove(mine.get(name) as Proof, body, { now })
-    await unproven(
-      await send("", proven, '{"recipient":"+12223334444","body":"x"}'),
-      calls.length - before,
-      `${name} at /`,
-    )
+    await unproven(await send("", proven, '{"recipient":"+12223334444","body":"x"}'), sent() - before, `${name} at /`)
     await isTold(await send(name, proven, body), fixture, "accepted", name)
   }
   assert.equal((await post()).status, 200)

@@ -5,6 +5,7 @@ import { readdirSync, readFileSync } from "node:fs"
 import { test } from "node:test"
 import { SignJWT } from "jose"
 import type { Proof, Provider } from "../main.ts"
+import { createKeys } from "../providers/parts/keys.ts"
 import { compare } from "../providers/parts/proof.ts"
 import { problem, providers, standing, start, take } from "./lib/world.ts"
 
@@ -95,11 +96,122 @@ const proofs: [title: string, proof: Proof, isProven: boolean][] = [
   ["a static token of the platform", { token: "platform" }, true],
   ["a static token of another", { token: "a" }, false],
 ]
-for (const [title, proof, isProven] of proofs) {
-  test(`${title} ${isProven ? "proves a call" : "proves nothing"}`, async () => {
-    assert.equal(!("problem" in (await compare(proof, now, ["platform"]))), isProven)
+for (const [title, proof, isGood] of proofs) {
+  test(`${title} ${isGood ? "proves a call" : "proves nothing"}`, async () => {
+    assert.equal(!("problem" in (await compare(proof, now, ["platform"]))), isGood)
   })
 }
+
+const address = "https://keys.example.com/.well-known/jwks.json"
+const jwkOf = ({ publicKey }: typeof ed25519, kid: string) => ({ ...publicKey.export({ format: "jwk" }), kid })
+/** A detached signature (RFC 7515, appendix F); `header` goes before the usual members. */
+function detached(text = signed, { privateKey } = ed25519, header: object = {}) {
+  const encode = (part: string) => Buffer.from(part).toString("base64url")
+  const first = encode(JSON.stringify({ alg: "EdDSA", kid: "one", ...header }))
+  return `${first}..${sign(null, Buffer.from(`${first}.${encode(text)}`), privateKey).toString("base64url")}`
+}
+
+/** What finds keys at `address`, of which `answer` gives the text; `asked` counts, `pass` moves its clock. */
+function keyServer(answer: () => Response) {
+  const time = standing()
+  const asked: string[] = []
+  const findKeys = createKeys({
+    ...time.world,
+    env: {},
+    print: () => {},
+    fetch: async ({ url }, { redirect }) => {
+      assert.equal(redirect, "manual")
+      asked.push(url)
+      return answer()
+    },
+  })
+  const prove = async (given: string, at = address) =>
+    await compare({ jwks: at, signed, given: [given], time: now }, now, [], findKeys)
+  return { asked, prove, pass: time.pass }
+}
+const keySet = (...keys: object[]) => Response.json({ keys })
+const isProven = (result: object) => !("problem" in result)
+
+for (const [title, given] of [
+  ["of another text", detached("another")],
+  ["by another key", detached(signed, other)],
+  ["with its text inside", detached().replace("..", `.${Buffer.from(signed).toString("base64url")}.`)],
+  ["of no algorithm", detached(signed, ed25519, { alg: "none" })],
+  ["of HMAC, with the public key as its key", detached(signed, ed25519, { alg: "HS256" })],
+  ["that names its own key", detached(signed, other, { jwk: jwkOf(other, "one"), jku: "https://evil.example.com/" })],
+  ["with an unknown extension that must be understood", detached(signed, ed25519, { crit: ["x"], x: 1 })],
+  ["that is cut", detached().slice(0, -4)],
+  ["without a header", detached().replace(/^[^.]+/, "")],
+  ["that is none", "x"],
+  ["that is empty", ""],
+] as const)
+  test(`a detached signature ${title} proves nothing, and no address but the setting's is asked`, async () => {
+    const { asked, prove } = keyServer(() => keySet(jwkOf(ed25519, "one"), jwkOf(rsa, "two")))
+    assert.ok(!isProven(await prove(given)))
+    assert.ok(asked.every((url) => url === address))
+  })
+
+test("keys are fetched once in an hour, and anew for a key that is not among them, not at once again", async () => {
+  let keys = [jwkOf(ed25519, "one")]
+  const { asked, prove, pass } = keyServer(() => keySet(...keys))
+  assert.deepEqual(await Promise.all([prove(detached()), prove(detached())]).then((all) => all.map(isProven)), [
+    true,
+    true,
+  ])
+  pass(3_599_999)
+  assert.ok(isProven(await prove(detached())))
+  assert.equal(asked.length, 1)
+  keys = [jwkOf(other, "two")]
+  const changed = detached(signed, other, { kid: "two" })
+  assert.ok(isProven(await prove(changed)))
+  assert.ok(!isProven(await prove(detached())))
+  assert.equal(asked.length, 2)
+  pass(10_000)
+  assert.ok(!isProven(await prove(detached())))
+  assert.equal(asked.length, 3)
+})
+
+for (const [title, answer] of [
+  ["fails", () => new Response(null, { status: 500 })],
+  ["redirects", () => new Response(null, { status: 302, headers: { location: "https://evil.example.com/" } })],
+  ["brings no JSON", () => new Response("<html>")],
+  ["brings no keys", () => Response.json({})],
+  ["brings too much", () => keySet(jwkOf(ed25519, "one"), { x: "x".repeat(65_536) })],
+  ["brings a key that is none", () => keySet({ kty: "OKP", crv: "Ed25519", kid: "one", x: "x" })],
+  ["finds nobody", () => Promise.reject(new Error("connect ECONNREFUSED")) as never],
+] as [string, () => Response][])
+  test(`whoever is to be proven by keys is refused where their fetch ${title}, and proven once it works`, async () => {
+    let isBroken = true
+    const { asked, prove, pass } = keyServer(() => (isBroken ? answer() : keySet(jwkOf(ed25519, "one"))))
+    assert.ok(!isProven(await prove(detached())))
+    isBroken = false
+    pass(3_600_000)
+    assert.ok(isProven(await prove(detached())))
+    assert.equal(asked.length, 2)
+  })
+
+test("keys that worked and cannot be fetched any more prove nothing when their hour is over", async () => {
+  let isBroken = false
+  const { asked, prove, pass } = keyServer(() =>
+    isBroken ? new Response(null, { status: 503 }) : keySet(jwkOf(ed25519, "one")),
+  )
+  assert.ok(isProven(await prove(detached())))
+  isBroken = true
+  pass(3_600_000)
+  assert.ok(!isProven(await prove(detached())))
+  isBroken = false
+  assert.ok(!isProven(await prove(detached())))
+  pass(10_000)
+  assert.ok(isProven(await prove(detached())))
+  assert.equal(asked.length, 3)
+})
+
+test("a call whose time is off is refused before any key is fetched", async () => {
+  const findKeys = () => assert.fail("keys were fetched")
+  const proof = { jwks: address, signed, given: [detached()], time: now - 6 * minute }
+  assert.ok(!isProven(await compare(proof, now, [], findKeys)))
+  assert.ok(!isProven(await compare({ ...proof, time: now }, now)))
+})
 
 test("what was signed tells one call from another", async () => {
   const marks = await Promise.all(

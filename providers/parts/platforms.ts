@@ -28,6 +28,7 @@ import {
   type World,
 } from "../../main.ts"
 import { secretToken } from "../lib.ts"
+import { createKeys, type FindKeys } from "./keys.ts"
 import { compare, compareToken } from "./proof.ts"
 
 /** Who may call a platform's path: a signature by one of its secrets, one of its tokens, and both where both are set. */
@@ -39,12 +40,13 @@ interface Secrets {
   values: Values<Variables>
 }
 
-function createProof(platform: Platform, { signed, tokens, values }: Secrets, clock: World["clock"]) {
+function createProof(platform: Platform, secrets: Secrets, clock: World["clock"], findKeys: FindKeys) {
+  const { signed, tokens, values } = secrets
   const proveSignature = async (call: Call): Promise<Proven | Problem> => {
     let last: Proven | Problem = unproven("the signature cannot be read")
     for (const values of signed) {
       const proof = platform.proof?.(call, values)
-      if (proof) last = await compare(proof, clock())
+      if (proof) last = await compare(proof, clock(), [], findKeys)
       if (!("problem" in last)) return last
     }
     return last
@@ -99,18 +101,21 @@ function listWeak(name: string, platform: Platform, secrets: string[], tokens: s
 }
 
 /** Throws a StartError that lists what is missing or wrong. */
-async function loadPlatform(name: string, world: World): Promise<Caller> {
+async function loadPlatform(name: string, world: World, findKeys: FindKeys): Promise<Caller> {
   const platform = await importFile("platforms/", name, world)
   const SECRET = `${variablePrefix(name)}_SECRET`
   const TOKEN = `${variablePrefix(name)}_TOKEN`
+  // Keys at an address take the place of secrets; without its variable parseVariables complains.
+  const hasKeys = `${variablePrefix(name)}_JWKS` in platform.env
   const secrets = splitSecrets(world.env[SECRET])
   const tokens = splitSecrets(world.env[TOKEN])
-  const weak = listWeak(name, platform, secrets, tokens)
+  const weak = hasKeys ? [] : listWeak(name, platform, secrets, tokens)
   if (weak.length > 0) throw new StartError(weak)
   const parse = (secret?: string) =>
     parseVariables({ ...world.env, [SECRET]: secret, [TOKEN]: tokens[0] }, platform.env)
   const values = parse(secrets[0])
-  const prove = createProof(platform, { signed: secrets.map(parse), tokens, values }, world.clock)
+  const signed = hasKeys ? [values] : secrets.map(parse)
+  const prove = createProof(platform, { signed, tokens, values }, world.clock, findKeys)
   const { greet } = platform
   const greetProven = async (headers: Call["headers"], log: Log) => {
     const call = { headers, text: "" }
@@ -118,17 +123,18 @@ async function loadPlatform(name: string, world: World): Promise<Caller> {
     return refuse(log, "authentication_failed", "the token is wrong")
   }
   const answer = (result: Delivery | Problem, id: string) => platform.answer?.(describeOutcome(result, id))
-  return { name, platform, isSigned: secrets.length > 0, prove, greet: greet && greetProven, answer }
+  return { name, platform, isSigned: signed.length > 0, prove, greet: greet && greetProven, answer }
 }
 
 /** Loads the platforms that PLATFORMS names. Throws a StartError that lists what is missing or wrong. */
 export async function loadPlatforms(names: string[], world: World, providers: string[]): Promise<Caller[]> {
   const { complaints, collect } = createCollector()
   const callers: Caller[] = []
+  const findKeys = createKeys(world)
   for (const name of names) {
     const text = `PLATFORMS names ${name}, which is a provider in use: both would be served at /${name}`
     if (providers.includes(name)) complaints.push({ text })
-    const caller = await collect(() => loadPlatform(name, world))
+    const caller = await collect(() => loadPlatform(name, world, findKeys))
     if (caller) callers.push(caller)
   }
   if (complaints.length > 0) throw new StartError(complaints)

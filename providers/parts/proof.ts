@@ -4,7 +4,9 @@
  * @module
  */
 import { createHash, createHmac, verify } from "node:crypto"
+import type { FlattenedJWS } from "jose"
 import { isSame, type Problem, type Proof, type Proven, tryOr, unproven } from "../../main.ts"
+import type { FindKeys } from "./keys.ts"
 
 /** Milliseconds that the clock of a signature may be off, and seconds that the claims of a JSON Web Token may be. */
 const tolerance = { signature: 300_000, token: 60 }
@@ -12,16 +14,29 @@ const tolerance = { signature: 300_000, token: 60 }
 /** Of the signatures of a call ten are looked at, and none of more than 512 characters. */
 const most = { signatures: 10, characters: 512 }
 
+/** The algorithm by its older and its newer name (RFC 8037, RFC 9864). */
+const byEd25519 = { algorithms: ["EdDSA", "Ed25519"] }
+
 type ProofWith<Name extends string> = Extract<Proof, Record<Name, unknown>>
 
-/** Compares a proof at `now`, in milliseconds since 1970. Without `expected`, a token must be one of `tokens`. */
-export async function compare(proof: Proof, now: number, tokens: string[] = []): Promise<Proven | Problem> {
+/**
+ * Compares a proof at `now`, in milliseconds since 1970. Without `expected`, a token must be one of `tokens`; without
+ * `findKeys`, keys at an address prove nothing.
+ */
+export async function compare(
+  proof: Proof,
+  now: number,
+  tokens: string[] = [],
+  findKeys?: FindKeys,
+): Promise<Proven | Problem> {
   if ("token" in proof) return compareToken(proof.token, proof.expected ?? tokens)
   if ("jwt" in proof) return await compareClaims(proof, now)
   const given = proof.given.slice(0, most.signatures).filter((one) => one && one.length <= most.characters)
   if (given.length === 0) return unproven("the signature is missing")
   if (proof.time !== undefined && !(Math.abs(now - proof.time) <= tolerance.signature))
     return unproven("the signature's time is more than 5 minutes off")
+  if ("jwks" in proof)
+    return findKeys ? await verifyByKeys(proof, given, findKeys) : unproven("no keys are fetched here")
   return "publicKey" in proof ? verifySignature(proof, given) : compareHmac(proof, given)
 }
 
@@ -55,6 +70,32 @@ function verifySignature({ publicKey, hash, signed }: ProofWith<"publicKey">, gi
   return tryOr(() => given.some(isValid), false)
     ? { proofId: proofIdOf(signed) }
     : unproven("the signature does not match the public key")
+}
+
+/** Verifies a detached signature. Where no key fits, the keys may have been changed, and are fetched once more. */
+async function verifyByKeys({ jwks, signed }: ProofWith<"jwks">, given: string[], findKeys: FindKeys) {
+  const { flattenedVerify } = await import("jose/jws/flattened/verify")
+  const { createLocalJWKSet } = await import("jose/jwks/local")
+  const payload = Buffer.from(signed).toString("base64url")
+  let reason = "the signature is not a detached one"
+  for (const one of given) {
+    const [header, between, signature, ...more] = one.split(".")
+    if (!header || between !== "" || !signature || more.length > 0) continue
+    const jws: FlattenedJWS = { protected: header, payload, signature }
+    for (const isStale of [false, true]) {
+      const keys = await findKeys(jwks, isStale).catch(() => undefined)
+      if (!keys) return unproven("the keys of the caller could not be fetched")
+      const verify = async () => await flattenedVerify(jws, createLocalJWKSet(keys), byEd25519)
+      const error = await verify().then(
+        () => undefined,
+        (error: { code?: unknown }) => error,
+      )
+      if (!error) return { proofId: proofIdOf(signed) }
+      reason = "the signature does not match the caller's keys"
+      if (error.code !== "ERR_JWKS_NO_MATCHING_KEY") break
+    }
+  }
+  return unproven(reason)
 }
 
 /** Verifies a JSON Web Token, its time as of RFC 7519 §4.1.4 and §4.1.5, and the claims that are named. */

@@ -6,6 +6,8 @@ import type { Message } from "../../main.ts"
 
 interface Sample {
   title: string
+  /** The version of the platform that sent this, with other numbers, codes and ids; left out where it is from documents. */
+  seen?: string
   /** What the platform fills in. */
   given: Record<string, string>
   /** Variables of the gateway beside GATEWAY_TOKEN. */
@@ -32,7 +34,7 @@ const kratosMessage = (
   data: object,
   body: string,
   code?: string,
-  request_headers = headers,
+  request_headers: Record<string, string[]> = headers,
 ) => ({
   ctx: {
     recipient: "+15550100123",
@@ -43,11 +45,34 @@ const kratosMessage = (
     message_type: "sms",
     request_headers,
   },
-  message: { recipient: "+15550100123", body, code, ip: Object.keys(request_headers).length > 0 ? "203.0.113.7" : "" },
+  message: { recipient: "+15550100123", body, code, ip: request_headers["True-Client-Ip"]?.[0] ?? "" },
 })
 
 const expires = "It expires in 15 minutes."
+/** What a server of one's own without a proxy fills in: no header names the end user's address. */
+const ownHeaders = { Accept: ["application/json"], "Accept-Encoding": ["identity"], Connection: ["close"] }
+const hour = "It expires in 60 minutes.\n\n"
+const seenByKratos = (template_type: string, name: string, kind: string, code: string, between = hour) => ({
+  seen: "26.2.0",
+  ...kratosMessage(
+    template_type,
+    { identity: null, [name]: code, request_url: "http://127.0.0.1:4433/", request_url_domain: "127.0.0.1" },
+    `Your ${kind} code is: ${code}\n\n${between}@127.0.0.1 #${code}\n`,
+    code,
+    ownHeaders,
+  ),
+})
 export const kratos = [
+  seenByKratos("registration_code_valid", "registration_code", "registration", "161146"),
+  seenByKratos("login_code_valid", "login_code", "login", "945267"),
+  seenByKratos("recovery_code_valid", "verification_code", "recovery", "928953", ""),
+  seenByKratos(
+    "verification_code_valid",
+    "verification_code",
+    "verification",
+    "940889",
+    `If this was not you, do nothing. ${hour}`,
+  ),
   kratosMessage(
     "login_code_valid",
     { ...request, login_code: "123456" },
@@ -65,7 +90,7 @@ export const kratos = [
     { ...request, verification_code: "771204" },
     `Your verification code is: 771204\n\nIf this was not you, do nothing. ${expires}\n\n@acme.example.com #771204\n`,
     "771204",
-    {} as typeof headers,
+    {},
   ),
   kratosMessage(
     "recovery_code_valid",
@@ -179,6 +204,18 @@ export const casdoor: Sample[] = [
 
 export const privacyidea: Sample[] = [
   {
+    title: "a challenge without the policy smstext",
+    seen: "3.14",
+    given: { phone: "+15550100123", otp: "685866" },
+    message: { recipient: "+15550100123", body: "685866", code: "685866" },
+  },
+  {
+    title: "a number as it was typed",
+    seen: "3.14",
+    given: { phone: "+1 555 010-0124", otp: "130248" },
+    message: { recipient: "+15550100124", body: "130248", code: "130248" },
+  },
+  {
     title: "a challenge",
     given: { phone: "+15550100123", otp: "Your OTP is 123456" },
     message: { recipient: "+15550100123", body: "Your OTP is 123456", code: "123456" },
@@ -193,6 +230,50 @@ export const privacyidea: Sample[] = [
 
 const cas = { clientIpAddress: "203.0.113.7", serverIpAddress: "192.0.2.10", from: "Acme", to: "+15550100123" }
 const reset = "Reset your password: https://cas.example.com/cas/login?pswdrst=abc"
+/** Texts that break what is not escaped. */
+const hard = 'Your "Acme" code\nis 482913 & à bientôt'
+const codeSamples = (...texts: string[]): Sample[] =>
+  texts.map((text) => ({
+    title: text === hard ? "quotes, a line break and an accent" : "a code",
+    given: { to: "+15550100123", text },
+    message: { recipient: "+15550100123", body: text, code: "482913" },
+  }))
+
+export const nhost = codeSamples("Your code is 482913.", hard)
+export const linotp = codeSamples("Your otp is 482913", hard)
+export const midpoint = codeSamples("Your code is 482913", hard)
+export const frappe: Sample[] = [
+  ...codeSamples("Your verification code is 482913", hard),
+  {
+    title: "a number as the contact holds it, without blanks and hyphens",
+    given: { to: "5550100123", text: "Your verification code is 482913" },
+    env: { DEFAULT_COUNTRY: "US" },
+    message: { recipient: "+15550100123", body: "Your verification code is 482913", code: "482913" },
+  },
+]
+export const salesforce: Sample[] = [
+  {
+    title: "a code",
+    given: {
+      userId: "005000000000001",
+      phoneNumber: "+15550100123",
+      oneTimePassword: "482913",
+      defaultText: "Your code is 482913",
+      networkId: "0DB000000000001",
+      experienceId: "",
+    },
+    message: { recipient: "+15550100123", body: "Your code is 482913", code: "482913" },
+  },
+]
+export const authentik: Sample[] = [
+  {
+    title: "a login",
+    given: { phone: "+15550100123", token: "482913", locale: "fr" },
+    env: { CODE_TEXT_FR: "Votre code est {code}" },
+    message: { recipient: "+15550100123", body: "Votre code est 482913", code: "482913", locale: "fr" },
+  },
+]
+
 export const apereoCas: Sample[] = [
   {
     title: "MFA",

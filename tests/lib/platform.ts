@@ -1,5 +1,6 @@
 /** What a fixture of `tests/fixtures/platforms/` holds, data alone, taken from the platform's wire contract; and its signer. */
-import { createHmac } from "node:crypto"
+import { createHash, createHmac, createPrivateKey, createPublicKey, sign as signBy } from "node:crypto"
+import type { JWK } from "jose"
 import type { Message, ProblemCode } from "../../main.ts"
 
 /** A static token as every fixture uses it, and another one. */
@@ -22,8 +23,9 @@ export interface Proof {
   signature?: {
     /** What stands before the key in the secret. */
     prefix?: string
-    key: "text" | "base64"
-    /** With `{id}`, `{seconds}`, `{body}` and `{base64}`, which is the body in base64. */
+    /** `ed25519`: the secret is the address of the keys, of which each has one of its own, and the signature is detached. */
+    key: "text" | "base64" | "ed25519"
+    /** With `{id}`, `{seconds}`, `{body}`, and `{base64}` or `{base64url}`, which are the body so written. */
     signed: string
     /** Whether the same content written with other blanks has the same signature. */
     isOfContent?: true
@@ -32,11 +34,39 @@ export interface Proof {
     each?: string
     between?: string
   }
+  /** Public keys that are at the first address, too. */
+  known?: JWK[]
+}
+
+/** A private key that goes with an address, the same every time. */
+function privateKeyOf(address: string) {
+  // PKCS #8 before the 32 bytes of a key (RFC 8410).
+  const start = Buffer.from("302e020100300506032b657004220420", "hex")
+  const seed = createHash("sha256").update(address).digest()
+  return createPrivateKey({ key: Buffer.concat([start, seed]), format: "der", type: "pkcs8" })
+}
+
+/** What is found at an address of keys. */
+export function keySetOf({ secrets, known = [] }: Proof, address: string): { keys: JWK[] } {
+  const jwk = createPublicKey(privateKeyOf(address)).export({ format: "jwk" }) as JWK
+  return { keys: [{ ...jwk, kid: address, alg: "EdDSA" }, ...(address === secrets[0] ? known : [])] }
+}
+
+/** A detached JSON Web Signature of a text by the key that goes with an address. */
+function signDetached(text: string, address: string): string {
+  const encode = (part: string) => Buffer.from(part).toString("base64url")
+  const header = encode(JSON.stringify({ alg: "EdDSA", typ: "JWS", kid: address }))
+  const signature = signBy(null, Buffer.from(`${header}.${encode(text)}`), privateKeyOf(address))
+  return `${header}..${signature.toString("base64url")}`
 }
 
 /** A call and what it must become: a message, nothing to send, or a refusal: of its number as invalid, of its fields as malformed. */
 export interface Sample {
   title: string
+  /** The version of the platform that sent this, with other numbers, codes and ids; left out where it is from documents. */
+  seen?: string
+  /** Headers that the platform sends beside those of its proof. */
+  headers?: Record<string, string>
   env?: Record<string, string>
   /** Text, or what is sent as JSON; in it "{milliseconds}" is the moment of the event, as a number. */
   body: unknown
@@ -106,10 +136,12 @@ export function prove({ headers, signature, secrets }: Proof, body: string, sign
   const [secret = ""] = signing.secrets ?? secrets
   const seconds = String(Math.floor(now / 1_000))
   const base64 = Buffer.from(body).toString("base64")
+  const base64url = Buffer.from(body).toString("base64url")
   const fill = (template: string, values: Record<string, string>) =>
     template.replace(/\{(\w+)\}/g, (_, name: string) => values[name] ?? "")
   const sign = (secret: string) => {
     const { prefix = "", key, signed = "", digest, each = "{signature}" } = signature ?? {}
+    if (key === "ed25519") return signDetached(fill(signed, { id, seconds, body, base64, base64url }), secret)
     const bare = secret.startsWith(prefix) ? secret.slice(prefix.length) : secret
     const bytes = key === "base64" ? Buffer.from(bare, "base64") : Buffer.from(bare)
     const hmac = createHmac("sha256", bytes).update(fill(signed, { id, seconds, body, base64 }))

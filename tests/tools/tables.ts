@@ -1,9 +1,12 @@
 /**
- * The table of providers in providers/README.md, made from the files. `npm run --prefix tests tables` writes it.
+ * The tables of providers/README.md, made from the files of providers, and from the samples of platforms and what is told of
+ * each. `npm run --prefix tests tables` writes them.
  */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import * as v from "valibot"
 import type { Provider } from "../../main.ts"
+import * as configured from "../lib/configured.ts"
+import type { PlatformFixture } from "../lib/platform.ts"
 
 const page = new URL("../../providers/README.md", import.meta.url)
 const marks = ["<!-- providers -->", "<!-- /providers -->"] as const
@@ -28,10 +31,40 @@ async function tableOf(channel: "voice" | undefined): Promise<string[]> {
   return table
 }
 
+/** How a platform's calls are known: by a version that was run, or from documents. */
+function describeEvidence(samples: readonly { seen?: string }[]): string {
+  const versions = new Set(samples.flatMap(({ seen }) => seen ?? []))
+  return versions.size > 0 ? `seen running, ${[...versions].sort().join(" and ")}` : "from its documents"
+}
+
+/** Platforms with a file, and those of configured.md, whose samples stand in tests/lib/configured.ts under the same name. */
+async function tableOfPlatforms(): Promise<string[]> {
+  const folder = new URL("../../providers/platforms/", import.meta.url)
+  const rows = new Map<string, string>()
+  for (const file of readdirSync(folder).filter((file) => file.endsWith(".ts"))) {
+    const fixture: PlatformFixture = (await import(`../fixtures/platforms/${file}`)).default
+    const name = file.replace(/\.ts$/, "")
+    rows.set(name, `| [${name}](platforms/${file}) | ${describeEvidence(fixture.samples)} |`)
+  }
+  const page = readFileSync(new URL("configured.md", folder), "utf8")
+  for (const [, name = ""] of page.matchAll(/^## (.+)$/gm)) {
+    const samples: unknown = Reflect.get(
+      configured,
+      name.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase()),
+    )
+    const evidence = describeEvidence(Array.isArray(samples) ? samples : [])
+    rows.set(name, `| [${name}](platforms/configured.md#${name}) | ${evidence} |`)
+  }
+  const sorted = [...rows].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, row]) => row)
+  return ["| platform | its calls are known |", "| --- | --- |", ...sorted]
+}
+
 /** What stands between the marks. */
 export async function tables(): Promise<string> {
-  const [text, voice] = [await tableOf(undefined), await tableOf("voice")]
-  return [marks[0], "", "### Text", "", ...text, "", "### Voice", "", ...voice, "", marks[1]].join("\n")
+  const text = ["### Text", "", ...(await tableOf(undefined))]
+  const voice = ["### Voice", "", ...(await tableOf("voice"))]
+  const platforms = ["### Platforms", "", ...(await tableOfPlatforms())]
+  return [marks[0], "", ...text, "", ...voice, "", ...platforms, "", marks[1]].join("\n")
 }
 
 /** What providers/README.md holds between the marks now. */
