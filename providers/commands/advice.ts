@@ -25,6 +25,7 @@ import {
   StartError,
   textFamilies,
   tryOr,
+  typeNames,
   type Variable,
   variablePrefix,
   variables,
@@ -174,6 +175,7 @@ async function filesMeant(kind: keyof Files, written: string, isVoice: boolean):
 async function valueMeant(setting: string, written: string): Promise<string | undefined> {
   const folder = folderOf(setting)
   if (folder !== undefined) return await filesMeant(folder, written, setting.startsWith("VOICE"))
+  if (setting === "DENY_TYPES") return await listMeant(written, (item) => nearest(item.toLowerCase(), typeNames))
   if (setting === "DEFAULT_COUNTRY") return await countryMeant(written)
   if (/_DESTINATIONS$/.test(setting)) return await destinationsMeant(written)
   if (setting.startsWith("LIMIT_")) return limitMeant(written)
@@ -365,6 +367,9 @@ function explainBroken(file: string, name: string, thrown: unknown): string {
 export function listDoubts({ gateway: { settings, world }, providers, callers, pages, warnings }: Prepared): string[] {
   const { env } = world
   const doubts = [...warnings, ...lintEnvFile().doubts]
+  const codes = settings.ALLOW_DESTINATIONS?.filter((target) => /^(?!8[78]|979)\d{1,3}$/.test(target)) ?? []
+  for (const code of settings.DENY_TYPES.length > 0 ? codes : [])
+    doubts.push(`ALLOW_DESTINATIONS names +${code} by digits, so that DENY_TYPES does not hold there: name the country`)
   for (const page of listFiles("pages/")) {
     const token = `${variablePrefix(page)}_TOKEN`
     if (env[token] && !settings.PAGES?.includes(page)) doubts.push(`${token} is set, and PAGES does not name ${page}`)
