@@ -42,7 +42,7 @@ export interface Gateway {
   clocks: Clocks
   log: Log
   store: contract.Store
-  limits: contract.Limit[]
+  limits: Window[]
   routes: Routes
   /** Messages that are being sent, by their idempotency keys. */
   inFlight: Map<string, Promise<Delivery | Problem>>
@@ -693,8 +693,12 @@ const limitKeys: Record<LimitName, (inbound: Inbound) => contract.Key> = {
   LIMIT_PREFIX: ({ line }) => Math.floor(Number(line) / 10_000),
   LIMIT_TOTAL: () => "all",
 }
-const limitsOf = (settings: Settings): contract.Limit[] =>
-  (Object.keys(limitKeys) as LimitName[]).flatMap((name) => (settings[name] ? { name, ...settings[name] } : []))
+/** One window of a limit; `written` is how the setting has it. */
+interface Window extends contract.Limit {
+  written: string
+}
+const limitsOf = (settings: Settings): Window[] =>
+  (Object.keys(limitKeys) as LimitName[]).flatMap((name) => settings[name].map((window) => ({ name, ...window })))
 
 /** The closer entry of both lists decides; a tie is denied, and so is what no allowed entry fits. */
 function checkDestination({ message, country, callingCode }: Inbound, settings: Settings): Problem | undefined {
@@ -741,17 +745,17 @@ function createGenerations<T>(most: number) {
   }
 }
 
-/** What this process remembers by itself: of each limit 100,000 counts, of each period 50,000 values. */
+/** What this process remembers by itself: of each window 100,000 counts, of each period 50,000 values. */
 function createMemoryStore(monotonic: Clocks["monotonic"]): contract.Store {
   const windows = new Map<string, { counts: ReturnType<typeof createGenerations<number>>; ends: number }>()
   type Value = { value: unknown; ends: number }
   const values = new Map<number, { kept: ReturnType<typeof createGenerations<Value>>; ends: number }>()
-  // The windows of a limit begin together.
+  // Of one limit and period all windows begin together.
   const windowOf = ({ name, period }: contract.Limit) => {
-    const before = windows.get(name)
+    const before = windows.get(`${name} ${period}`)
     if (before && monotonic() < before.ends) return before
     const window = { counts: createGenerations<number>(50_000), ends: monotonic() + period }
-    windows.set(name, window)
+    windows.set(`${name} ${period}`, window)
     return window
   }
   return {
@@ -1745,19 +1749,26 @@ const units: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000 }
 const toMilliseconds = (written: string) => (parseInt(written, 10) || 0) * (units[written.slice(-1)] ?? 0)
 export const duration = v.pipe(like(/^[1-9]\d{0,3}[smh]$/), v.transform(toMilliseconds))
 const durationOrOff = v.pipe(like(/^(off|[1-9]\d{0,3}[smh])$/), v.transform(toMilliseconds))
-const asLimit = v.transform((written: string) => {
-  const [count, period] = written.split("/")
-  return period ? { count: Number(count), period: toMilliseconds(period) } : undefined
-})
-const limit = v.pipe(like(/^(off|[1-9]\d{0,8}\/[1-9]\d{0,3}[smh])$/), asLimit)
+type Windows = Omit<Window, "name">[]
+const asWindows = v.transform(
+  (windows: string[]): Windows =>
+    windows.flatMap((written) => {
+      const [count, period] = written.split("/")
+      return period ? { count: Number(count), period: toMilliseconds(period), written } : []
+    }),
+)
+const window = like(/^(off|[1-9]\d{0,8}\/[1-9]\d{0,3}[smh])$/)
+const hasOwnPeriods = v.check((windows: Windows) => !hasRepeats(windows.map(({ period }) => period)))
+const limit = v.pipe(listOf(window), v.check(isAlone("off")), asWindows, hasOwnPeriods)
 const wholeNumber = (most: number) => v.pipe(like(/^\d{1,5}$/), v.transform(Number), v.maxValue(most))
 const asPattern = v.transform((written: string) => tryOr(() => new RegExp(written, "mu"), undefined))
 const pattern = v.pipe(v.string(), asPattern, v.instance(RegExp))
 const withoutPlus = v.transform((written: string) => written.replace("+", ""))
 const digits = v.pipe(like(/^\+?[1-9]\d{0,14}$/), withoutPlus)
 const destinations = v.optional(listOf(v.union([country(), digits])))
-const types = v.pipe(listOf(v.picklist(["none", ...typeNames])), v.check(isNoneAlone), v.transform(dropNone))
-const isDistinct = v.check((names: string[]) => new Set(names).size === names.length)
+const dropNone = v.transform((names: string[]) => names.filter((name) => name !== "none"))
+const types = v.pipe(listOf(v.picklist(["none", ...typeNames])), v.check(isAlone("none")), dropNone)
+const isDistinct = v.check((names: string[]) => !hasRepeats(names))
 /** `console` and `inbox` show the message to the developer; beside a provider that sends they would hide it. */
 const standAlone = v.check((names: string[]) => names.length === 1 || !/\b(console|inbox)\b/.test(names.join()))
 const reserved = v.regex(/^(?!(sms|voice|gateway|limit|log|metrics|health|store|default|code|contract|lib)$)/)
@@ -1809,11 +1820,17 @@ export const variables = {
     v.optional(v.picklist(["enforce", "observe"]), "enforce"),
     "enforce, or observe to log and let through",
   ),
-  LIMIT_RECIPIENT: setting(v.optional(limit, "5/10m"), "count/period such as 5/10m for one number, or off"),
-  LIMIT_VOICE: setting(v.optional(limit, "3/10m"), "count/period such as 3/10m for the calls to one number, or off"),
-  LIMIT_PREFIX: setting(v.optional(limit, "50/10m"), "count/period for numbers alike but for four digits, or off"),
-  LIMIT_IP: setting(v.optional(limit, "off"), "count/period for an end user's address, or off"),
-  LIMIT_TOTAL: setting(v.optional(limit, "off"), "count/period for all messages together, or off"),
+  LIMIT_RECIPIENT: setting(v.optional(limit, "5/10m"), "count/period for one number, as 5/10m or 1/30s,5/10m, or off"),
+  LIMIT_VOICE: setting(
+    v.optional(limit, "3/10m"),
+    "count/period for the calls to one number, as 3/10m or 1/30s,3/10m, or off",
+  ),
+  LIMIT_PREFIX: setting(
+    v.optional(limit, "50/10m"),
+    "count/period for numbers alike but for four digits, as 50/10m, or off",
+  ),
+  LIMIT_IP: setting(v.optional(limit, "off"), "count/period for an end user's address, as 10/1h, or off"),
+  LIMIT_TOTAL: setting(v.optional(limit, "off"), "count/period for all messages together, as 100/1m,2000/24h, or off"),
   ALLOW_DESTINATIONS: setting(destinations, "countries and +digits, separated by commas, as US,CA,+4479"),
   DENY_DESTINATIONS: setting(destinations, "countries and +digits, separated by commas, as US,CA,+4479"),
   DENY_TYPES: setting(
@@ -1856,11 +1873,12 @@ function listOf<T>(item: Parser<T>) {
   const split = v.transform((written: string) => written.split(",").flatMap((one) => one.trim() || []))
   return v.pipe(v.string(), split, v.array(item), v.minLength(1))
 }
-function isNoneAlone(names: string[]) {
-  return names.length === 1 || !names.includes("none")
+/** Whether a word that stands for nothing has no others beside it. */
+function isAlone(word: string) {
+  return (items: string[]) => items.length === 1 || !items.includes(word)
 }
-function dropNone(names: string[]) {
-  return names.filter((name) => name !== "none")
+function hasRepeats(items: unknown[]) {
+  return new Set(items).size < items.length
 }
 /** A setting with what is expected of it, which the error at start tells and the README's table must have. */
 function setting<const S extends Variable>(schema: S, expected: string) {

@@ -275,7 +275,7 @@ export type LogEvent = { time: string; level: Level; event: string } & Fields
 /** Writes one line of the log and hands the event to whoever follows. */
 export type Log = (level: Level, event: string, fields?: Fields) => void
 
-/** At most `count` for one key within `period` milliseconds. */
+/** At most `count` for one key within `period` milliseconds. One name may have several periods, each counted by itself. */
 export interface Limit {
   name: string
   count: number

@@ -125,8 +125,14 @@ export function durationMeant(written: string, unit: string): string | undefined
   return isMilliseconds ? `${Math.ceil(count / 1_000)}s` : `${count}${(word || unit).slice(0, 1).toLowerCase()}`
 }
 
-/** `5/10` and `5 per 10 min` as `5/10m`, `5/hour` as `5/1h`, and a number alone for ten minutes. */
+/** A window, or a list of them. */
 function limitMeant(written: string): string | undefined {
+  const windows = written.split(/[,;&|]|\band\b/).map((one) => windowMeant(one.trim()))
+  return windowMeant(written) ?? (windows.every((one) => one?.includes("/")) ? windows.join() : undefined)
+}
+
+/** `5/10` and `5 per 10 min` as `5/10m`, `5/hour` as `5/1h`, and a number alone for ten minutes. */
+function windowMeant(written: string): string | undefined {
   const [count = "", period = "10m", ...rest] = written.split(/ ?(?:\/|\bper\b|\bin\b|:|,) ?/i)
   if (rest.length > 0 || !/^\d{1,9}$/.test(count)) return durationMeant(written, "m") === "off" ? "off" : undefined
   const length = durationMeant(/^\d/.test(period) ? period : `1${period}`, "m")

@@ -30,13 +30,15 @@ export function summarize({ gateway, callers, pages, providers }: Prepared, addr
   const platforms = callers.map(({ name, isSigned }) => {
     return `POST /${name} by ${variablePrefix(name)}_${isSigned ? "SECRET" : "TOKEN"}`
   })
+  const names = [...new Set(limits.map(({ name }) => name))]
+  const writtenOf = (name: string) => limits.flatMap((limit) => (limit.name === name ? limit.written : [])).join()
   const looks = [...(providers.has("inbox") ? ["inbox"] : []), ...pages.map(({ name }) => name)]
   const words: [word: string, text: string][] = [
     ["SMS", routes.sms.map(showRoute).join("; ")],
     ["voice", routes.voice.map(showRoute).join("; ")],
     ["callers", [...(proofs.length > 0 ? [`POST / by ${proofs.join(" or ")}`] : []), ...platforms].join("; ")],
     ["only from", settings.GATEWAY_ALLOW_IPS?.join(", ") ?? ""],
-    ["limits", limits.map(({ name, count, period }) => `${name} ${count} in ${period / 1_000} s`).join("; ")],
+    ["limits", names.map((name) => `${name} ${writtenOf(name)}`).join("; ")],
     ["to", settings.ALLOW_DESTINATIONS?.map(showTarget).join(", ") ?? "every country (ALLOW_DESTINATIONS is not set)"],
     ["not to", settings.DENY_DESTINATIONS?.map(showTarget).join(", ") ?? ""],
     ["no types", settings.DENY_TYPES.join(", ")],

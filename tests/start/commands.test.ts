@@ -104,11 +104,11 @@ test("platforms lists every platform with its variables, and of one the steps", 
 })
 
 test("check says what serving would, what is doubtful, and fails where nothing would start", slow, async () => {
-  const good = await command(["check"], { GATEWAY_SECRET: secret, LIMIT_TOTAL: "9/1m" })
+  const good = await command(["check"], { GATEWAY_SECRET: secret, LIMIT_TOTAL: "9/1m, 90/1h" })
   assert.equal(good.code, 0)
   assert.match(
     good.stdout,
-    /^SMS {8}console\n[\s\S]*callers +POST \/ by a token signed with GATEWAY_SECRET\n[\s\S]*LIMIT_TOTAL 9 in 60 s/,
+    /^SMS {8}console\n[\s\S]*callers +POST \/ by a token signed with GATEWAY_SECRET\n[\s\S]*LIMIT_TOTAL 9\/1m,90\/1h/,
   )
   const doubtful = await command(["check"], { GATEWAY_SECRET: "a secret of 24 bytes....", LOG_FORMATS: "json" })
   assert.match(doubtful.stdout, /doubtful +a GATEWAY_SECRET of less than 32 bytes/)
