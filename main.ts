@@ -171,6 +171,8 @@ function listWarnings(settings: Settings, env: Environment, providers: LoadedPro
     warnings.push("a GATEWAY_SECRET of less than 32 bytes can be guessed from one token")
   if (isProduction(env) && !settings.ALLOW_DESTINATIONS)
     warnings.push("without ALLOW_DESTINATIONS anyone can make you pay for messages to any country")
+  if (isProduction(env) && settings.TEST_NUMBERS)
+    warnings.push("TEST_NUMBERS: messages to these numbers are answered as accepted, and nobody gets them")
   if (isProduction(env) && providers.some(({ name }) => name === "console"))
     warnings.push("SMS_PROVIDER=console prints every code and sends none")
   return warnings
@@ -643,8 +645,11 @@ async function sendOnce(inbound: Inbound, gateway: Gateway): Promise<Delivery | 
   return result
 }
 
+/** In the place of a provider's name: nobody sends to a test number. */
+const testProvider = "test"
 /** Whether a provider of this gateway has that name. */
-const isInUse = (name: string, { routes }: Gateway) =>
+const isInUse = (name: string, { routes, settings }: Gateway) =>
+  (name === testProvider && settings.TEST_NUMBERS !== undefined) ||
   [...routes.sms, ...routes.voice].some(({ value }) => value.some((provider) => provider.name === name))
 
 /** A limit that was charged for a message. */
@@ -653,6 +658,10 @@ type Charge = { key: contract.Key; limit: contract.Limit }
 /** Delivers what may be sent: refuses destinations, charges limits, and gives back what was charged for nothing. */
 async function guard(inbound: Inbound, gateway: Gateway): Promise<Delivery | Problem> {
   const { settings, store, log } = gateway
+  if (settings.TEST_NUMBERS?.some((start) => inbound.message.recipient.startsWith(start))) {
+    log("info", "test", inbound.about)
+    return { id: inbound.id, provider: testProvider, receipt: inbound.id, attempts: [] }
+  }
   const charges: Charge[] = []
   const giveBack = () => Promise.all(charges.map(({ key, limit }) => store.giveBack(key, limit)))
   const denied = checkDestination(inbound, settings) ?? checkType(inbound, settings)
@@ -1765,6 +1774,8 @@ const asPattern = v.transform((written: string) => tryOr(() => new RegExp(writte
 const pattern = v.pipe(v.string(), asPattern, v.instance(RegExp))
 const withoutPlus = v.transform((written: string) => written.replace("+", ""))
 const digits = v.pipe(like(/^\+?[1-9]\d{0,14}$/), withoutPlus)
+// More digits than a calling code has, or a whole country would get no code.
+const testNumbers = listOf(like(/^\+[1-9]\d{3,14}$/))
 const destinations = v.optional(listOf(v.union([country(), digits])))
 const dropNone = v.transform((names: string[]) => names.filter((name) => name !== "none"))
 const types = v.pipe(listOf(v.picklist(["none", ...typeNames])), v.check(isAlone("none")), dropNone)
@@ -1836,6 +1847,10 @@ export const variables = {
   DENY_TYPES: setting(
     v.optional(types, "premium,shared-cost,pager,voicemail,personal,satellite"),
     `types of numbers, separated by commas, or none: ${typeNames.join(", ")}`,
+  ),
+  TEST_NUMBERS: setting(
+    v.optional(testNumbers),
+    "numbers with + and their beginnings, of four digits at least, separated by commas",
   ),
   STORE: setting(v.optional(like(/^[a-z][a-z-]*:/)), "a URL: redis://host:6379, or deno-kv:"),
   PORT: setting(v.optional(wholeNumber(65_535), "3000"), "a port, 0 to 65535"),

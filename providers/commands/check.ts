@@ -42,6 +42,7 @@ export function summarize({ gateway, callers, pages, providers }: Prepared, addr
     ["to", settings.ALLOW_DESTINATIONS?.map(showTarget).join(", ") ?? "every country (ALLOW_DESTINATIONS is not set)"],
     ["not to", settings.DENY_DESTINATIONS?.map(showTarget).join(", ") ?? ""],
     ["no types", settings.DENY_TYPES.join(", ")],
+    ["tests", settings.TEST_NUMBERS ? `${settings.TEST_NUMBERS.length} in TEST_NUMBERS get no message` : ""],
     ["store", settings.STORE ? `${settings.STORE.split(":")[0]}, shared by instances` : ""],
     ["look at", looks.map((name) => `${address}${name}`).join(", ")],
     ["try", isFirst ? "" : 'main.ts check; main.ts send +12223334444 "Your code is 326162"'],

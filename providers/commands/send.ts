@@ -51,6 +51,8 @@ export default {
         2,
       ),
     )
+    if ("receipt" in delivery && delivery.attempts.length === 0)
+      console.error("The number is one of TEST_NUMBERS: nothing was sent.")
     if (providers.has("console")) console.error("SMS_PROVIDER is console: the text was printed, and nothing was sent.")
     if (providers.has("inbox"))
       console.error("SMS_PROVIDER is inbox: the page of a gateway that serves shows texts, and nothing was sent.")
