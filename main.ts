@@ -213,6 +213,10 @@ export const problems: Readonly<
   delivery_rejected: [502, "No provider accepted the message", `${failed} Please try again.`],
   delivery_timeout: [504, "No provider accepted the message in time", `${failed} Please try again.`],
 }
+type OutcomeCode = contract.Outcome["code"]
+/** What each outcome tells the person who logs in, unless SENTENCE_<CODE> says it otherwise. */
+const defaultSentences = new Map<OutcomeCode, string>([["accepted", "The code was sent."]])
+for (const [code, [, , sentence]] of Object.entries(problems)) defaultSentences.set(code as OutcomeCode, sentence)
 
 /** One caller of the gateway: how it proves itself, and how its words are read and answered. */
 export interface Caller {
@@ -223,8 +227,8 @@ export interface Caller {
   isSigned: boolean
   prove(call: contract.Call): Proven | Problem | Promise<Proven | Problem>
   greet?: ((headers: contract.Call["headers"], log: Log) => Response | Promise<Response>) | undefined
-  /** In the platform's own words, where it has some; `id` is that of the request. */
-  answer?(result: Delivery | Problem, id: string): Response | undefined
+  /** In the platform's own words, where it has some; `id` is that of the request, `sentence` for the person who logs in. */
+  answer?(result: Delivery | Problem, id: string, sentence: string): Response | undefined
 }
 
 /** Takes one call from its platform to its answer. */
@@ -237,15 +241,16 @@ async function take(request: Request, caller: Caller, gateway: Gateway): Promise
   const arrived = await receive(request, caller, deadline - clocks.monotonic(), clocks)
   if ("problem" in arrived) return refuseCall(arrived, request.headers, about, log)
   const call = readCall(arrived.text, request.headers, caller, gateway.world.clock())
-  if ("problem" in call) return answer(call, about, caller, log)
+  if ("problem" in call) return answer(call, about, caller, gateway)
   if (!call.written) return new Response(null, { status: 204 })
   const arrival = { id, caller: name, about, deadline, proofId: arrived.proofId }
+  const language = v.parse(languageTag, call.written.locale)
   const inbound = await readMessage(call.written, arrival, gateway)
-  if ("problem" in inbound) return answer(inbound, about, caller, log)
+  if ("problem" in inbound) return answer(inbound, about, caller, gateway, language)
   const unspoken = requireRoute(inbound, gateway)
-  if (unspoken) return answer(unspoken, inbound.about, caller, log)
+  if (unspoken) return answer(unspoken, inbound.about, caller, gateway, language)
   log("info", "received", describeArrival(inbound, request.headers))
-  return answer(await once(inbound, gateway), inbound.about, caller, log)
+  return answer(await once(inbound, gateway), inbound.about, caller, gateway, language)
 }
 
 /** What arrived of a call that is proven. */
@@ -312,9 +317,17 @@ export function refuse(log: Log, code: contract.ProblemCode, detail: string, det
 }
 
 const isJson = { headers: { "content-type": "application/json" } }
-/** Tells a platform what came of its call: in its own words, or as everyone else. */
-function answer(result: Delivery | Problem, about: Fields, caller: Caller, log: Log): Response {
-  const inItsWords = caller.answer?.(result, String(about.request))
+/** Tells a platform what came of its call, in `language` (BCP 47): in its own words, or as everyone else. */
+function answer(
+  result: Delivery | Problem,
+  about: Fields,
+  caller: Caller,
+  { settings, log }: Gateway,
+  language?: string,
+): Response {
+  const code = "problem" in result ? result.problem : "accepted"
+  const sentence = chooseText(settings.sentences[code], language)
+  const inItsWords = caller.answer?.(result, String(about.request), sentence)
   if ("receipt" in result) return inItsWords ?? new Response(JSON.stringify(result), isJson)
   const { problem, detail, attempts, retryAfter } = result
   const details: Details = { about }
@@ -487,6 +500,7 @@ const asText = v.transform((text: string) => text.replace(/[^\P{Cc}\n]/gu, "").t
 const body = v.pipe(v.string(), asText, v.check(isSendable, "must be 1 to 1,600 characters"))
 const asChannel = v.transform((name: "sms" | "text" | "voice"): "sms" | "voice" => (name === "voice" ? "voice" : "sms"))
 const asTag = v.transform((tag: string) => tag.replaceAll("_", "-"))
+const languageTag = v.fallback(v.optional(v.pipe(like(/^[\w-]{2,35}$/), asTag)), undefined)
 /** A longer text is none of these, and no expression spends its time on it. */
 const brief = v.pipe(v.string(), v.maxLength(200, "must be at most 200 characters"))
 const asWellFormed = v.transform((text: string) => text.toWellFormed())
@@ -498,7 +512,7 @@ const written = v.object({
   body: v.nullish(body),
   sender: v.nullish(v.string(), ""),
   code: v.nullish(v.pipe(brief, v.trim(), fewCharacters, notDotsAlone, asWellFormed), ""),
-  locale: v.fallback(v.optional(v.pipe(like(/^[\w-]{2,35}$/), asTag)), undefined),
+  locale: languageTag,
   channel: v.nullish(v.pipe(v.picklist(["sms", "text", "voice"]), asChannel), "sms"),
   ip: v.optional(v.unknown()),
   key: v.fallback(v.optional(v.pipe(v.string(), v.maxLength(200))), undefined),
@@ -580,14 +594,17 @@ export function findCode(body: string, pattern?: RegExp): string | undefined {
   return codes.size === 1 && !words.some(isOther) ? [...codes][0] : undefined
 }
 
-/** The text of a code that comes alone, in the closest language (RFC 4647, lookup) that the settings have. */
-function renderCode(code: string, { texts, defaultText }: CodeTexts, locale = ""): string {
+/** The text of a code that comes alone. */
+const renderCode = (code: string, texts: TextsByLanguage, locale: string | undefined) =>
+  chooseText(texts, locale).replaceAll("{code}", () => code)
+
+/** The text in the closest language (RFC 4647, lookup) that the settings have. */
+function chooseText({ texts, defaultText }: TextsByLanguage, locale = ""): string {
   let range = locale.toUpperCase().replaceAll("-", "_")
   while (range && !texts.some(({ target }) => isOfLanguage(target, range)))
     range = range.slice(0, Math.max(0, range.lastIndexOf("_")))
   const exact = texts.find(({ target }) => target === range)
-  const text = (exact ?? texts.find(({ target }) => isOfLanguage(target, range)))?.value ?? defaultText
-  return text.replaceAll("{code}", () => code)
+  return (exact ?? texts.find(({ target }) => isOfLanguage(target, range)))?.value ?? defaultText
 }
 const isOfLanguage = (target: string, range: string) => target === range || target.startsWith(`${range}_`)
 
@@ -1752,7 +1769,7 @@ type Parser<T> = v.GenericSchema<string, T>
 
 /** A value for a part of the numbers: `target` is their first digits, a country (ISO 3166), a language, or "" for all. */
 export type Targeted<T> = { target: string; value: T }
-type CodeTexts = { texts: Targeted<string>[]; defaultText: string }
+type TextsByLanguage = { texts: Targeted<string>[]; defaultText: string }
 
 const units: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000 }
 const toMilliseconds = (written: string) => (parseInt(written, 10) || 0) * (units[written.slice(-1)] ?? 0)
@@ -1867,10 +1884,11 @@ export const families = {
   VOICE_PROVIDER: providerList,
   SMS_SENDER: setting(sender, senderForms),
 }
-/** May be set per language: CODE_TEXT, CODE_TEXT_PT_BR. */
+/** May be set per language: CODE_TEXT, CODE_TEXT_PT_BR. After SENTENCE stands a code first: SENTENCE_RATE_LIMITED_PT_BR. */
 export const textFamilies = {
   CODE_TEXT: setting(codeText, "a text that holds {code}"),
   CODE_SPEECH: setting(codeText, "a text that holds {code}"),
+  SENTENCE: setting(like(/^\P{Cc}{1,200}$/u), "a sentence of at most 200 characters"),
 }
 
 function like(pattern: RegExp) {
@@ -2053,18 +2071,37 @@ export async function readSettings(env: Environment) {
     await collect(() => readTargeted(env, "CODE_TEXT", textFamilies.CODE_TEXT, languageTarget)),
     await collect(() => readTargeted(env, "CODE_SPEECH", textFamilies.CODE_SPEECH, languageTarget)),
   ]
+  const sentences = await collect(() => readSentences(env))
   const settings = await collect(() => parseVariables(env, variables))
   const keys = settings && (await collect(() => readKeys(settings)))
   if (settings) complaints.push(...listOpen(settings))
-  if (!settings || !keys || complaints.length > 0) throw new StartError(complaints)
-  const texts: Record<"sms" | "voice", CodeTexts> = {
+  if (!settings || !keys || !sentences || complaints.length > 0) throw new StartError(complaints)
+  const texts: Record<"sms" | "voice", TextsByLanguage> = {
     sms: { texts: codeTexts ?? [], defaultText: "Your code is {code}" },
     voice: { texts: speeches ?? [], defaultText: "Your code is {code}. Again, your code is {code}." },
   }
-  return { ...settings, senders: senders ?? [], texts, keys }
+  return { ...settings, senders: senders ?? [], texts, sentences, keys }
 }
 export type Settings = Awaited<ReturnType<typeof readSettings>>
 type Parsed = contract.Values<typeof variables>
+
+/** The sentence of each outcome: SENTENCE_RATE_LIMITED, SENTENCE_RATE_LIMITED_PT_BR. */
+function readSentences(env: Environment): Record<OutcomeCode, TextsByLanguage> {
+  const names = [...defaultSentences.keys()].map((code) => `SENTENCE_${code.toUpperCase()}`)
+  const isKnown = (key: string) => names.some((name) => key === name || key.startsWith(`${name}_`))
+  const unknown = Object.keys(env).filter((key) => key.startsWith("SENTENCE_") && !isKnown(key))
+  const codes = names.map((name) => name.slice("SENTENCE_".length)).join(", ")
+  const complaints = unknown.map((setting) => ({
+    text: `${setting} is wrong: after SENTENCE_ stands one of ${codes}`,
+    setting,
+  }))
+  if (complaints.length > 0) throw new StartError(complaints)
+  const read = ([code, defaultText]: [OutcomeCode, string]) => {
+    const texts = readTargeted(env, `SENTENCE_${code.toUpperCase()}`, textFamilies.SENTENCE, languageTarget)
+    return [code, { texts, defaultText }] as const
+  }
+  return Object.fromEntries([...defaultSentences].map(read)) as Record<OutcomeCode, TextsByLanguage>
+}
 
 /** The keys that verify tokens. */
 function readKeys(settings: Parsed): Buffer<ArrayBuffer>[] {

@@ -220,7 +220,7 @@ export interface Outcome {
   status: number
   /** The gateway's id of this request. */
   id: string
-  /** What the person who logs in may read. */
+  /** What the person who logs in may read, in the language of the call: SENTENCE_<CODE>, or English. */
   sentence: string
   /** Whether the message may have gone out although no provider said so. */
   isPerhapsSent: boolean

@@ -21,6 +21,7 @@ import {
   type Prepared,
   type Provider,
   placeOf,
+  problems,
   redact,
   StartError,
   textFamilies,
@@ -230,11 +231,17 @@ async function mend(complaint: Complaint, env: Environment): Promise<Complaint> 
   return { ...complaint, text: text + didYouMean(value), ...(isOne && { suggestion: value }) }
 }
 
-/** The name of a setting that should have ended in a country, in digits or in a language. */
+/** The name of a setting that should have ended in a country, in digits, in a language or in a code. */
 async function targetMeant(setting: string, start: string): Promise<string | undefined> {
   const end = setting.slice(start.length)
   const language = end.toUpperCase().replaceAll("-", "_")
-  if (start.startsWith("CODE_")) return /^[A-Z]{2,3}(_[A-Z\d]+)*$/.test(language) ? start + language : undefined
+  const codes = ["accepted", ...Object.keys(problems)].map((code) => code.toUpperCase())
+  if (start === "SENTENCE_")
+    return nearest(
+      setting,
+      codes.map((code) => start + code),
+    )
+  if (/^(CODE|SENTENCE)_/.test(start)) return /^[A-Z]{2,3}(_[A-Z\d]+)*$/.test(language) ? start + language : undefined
   const [, digits] = /^(?:\+|00)?([1-9]\d{0,6})$/.exec(end) ?? []
   const found = digits ?? (await countryMeant(end.replaceAll("_", " ")))
   return found && start + found

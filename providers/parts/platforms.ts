@@ -65,11 +65,10 @@ function createProof(platform: Platform, { signed, tokens, values }: Secrets, cl
 }
 
 /** What a platform may know of what came of its call. */
-function describeOutcome(result: Delivery | Problem, id: string): Outcome {
-  if ("receipt" in result)
-    return { code: "accepted", status: 200, id: result.id, sentence: "The code was sent.", isPerhapsSent: false }
+function describeOutcome(result: Delivery | Problem, id: string, sentence: string): Outcome {
+  if ("receipt" in result) return { code: "accepted", status: 200, id: result.id, sentence, isPerhapsSent: false }
   const { problem: code, isPerhapsSent = false, retryAfter: wait } = result
-  const [status, , sentence] = problems[code]
+  const [status] = problems[code]
   return { code, status, id, sentence, isPerhapsSent, retryAfter: wait && Math.ceil(wait / 1_000) }
 }
 
@@ -114,7 +113,8 @@ async function loadPlatform(name: string, world: World): Promise<Caller> {
     if (greet && !("problem" in (await prove(call)))) return greet(call, values)
     return refuse(log, "authentication_failed", "the token is wrong")
   }
-  const answer = (result: Delivery | Problem, id: string) => platform.answer?.(describeOutcome(result, id))
+  const answer = (result: Delivery | Problem, id: string, sentence: string) =>
+    platform.answer?.(describeOutcome(result, id, sentence))
   return { name, platform, isSigned: secrets.length > 0, prove, greet: greet && greetProven, answer }
 }
 
