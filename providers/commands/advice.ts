@@ -276,8 +276,10 @@ async function nameMeant(text: string, unknown: string): Promise<string | undefi
     return listFiles("").includes(other) ? other : undefined
   }
   const known = [...Object.keys(variables), ...Object.keys(families), ...Object.keys(textFamilies)]
+  const [, name = "", end = ""] = /^(.*?)(_FILE)?$/i.exec(unknown) ?? []
   // Windows knows no other case; elsewhere it is another name.
-  return known.includes(unknown.toUpperCase()) ? unknown.toUpperCase() : nearest(unknown, known)
+  const meant = known.includes(name.toUpperCase()) ? name.toUpperCase() : nearest(name, known)
+  return meant && meant + end.toUpperCase()
 }
 
 /** What other programs call these. */
@@ -471,7 +473,8 @@ function lintEnvFile(): { values: Environment; doubts: string[] } {
 }
 
 /** Whether a name is a setting, or begins as those of a file do. */
-function isSetting(name: string): boolean {
+function isSetting(written: string): boolean {
+  const name = written.replace(/_FILE$/, "")
   if (name in variables || /^(NODE_ENV|TZ|NO_COLOR)$/.test(name)) return true
   const files = (["", "platforms/", "pages/"] as const).flatMap((kind) => listFiles(kind).map(variablePrefix))
   const starts = [...Object.keys(families), ...Object.keys(textFamilies), ...files]
