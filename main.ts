@@ -42,7 +42,7 @@ export interface Gateway {
   clocks: Clocks
   log: Log
   store: contract.Store
-  limits: contract.Limit[]
+  limits: Window[]
   routes: Routes
   /** Messages that are being sent, by their idempotency keys. */
   inFlight: Map<string, Promise<Delivery | Problem>>
@@ -178,6 +178,8 @@ function listWarnings(settings: Settings, { env, isOneOfMany }: World, providers
     warnings.push("a GATEWAY_SECRET of less than 32 bytes can be guessed from one token")
   if (isProduction(env) && !settings.ALLOW_DESTINATIONS)
     warnings.push("without ALLOW_DESTINATIONS anyone can make you pay for messages to any country")
+  if (isProduction(env) && settings.TEST_NUMBERS)
+    warnings.push("TEST_NUMBERS: messages to these numbers are answered as accepted, and nobody gets them")
   if (isProduction(env) && providers.some(({ name }) => name === "console"))
     warnings.push("SMS_PROVIDER=console prints every code and sends none")
   if (isOneOfMany && !settings.STORE)
@@ -229,6 +231,10 @@ export const problems: Readonly<
   delivery_rejected: [502, "No provider accepted the message", `${failed} Please try again.`],
   delivery_timeout: [504, "No provider accepted the message in time", `${failed} Please try again.`],
 }
+type OutcomeCode = contract.Outcome["code"]
+/** What each outcome tells the person who logs in, unless SENTENCE_<CODE> says it otherwise. */
+const defaultSentences = new Map<OutcomeCode, string>([["accepted", "The code was sent."]])
+for (const [code, [, , sentence]] of Object.entries(problems)) defaultSentences.set(code as OutcomeCode, sentence)
 
 /** One caller of the gateway: how it proves itself, and how its words are read and answered. */
 export interface Caller {
@@ -239,8 +245,8 @@ export interface Caller {
   isSigned: boolean
   prove(call: contract.Call): Proven | Problem | Promise<Proven | Problem>
   greet?: ((headers: contract.Call["headers"], log: Log) => Response | Promise<Response>) | undefined
-  /** In the platform's own words, where it has some; `id` is that of the request. */
-  answer?(result: Delivery | Problem, id: string): Response | undefined
+  /** In the platform's own words, where it has some; `id` is that of the request, `sentence` for the person who logs in. */
+  answer?(result: Delivery | Problem, id: string, sentence: string): Response | undefined
 }
 
 /** Takes one call from its platform to its answer. */
@@ -253,16 +259,17 @@ async function take(request: Request, caller: Caller, gateway: Gateway): Promise
   const arrived = await receive(request, caller, deadline - clocks.monotonic(), clocks)
   if ("problem" in arrived) return refuseCall(arrived, request.headers, caller, about, log)
   const call = readCall(arrived.text, request.headers, caller, gateway.world.clock())
-  if ("problem" in call) return answer(call, about, caller, log)
+  if ("problem" in call) return answer(call, about, caller, gateway)
   if (!call.written) return new Response(null, { status: 204 })
   const { isInternational } = platform
   const arrival = { id, caller: name, isInternational, about, deadline, proofId: arrived.proofId }
+  const language = v.parse(languageTag, call.written.locale)
   const inbound = await readMessage(call.written, arrival, gateway)
-  if ("problem" in inbound) return answer(inbound, about, caller, log)
+  if ("problem" in inbound) return answer(inbound, about, caller, gateway, language)
   const unspoken = requireRoute(inbound, gateway)
-  if (unspoken) return answer(unspoken, inbound.about, caller, log)
+  if (unspoken) return answer(unspoken, inbound.about, caller, gateway, language)
   log("info", "received", describeArrival(inbound, request.headers))
-  return answer(await once(inbound, gateway), inbound.about, caller, log)
+  return answer(await once(inbound, gateway), inbound.about, caller, gateway, language)
 }
 
 /** What arrived of a call that is proven. */
@@ -334,9 +341,17 @@ export function refuse(log: Log, code: contract.ProblemCode, detail: string, det
 }
 
 const isJson = { headers: { "content-type": "application/json" } }
-/** Tells a platform what came of its call: in its own words, or as everyone else. */
-function answer(result: Delivery | Problem, about: Fields, caller: Caller, log: Log): Response {
-  const inItsWords = caller.answer?.(result, String(about.request))
+/** Tells a platform what came of its call, in `language` (BCP 47): in its own words, or as everyone else. */
+function answer(
+  result: Delivery | Problem,
+  about: Fields,
+  caller: Caller,
+  { settings, log }: Gateway,
+  language?: string,
+): Response {
+  const code = "problem" in result ? (result.sentenceOf ?? result.problem) : "accepted"
+  const sentence = chooseText(settings.sentences[code], language)
+  const inItsWords = caller.answer?.(result, String(about.request), sentence)
   if ("receipt" in result) return inItsWords ?? new Response(JSON.stringify(result), isJson)
   const { problem, detail, attempts, retryAfter } = result
   const details: Details = { about }
@@ -459,6 +474,8 @@ export interface Inbound {
   message: Message
   country: string
   callingCode: string
+  /** What kind of number it is surely, as DENY_TYPES calls it, or "". */
+  type: string
   /** The digits by which its telephone is counted. */
   line: string
   /** The end user's address, or "". */
@@ -519,6 +536,7 @@ const asText = v.transform((text: string) => text.replace(/[^\P{Cc}\n]/gu, "").t
 const body = v.pipe(v.string(), asText, v.check(isSendable, "must be 1 to 1,600 characters"))
 const asChannel = v.transform((name: "sms" | "text" | "voice"): "sms" | "voice" => (name === "voice" ? "voice" : "sms"))
 const asTag = v.transform((tag: string) => tag.replaceAll("_", "-"))
+const languageTag = v.fallback(v.optional(v.pipe(like(/^[\w-]{2,35}$/), asTag)), undefined)
 /** A longer text is none of these, and no expression spends its time on it. */
 const brief = v.pipe(v.string(), v.maxLength(200, "must be at most 200 characters"))
 const asWellFormed = v.transform((text: string) => text.toWellFormed())
@@ -530,7 +548,7 @@ const written = v.object({
   body: v.nullish(body),
   sender: v.nullish(v.string(), ""),
   code: v.nullish(v.pipe(brief, v.trim(), fewCharacters, notDotsAlone, asWellFormed), ""),
-  locale: v.fallback(v.optional(v.pipe(like(/^[\w-]{2,35}$/), asTag)), undefined),
+  locale: languageTag,
   channel: v.nullish(v.pipe(v.picklist(["sms", "text", "voice"]), asChannel), "sms"),
   ip: v.optional(v.unknown()),
   key: v.fallback(v.optional(v.pipe(v.string(), v.maxLength(200))), undefined),
@@ -546,7 +564,7 @@ export async function readMessage(foreign: contract.Written, arrival: Arrival, g
   const { code: sent, locale, channel, ip, key } = parsed.output
   const number = readRecipient(parsed.output.recipient, arrival, settings.DEFAULT_COUNTRY, await loadNumbers())
   if ("problem" in number) return number
-  const { recipient, country, callingCode } = number
+  const { recipient, country, callingCode, type } = number
   const body = parsed.output.body ?? (sent && renderCode(sent, settings.texts[channel], locale))
   if (!body) return invalid(`body is missing${others}`)
   const raw = describeRaw(parsed.output.body ?? "", sent)
@@ -575,6 +593,7 @@ export async function readMessage(foreign: contract.Written, arrival: Arrival, g
     message,
     country,
     callingCode,
+    type,
     line,
     ip: readAddress(ip),
     idempotencyKeys,
@@ -637,14 +656,17 @@ export function findCode(body: string, pattern?: RegExp): string | undefined {
   return codes.size === 1 && !words.some(isOther) ? [...codes][0] : undefined
 }
 
-/** The text of a code that comes alone, in the closest language (RFC 4647, lookup) that the settings have. */
-function renderCode(code: string, { texts, defaultText }: CodeTexts, locale = ""): string {
+/** The text of a code that comes alone. */
+const renderCode = (code: string, texts: TextsByLanguage, locale: string | undefined) =>
+  chooseText(texts, locale).replaceAll("{code}", () => code)
+
+/** The text in the closest language (RFC 4647, lookup) that the settings have. */
+function chooseText({ texts, defaultText }: TextsByLanguage, locale = ""): string {
   let range = locale.toUpperCase().replaceAll("-", "_")
   while (range && !texts.some(({ target }) => isOfLanguage(target, range)))
     range = range.slice(0, Math.max(0, range.lastIndexOf("_")))
   const exact = texts.find(({ target }) => target === range)
-  const text = (exact ?? texts.find(({ target }) => isOfLanguage(target, range)))?.value ?? defaultText
-  return text.replaceAll("{code}", () => code)
+  return (exact ?? texts.find(({ target }) => isOfLanguage(target, range)))?.value ?? defaultText
 }
 const isOfLanguage = (target: string, range: string) => target === range || target.startsWith(`${range}_`)
 
@@ -708,8 +730,11 @@ async function sendOnce(inbound: Inbound, gateway: Gateway): Promise<Delivery | 
   return result
 }
 
+/** In the place of a provider's name: nobody sends to a test number. */
+const testProvider = "test"
 /** Whether a provider of this gateway has that name. */
-const isInUse = (name: string, { routes }: Gateway) =>
+const isInUse = (name: string, { routes, settings }: Gateway) =>
+  (name === testProvider && settings.TEST_NUMBERS !== undefined) ||
   [...routes.sms, ...routes.voice].some(({ value }) => value.some((provider) => provider.name === name))
 
 /** A limit that was charged for a message. */
@@ -718,9 +743,14 @@ type Charge = { key: contract.Key; limit: contract.Limit }
 /** Delivers what may be sent: refuses destinations, charges limits, and gives back what was charged for nothing. */
 async function guard(inbound: Inbound, gateway: Gateway): Promise<Delivery | Problem> {
   const { settings, store, log } = gateway
+  if (settings.TEST_NUMBERS?.some((start) => inbound.message.recipient.startsWith(start))) {
+    log("info", "test", inbound.about)
+    return { id: inbound.id, provider: testProvider, receipt: inbound.id, attempts: [] }
+  }
   const charges: Charge[] = []
   const giveBack = () => Promise.all(charges.map(({ key, limit }) => store.giveBack(key, limit)))
-  const problem = checkDestination(inbound, settings) ?? (await chargeLimits(inbound, gateway, charges))
+  const denied = checkDestination(inbound, settings) ?? checkType(inbound, settings)
+  const problem = denied ?? (await chargeLimits(inbound, gateway, charges))
   if (problem && settings.GUARD === "enforce") {
     await giveBack()
     return problem
@@ -757,8 +787,12 @@ const limitKeys: Record<LimitName, (inbound: Inbound) => contract.Key> = {
   LIMIT_PREFIX: ({ line }) => Math.floor(Number(line) / 10_000),
   LIMIT_TOTAL: () => "all",
 }
-const limitsOf = (settings: Settings): contract.Limit[] =>
-  (Object.keys(limitKeys) as LimitName[]).flatMap((name) => (settings[name] ? { name, ...settings[name] } : []))
+/** One window of a limit; `written` is how the setting has it. */
+interface Window extends contract.Limit {
+  written: string
+}
+const limitsOf = (settings: Settings): Window[] =>
+  (Object.keys(limitKeys) as LimitName[]).flatMap((name) => settings[name].map((window) => ({ name, ...window })))
 
 /** The closer entry of both lists decides; a tie is denied, and so is what no allowed entry fits. */
 function checkDestination({ message, country, callingCode }: Inbound, settings: Settings): Problem | undefined {
@@ -772,6 +806,13 @@ function checkDestination({ message, country, callingCode }: Inbound, settings: 
   const allowed = ALLOW_DESTINATIONS ? best(ALLOW_DESTINATIONS) : 0
   if (allowed >= 0 && allowed > best(DENY_DESTINATIONS ?? [])) return undefined
   return { problem: "destination_not_allowed", detail: "see ALLOW_DESTINATIONS and DENY_DESTINATIONS" }
+}
+
+/** Refuses a number that is surely of a denied type, unless an allowed destination names it by its digits. */
+function checkType({ message, type }: Inbound, { DENY_TYPES, ALLOW_DESTINATIONS = [] }: Settings): Problem | undefined {
+  const isNamed = ALLOW_DESTINATIONS.some((target) => message.recipient.startsWith(target, 1))
+  if (!DENY_TYPES.includes(type) || isNamed) return undefined
+  return { problem: "destination_not_allowed", detail: `its type is ${type}: see DENY_TYPES` }
 }
 
 // ───────────────────────────── Memory: what this process remembers by itself ─────────────────────────────
@@ -798,17 +839,17 @@ function createGenerations<T>(most: number) {
   }
 }
 
-/** What this process remembers by itself: of each limit 100,000 counts, of each period 50,000 values. */
+/** What this process remembers by itself: of each window 100,000 counts, of each period 50,000 values. */
 function createMemoryStore(monotonic: Clocks["monotonic"]): contract.Store {
   const windows = new Map<string, { counts: ReturnType<typeof createGenerations<number>>; ends: number }>()
   type Value = { value: unknown; ends: number }
   const values = new Map<number, { kept: ReturnType<typeof createGenerations<Value>>; ends: number }>()
-  // The windows of a limit begin together.
+  // Of one limit and period all windows begin together.
   const windowOf = ({ name, period }: contract.Limit) => {
-    const before = windows.get(name)
+    const before = windows.get(`${name} ${period}`)
     if (before && monotonic() < before.ends) return before
     const window = { counts: createGenerations<number>(50_000), ends: monotonic() + period }
-    windows.set(name, window)
+    windows.set(`${name} ${period}`, window)
     return window
   }
   return {
@@ -1608,8 +1649,10 @@ async function requireSendable({ provider, values, context }: LoadedProvider, en
 
 // ───────────────────────────── Numbers and texts: what people write, and what it means ─────────────────────────────
 
-export const loadNumbers = memoize(() => import("libphonenumber-js/min"))
+/** All metadata knows types of numbers, and costs 0.35 MiB more than the least; both would cost 0.9 MiB more. */
+export const loadNumbers = memoize(() => import("libphonenumber-js/max"))
 type Numbers = Awaited<ReturnType<typeof loadNumbers>>
+type PhoneNumber = NonNullable<ReturnType<Numbers["parsePhoneNumberFromString"]>>
 
 /**
  * The one number that is meant, as libphonenumber reads it from `country` (ISO 3166). Where several countries share its calling
@@ -1645,8 +1688,38 @@ export function readNumber(written: string, country: string | undefined, numbers
     recipient: `${number}`,
     country: parsed.country ?? parsed.getPossibleCountries()[0] ?? "",
     callingCode: `${callingCode}`,
+    type: typeOf(parsed),
   }
 }
+
+/** What kind of number it surely is, in the words of DENY_TYPES, or "". */
+function typeOf(parsed: PhoneNumber): string {
+  // Nobody has these: Twilio's test numbers, and the inbox's.
+  if (parsed.number.startsWith("+1500555")) return ""
+  return typesByCode.get(`${parsed.countryCallingCode}`) ?? numberTypes.get(parsed.getType()) ?? ""
+}
+
+/** libphonenumber's types in the words of DENY_TYPES. A number that may be a fixed line or a mobile one has none. */
+const numberTypes = new Map<string | undefined, string>([
+  ["PREMIUM_RATE", "premium"],
+  ["SHARED_COST", "shared-cost"],
+  ["PAGER", "pager"],
+  ["VOICEMAIL", "voicemail"],
+  ["PERSONAL_NUMBER", "personal"],
+  ["FIXED_LINE", "landline"],
+  ["VOIP", "voip"],
+  ["TOLL_FREE", "toll-free"],
+  ["UAN", "uan"],
+])
+/** Calling codes of no country (ITU-T E.164): satellites, global networks that cost the same, and premium rate. */
+const typesByCode = new Map([
+  ["870", "satellite"],
+  ["881", "satellite"],
+  ["882", "satellite"],
+  ["883", "satellite"],
+  ["979", "premium"],
+])
+export const typeNames = [...numberTypes.values(), "satellite"]
 
 const maskNumber = (recipient: string, callingCode: string) => `+${callingCode}•••${recipient.slice(-4)}`
 
@@ -1871,24 +1944,34 @@ type Parser<T> = v.GenericSchema<string, T>
 
 /** A value for a part of the numbers: `target` is their first digits, a country (ISO 3166), a language, or "" for all. */
 export type Targeted<T> = { target: string; value: T }
-type CodeTexts = { texts: Targeted<string>[]; defaultText: string }
+type TextsByLanguage = { texts: Targeted<string>[]; defaultText: string }
 
 const units: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000 }
 const toMilliseconds = (written: string) => (parseInt(written, 10) || 0) * (units[written.slice(-1)] ?? 0)
 export const duration = v.pipe(like(/^[1-9]\d{0,3}[smh]$/), v.transform(toMilliseconds))
 const durationOrOff = v.pipe(like(/^(off|[1-9]\d{0,3}[smh])$/), v.transform(toMilliseconds))
-const asLimit = v.transform((written: string) => {
-  const [count, period] = written.split("/")
-  return period ? { count: Number(count), period: toMilliseconds(period) } : undefined
-})
-const limit = v.pipe(like(/^(off|[1-9]\d{0,8}\/[1-9]\d{0,3}[smh])$/), asLimit)
+type Windows = Omit<Window, "name">[]
+const asWindows = v.transform(
+  (windows: string[]): Windows =>
+    windows.flatMap((written) => {
+      const [count, period] = written.split("/")
+      return period ? { count: Number(count), period: toMilliseconds(period), written } : []
+    }),
+)
+const window = like(/^(off|[1-9]\d{0,8}\/[1-9]\d{0,3}[smh])$/)
+const hasOwnPeriods = v.check((windows: Windows) => !hasRepeats(windows.map(({ period }) => period)))
+const limit = v.pipe(listOf(window), v.check(isAlone("off")), asWindows, hasOwnPeriods)
 const wholeNumber = (most: number) => v.pipe(like(/^\d{1,5}$/), v.transform(Number), v.maxValue(most))
 const asPattern = v.transform((written: string) => tryOr(() => new RegExp(written, "mu"), undefined))
 const pattern = v.pipe(v.string(), asPattern, v.instance(RegExp))
 const withoutPlus = v.transform((written: string) => written.replace("+", ""))
 const digits = v.pipe(like(/^\+?[1-9]\d{0,14}$/), withoutPlus)
+// More digits than a calling code has, or a whole country would get no code.
+const testNumbers = listOf(like(/^\+[1-9]\d{3,14}$/))
 const destinations = v.optional(listOf(v.union([country(), digits])))
-const isDistinct = v.check((names: string[]) => new Set(names).size === names.length)
+const dropNone = v.transform((names: string[]) => names.filter((name) => name !== "none"))
+const types = v.pipe(listOf(v.picklist(["none", ...typeNames])), v.check(isAlone("none")), dropNone)
+const isDistinct = v.check((names: string[]) => !hasRepeats(names))
 /** `console` and `inbox` show the message to the developer; beside a provider that sends they would hide it. */
 const standAlone = v.check((names: string[]) => names.length === 1 || !/\b(console|inbox)\b/.test(names.join()))
 const reserved = v.regex(/^(?!(sms|voice|gateway|limit|log|metrics|health|store|default|code|contract|lib)$)/)
@@ -1940,13 +2023,27 @@ export const variables = {
     v.optional(v.picklist(["enforce", "observe"]), "enforce"),
     "enforce, or observe to log and let through",
   ),
-  LIMIT_RECIPIENT: setting(v.optional(limit, "5/10m"), "count/period such as 5/10m for one number, or off"),
-  LIMIT_VOICE: setting(v.optional(limit, "3/10m"), "count/period such as 3/10m for the calls to one number, or off"),
-  LIMIT_PREFIX: setting(v.optional(limit, "50/10m"), "count/period for numbers alike but for four digits, or off"),
-  LIMIT_IP: setting(v.optional(limit, "off"), "count/period for an end user's address, or off"),
-  LIMIT_TOTAL: setting(v.optional(limit, "off"), "count/period for all messages together, or off"),
+  LIMIT_RECIPIENT: setting(v.optional(limit, "5/10m"), "count/period for one number, as 5/10m or 1/30s,5/10m, or off"),
+  LIMIT_VOICE: setting(
+    v.optional(limit, "3/10m"),
+    "count/period for the calls to one number, as 3/10m or 1/30s,3/10m, or off",
+  ),
+  LIMIT_PREFIX: setting(
+    v.optional(limit, "50/10m"),
+    "count/period for numbers alike but for four digits, as 50/10m, or off",
+  ),
+  LIMIT_IP: setting(v.optional(limit, "off"), "count/period for an end user's address, as 10/1h, or off"),
+  LIMIT_TOTAL: setting(v.optional(limit, "off"), "count/period for all messages together, as 100/1m,2000/24h, or off"),
   ALLOW_DESTINATIONS: setting(destinations, "countries and +digits, separated by commas, as US,CA,+4479"),
   DENY_DESTINATIONS: setting(destinations, "countries and +digits, separated by commas, as US,CA,+4479"),
+  DENY_TYPES: setting(
+    v.optional(types, "premium,shared-cost,pager,voicemail,personal,satellite"),
+    `types of numbers, separated by commas, or none: ${typeNames.join(", ")}`,
+  ),
+  TEST_NUMBERS: setting(
+    v.optional(testNumbers),
+    "numbers with + and their beginnings, of four digits at least, separated by commas",
+  ),
   STORE: setting(v.optional(like(/^[a-z][a-z-]*:/)), "a URL: redis://host:6379, or deno-kv:"),
   PORT: setting(v.optional(wholeNumber(65_535), "3000"), "a port, 0 to 65535"),
   HOST: setting(v.optional(host, "0.0.0.0"), "an address to listen on"),
@@ -1962,10 +2059,11 @@ export const families = {
   VOICE_PROVIDER: providerList,
   SMS_SENDER: setting(sender, senderForms),
 }
-/** May be set per language: CODE_TEXT, CODE_TEXT_PT_BR. */
+/** May be set per language: CODE_TEXT, CODE_TEXT_PT_BR. After SENTENCE stands a code first: SENTENCE_RATE_LIMITED_PT_BR. */
 export const textFamilies = {
   CODE_TEXT: setting(codeText, "a text that holds {code}"),
   CODE_SPEECH: setting(codeText, "a text that holds {code}"),
+  SENTENCE: setting(like(/^\P{Cc}{1,200}$/u), "a sentence of at most 200 characters"),
 }
 
 function like(pattern: RegExp) {
@@ -1982,6 +2080,13 @@ export function fileName() {
 function listOf<T>(item: Parser<T>) {
   const split = v.transform((written: string) => written.split(",").flatMap((one) => one.trim() || []))
   return v.pipe(v.string(), split, v.array(item), v.minLength(1))
+}
+/** Whether a word that stands for nothing has no others beside it. */
+function isAlone(word: string) {
+  return (items: string[]) => items.length === 1 || !items.includes(word)
+}
+function hasRepeats(items: unknown[]) {
+  return new Set(items).size < items.length
 }
 /** A setting with what is expected of it, which the error at start tells and the README's table must have. */
 function setting<const S extends Variable>(schema: S, expected: string) {
@@ -2144,18 +2249,37 @@ export async function readSettings(env: Environment) {
     await collect(() => readTargeted(env, "CODE_TEXT", textFamilies.CODE_TEXT, languageTarget)),
     await collect(() => readTargeted(env, "CODE_SPEECH", textFamilies.CODE_SPEECH, languageTarget)),
   ]
+  const sentences = await collect(() => readSentences(env))
   const settings = await collect(() => parseVariables(env, variables))
   const keys = settings && (await collect(() => readKeys(settings)))
   if (settings) complaints.push(...listOpen(settings))
-  if (!settings || !keys || complaints.length > 0) throw new StartError(complaints)
-  const texts: Record<"sms" | "voice", CodeTexts> = {
+  if (!settings || !keys || !sentences || complaints.length > 0) throw new StartError(complaints)
+  const texts: Record<"sms" | "voice", TextsByLanguage> = {
     sms: { texts: codeTexts ?? [], defaultText: "Your code is {code}" },
     voice: { texts: speeches ?? [], defaultText: "Your code is {code}. Again, your code is {code}." },
   }
-  return { ...settings, senders: senders ?? [], texts, keys }
+  return { ...settings, senders: senders ?? [], texts, sentences, keys }
 }
 export type Settings = Awaited<ReturnType<typeof readSettings>>
 type Parsed = contract.Values<typeof variables>
+
+/** The sentence of each outcome: SENTENCE_RATE_LIMITED, SENTENCE_RATE_LIMITED_PT_BR. */
+function readSentences(env: Environment): Record<OutcomeCode, TextsByLanguage> {
+  const names = [...defaultSentences.keys()].map((code) => `SENTENCE_${code.toUpperCase()}`)
+  const isKnown = (key: string) => names.some((name) => key === name || key.startsWith(`${name}_`))
+  const unknown = Object.keys(env).filter((key) => key.startsWith("SENTENCE_") && !isKnown(key))
+  const codes = names.map((name) => name.slice("SENTENCE_".length)).join(", ")
+  const complaints = unknown.map((setting) => ({
+    text: `${setting} is wrong: after SENTENCE_ stands one of ${codes}`,
+    setting,
+  }))
+  if (complaints.length > 0) throw new StartError(complaints)
+  const read = ([code, defaultText]: [OutcomeCode, string]) => {
+    const texts = readTargeted(env, `SENTENCE_${code.toUpperCase()}`, textFamilies.SENTENCE, languageTarget)
+    return [code, { texts, defaultText }] as const
+  }
+  return Object.fromEntries([...defaultSentences].map(read)) as Record<OutcomeCode, TextsByLanguage>
+}
 
 /** The keys that verify tokens. */
 function readKeys(settings: Parsed): Buffer<ArrayBuffer>[] {
@@ -2400,6 +2524,85 @@ function readFileIfThere(path: string, refuse: (text: string) => never): Uint8Ar
   }
 }
 
+/**
+ * The environment with the values that files hold (Docker's and Kubernetes' secrets): `<NAME>_FILE` names the file of `<NAME>`,
+ * wherever that is a variable that is read. One whose own name ends so keeps its meaning. Throws a StartError.
+ */
+async function readValueFiles(world: World): Promise<Environment> {
+  const { complaints, collect } = createCollector()
+  const env = { ...world.env }
+  const readKnown = async (names: string[], starts: string[]) => {
+    const isVariable = (name: string) => names.includes(name) || starts.some((start) => name.startsWith(start))
+    for (const [key, path] of Object.entries(env)) {
+      const [, name] = /^(.+)_FILE$/.exec(key) ?? []
+      if (!name || !path || names.includes(key) || !isVariable(name)) continue
+      if (env[name] === undefined) env[name] = await collect(() => readValueFile(name, path))
+      else complaints.push({ text: `${name} and ${key} are both set: leave one of them out` })
+      delete env[key]
+    }
+  }
+  const own = [...Object.keys(families), ...Object.keys(textFamilies)]
+  await readKnown(
+    [...Object.keys(variables), ...own],
+    own.map((name) => `${name}_`),
+  )
+  // Files of providers are imported here only where a name is left that may be theirs.
+  if (Object.keys(env).some((key) => key.endsWith("_FILE"))) {
+    const used = await listUsedVariables({ ...world, env })
+    await readKnown(used.names, used.starts)
+  }
+  if (complaints.length > 0) throw new StartError(complaints)
+  return env
+}
+
+/** The variables of the providers, platforms and pages that settings name. What cannot be imported is told by `prepare`. */
+async function listUsedVariables(world: World): Promise<{ names: string[]; starts: string[] }> {
+  const { collect } = createCollector()
+  const names: string[] = []
+  const starts: string[] = []
+  for (const [setting, value = ""] of Object.entries(world.env)) {
+    const [kind] = folders.find(([, pattern]) => pattern.test(setting)) ?? []
+    if (kind === undefined) continue
+    const files = value.split(",").map((one) => one.trim().replace(/:\d+$/, ""))
+    for (const name of files.filter((one) => v.is(fileName(), one))) {
+      const file = await collect(() => importFile(kind, name, world))
+      const prefix = variablePrefix(name)
+      const common = ["URL", "SENDER", "REPORT_KEY", "SECRET", "TOKEN"].map((end) => `${prefix}_${end}`)
+      names.push(...Object.keys(file?.env ?? {}), ...common)
+      starts.push(`${prefix}_SENDER_`)
+    }
+  }
+  return { names, starts }
+}
+const folders: ["" | "platforms/" | "pages/", RegExp][] = [
+  ["", /^(SMS|VOICE)_PROVIDER(_|$)/],
+  ["platforms/", /^PLATFORMS$/],
+  ["pages/", /^PAGES$/],
+]
+
+/** The value that a file holds, read as any value is. Its path is not told: it may be a secret in the wrong place. */
+function readValueFile(name: string, path: string): string {
+  const refuse = (fault: string): never => {
+    throw new StartError([{ text: `${name}_FILE is wrong: ${fault}` }])
+  }
+  const bytes = readSmallFile(path, refuse)
+  const text = tryOr(() => strictUtf8.decode(bytes), undefined) ?? refuse("its file holds no UTF-8 text")
+  return cleanEnvironment({ text }).text ?? refuse("its file is empty")
+}
+
+function readSmallFile(path: string, refuse: (fault: string) => never): Uint8Array {
+  const { statSync, readFileSync } = builtin("node:fs")
+  try {
+    const stats = statSync(path)
+    if (stats.isFile() && stats.size <= 65_536) return readFileSync(path)
+  } catch (error) {
+    const { name, code } = Object(error)
+    if (name === "NotCapable") return refuse("Deno has no permission to read its file: add it to --allow-read")
+    return refuse(code === "ENOENT" ? "there is no such file" : `its file cannot be read: ${code}`)
+  }
+  return refuse("it must name a file, of at most 64 KiB")
+}
+
 // ───────────────────────────── Server: the runtime's own, and its client ─────────────────────────────
 
 /** What is used of the two runtimes that bring a server of their own. */
@@ -2582,15 +2785,12 @@ async function start() {
   })
   // A terminal is a character device; process.stdout.isTTY loads Node's streams, too.
   const isTerminal = tryOr(() => builtin("node:fs").fstatSync(1).isCharacterDevice(), false)
-  const env = {
-    LOG_FORMAT: isTerminal ? "pretty" : "json",
-    ...cleanEnvironment(readEnvFile()),
-    ...cleanEnvironment(process.env),
-  }
+  const given = { ...cleanEnvironment(readEnvFile()), ...cleanEnvironment(process.env) }
   const clocks = { clock: Date.now, monotonic: () => performance.now() }
   // Deno Deploy keeps what console prints, and nothing else.
-  const printer = isOnDeploy(env) ? { print: (line: string) => console.log(line) } : createPrinter()
-  const world = { ...clocks, env, fetch: await createClient(), ...printer }
+  const printer = isOnDeploy(given) ? { print: (line: string) => console.log(line) } : createPrinter()
+  const world: World = { ...clocks, env: given, fetch: await createClient(), ...printer }
+  world.env = { LOG_FORMAT: isTerminal ? "pretty" : "json", ...(await readValueFiles(world)) }
   await runCommand(process.argv.slice(2), world)
   if (process.exitCode === unfinished) process.exitCode = 0
 }

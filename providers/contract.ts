@@ -231,7 +231,7 @@ export interface Outcome {
   status: number
   /** The gateway's id of this request. */
   id: string
-  /** What the person who logs in may read. */
+  /** What the person who logs in may read, in the language of the call: SENTENCE_<CODE>, or English. */
   sentence: string
   /** Whether the message may have gone out although no provider said so. */
   isPerhapsSent: boolean
@@ -298,7 +298,7 @@ export type LogEvent = { time: string; level: Level; event: string } & Fields
 /** Writes one line of the log and hands the event to whoever follows. */
 export type Log = (level: Level, event: string, fields?: Fields) => void
 
-/** At most `count` for one key within `period` milliseconds. */
+/** At most `count` for one key within `period` milliseconds. One name may have several periods, each counted by itself. */
 export interface Limit {
   name: string
   count: number

@@ -274,6 +274,6 @@ describe("the country of a number", () => {
 
   test("is none where the number is of no country", () => {
     const read = readNumber("+80012345678", undefined, numbers)
-    assert.deepEqual(read, { recipient: "+80012345678", country: "", callingCode: "800" })
+    assert.deepEqual(read, { recipient: "+80012345678", country: "", callingCode: "800", type: "toll-free" })
   })
 })

@@ -21,10 +21,12 @@ import {
   type Prepared,
   type Provider,
   placeOf,
+  problems,
   redact,
   StartError,
   textFamilies,
   tryOr,
+  typeNames,
   type Variable,
   variablePrefix,
   variables,
@@ -124,8 +126,14 @@ export function durationMeant(written: string, unit: string): string | undefined
   return isMilliseconds ? `${Math.ceil(count / 1_000)}s` : `${count}${(word || unit).slice(0, 1).toLowerCase()}`
 }
 
-/** `5/10` and `5 per 10 min` as `5/10m`, `5/hour` as `5/1h`, and a number alone for ten minutes. */
+/** A window, or a list of them. */
 function limitMeant(written: string): string | undefined {
+  const windows = written.split(/[,;&|]|\band\b/).map((one) => windowMeant(one.trim()))
+  return windowMeant(written) ?? (windows.every((one) => one?.includes("/")) ? windows.join() : undefined)
+}
+
+/** `5/10` and `5 per 10 min` as `5/10m`, `5/hour` as `5/1h`, and a number alone for ten minutes. */
+function windowMeant(written: string): string | undefined {
   const [count = "", period = "10m", ...rest] = written.split(/ ?(?:\/|\bper\b|\bin\b|:|,) ?/i)
   if (rest.length > 0 || !/^\d{1,9}$/.test(count)) return durationMeant(written, "m") === "off" ? "off" : undefined
   const length = durationMeant(/^\d/.test(period) ? period : `1${period}`, "m")
@@ -174,6 +182,7 @@ async function filesMeant(kind: keyof Files, written: string, isVoice: boolean):
 async function valueMeant(setting: string, written: string): Promise<string | undefined> {
   const folder = folderOf(setting)
   if (folder !== undefined) return await filesMeant(folder, written, setting.startsWith("VOICE"))
+  if (setting === "DENY_TYPES") return await listMeant(written, (item) => nearest(item.toLowerCase(), typeNames))
   if (setting === "DEFAULT_COUNTRY") return await countryMeant(written)
   if (/_DESTINATIONS$/.test(setting)) return await destinationsMeant(written)
   if (setting.startsWith("LIMIT_")) return limitMeant(written)
@@ -222,11 +231,17 @@ async function mend(complaint: Complaint, env: Environment): Promise<Complaint> 
   return { ...complaint, text: text + didYouMean(value), ...(isOne && { suggestion: value }) }
 }
 
-/** The name of a setting that should have ended in a country, in digits or in a language. */
+/** The name of a setting that should have ended in a country, in digits, in a language or in a code. */
 async function targetMeant(setting: string, start: string): Promise<string | undefined> {
   const end = setting.slice(start.length)
   const language = end.toUpperCase().replaceAll("-", "_")
-  if (start.startsWith("CODE_")) return /^[A-Z]{2,3}(_[A-Z\d]+)*$/.test(language) ? start + language : undefined
+  const codes = ["accepted", ...Object.keys(problems)].map((code) => code.toUpperCase())
+  if (start === "SENTENCE_")
+    return nearest(
+      setting,
+      codes.map((code) => start + code),
+    )
+  if (/^(CODE|SENTENCE)_/.test(start)) return /^[A-Z]{2,3}(_[A-Z\d]+)*$/.test(language) ? start + language : undefined
   const [, digits] = /^(?:\+|00)?([1-9]\d{0,6})$/.exec(end) ?? []
   const found = digits ?? (await countryMeant(end.replaceAll("_", " ")))
   return found && start + found
@@ -261,8 +276,10 @@ async function nameMeant(text: string, unknown: string): Promise<string | undefi
     return listFiles("").includes(other) ? other : undefined
   }
   const known = [...Object.keys(variables), ...Object.keys(families), ...Object.keys(textFamilies)]
+  const [, name = "", end = ""] = /^(.*?)(_FILE)?$/i.exec(unknown) ?? []
   // Windows knows no other case; elsewhere it is another name.
-  return known.includes(unknown.toUpperCase()) ? unknown.toUpperCase() : nearest(unknown, known)
+  const meant = known.includes(name.toUpperCase()) ? name.toUpperCase() : nearest(name, known)
+  return meant && meant + end.toUpperCase()
 }
 
 /** What other programs call these. */
@@ -365,6 +382,9 @@ function explainBroken(file: string, name: string, thrown: unknown): string {
 export function listDoubts({ gateway: { settings, world }, providers, callers, pages, warnings }: Prepared): string[] {
   const { env } = world
   const doubts = [...warnings, ...lintEnvFile().doubts]
+  const codes = settings.ALLOW_DESTINATIONS?.filter((target) => /^(?!8[78]|979)\d{1,3}$/.test(target)) ?? []
+  for (const code of settings.DENY_TYPES.length > 0 ? codes : [])
+    doubts.push(`ALLOW_DESTINATIONS names +${code} by digits, so that DENY_TYPES does not hold there: name the country`)
   for (const page of listFiles("pages/")) {
     const token = `${variablePrefix(page)}_TOKEN`
     if (env[token] && !settings.PAGES?.includes(page)) doubts.push(`${token} is set, and PAGES does not name ${page}`)
@@ -453,7 +473,8 @@ function lintEnvFile(): { values: Environment; doubts: string[] } {
 }
 
 /** Whether a name is a setting, or begins as those of a file do. */
-function isSetting(name: string): boolean {
+function isSetting(written: string): boolean {
+  const name = written.replace(/_FILE$/, "")
   if (name in variables || /^(NODE_ENV|TZ|NO_COLOR)$/.test(name)) return true
   const files = (["", "platforms/", "pages/"] as const).flatMap((kind) => listFiles(kind).map(variablePrefix))
   const starts = [...Object.keys(families), ...Object.keys(textFamilies), ...files]

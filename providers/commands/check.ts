@@ -30,15 +30,19 @@ export function summarize({ gateway, callers, pages, providers }: Prepared, addr
   const platforms = callers.map(({ name, isSigned }) => {
     return `POST /${name} by ${variablePrefix(name)}_${isSigned ? "SECRET" : "TOKEN"}`
   })
+  const names = [...new Set(limits.map(({ name }) => name))]
+  const writtenOf = (name: string) => limits.flatMap((limit) => (limit.name === name ? limit.written : [])).join()
   const looks = [...(providers.has("inbox") ? ["inbox"] : []), ...pages.map(({ name }) => name)]
   const words: [word: string, text: string][] = [
     ["SMS", routes.sms.map(showRoute).join("; ")],
     ["voice", routes.voice.map(showRoute).join("; ")],
     ["callers", [...(proofs.length > 0 ? [`POST / by ${proofs.join(" or ")}`] : []), ...platforms].join("; ")],
     ["only from", settings.GATEWAY_ALLOW_IPS?.join(", ") ?? ""],
-    ["limits", limits.map(({ name, count, period }) => `${name} ${count} in ${period / 1_000} s`).join("; ")],
+    ["limits", names.map((name) => `${name} ${writtenOf(name)}`).join("; ")],
     ["to", settings.ALLOW_DESTINATIONS?.map(showTarget).join(", ") ?? "every country (ALLOW_DESTINATIONS is not set)"],
     ["not to", settings.DENY_DESTINATIONS?.map(showTarget).join(", ") ?? ""],
+    ["types", settings.DENY_TYPES.length > 0 ? `no ${settings.DENY_TYPES.join(", ")} numbers` : ""],
+    ["tests", settings.TEST_NUMBERS ? `${settings.TEST_NUMBERS.length} of TEST_NUMBERS, sent to nobody` : ""],
     ["store", settings.STORE ? `${settings.STORE.split(":")[0]}, shared by instances` : ""],
     ["look at", looks.map((name) => `${address}${name}`).join(", ")],
     ["try", isFirst ? "" : 'main.ts check; main.ts send +12223334444 "Your code is 326162"'],

@@ -20,7 +20,7 @@ function show(name: string, provider: Provider, { env, print }: World) {
   print([name, channel, region, evidence && `(${evidence})`, docs].filter(Boolean).join("  "))
   if (countries) print(`  serves    ${countries.join(", ")}`)
   const tell = (variable: string, isOptional: boolean, what: string | undefined) => {
-    const state = env[variable] ? "set" : isOptional ? "optional" : "missing"
+    const state = (env[variable] ?? env[`${variable}_FILE`]) ? "set" : isOptional ? "optional" : "missing"
     print(`  ${state.padEnd(8)}  ${variable}: ${what}`)
   }
   const NAME = variablePrefix(name)

@@ -83,7 +83,7 @@ async function counting(site: Site) {
     else if (event === "rejected") messages.inc({ platform, code: String(code) })
     else if (event === "delivered" || event === "undelivered") reports.inc({ provider, state: event })
     else if (event === "store_away" || event === "store_back") storeAway.set(Number(event === "store_away"))
-    if (event === "accepted") messages.inc({ platform, code: "accepted" })
+    if (event === "accepted" || event === "test") messages.inc({ platform, code: event })
     if (isAttempt(event)) {
       const told = code === undefined ? "" : known?.has(String(code)) ? String(code) : "other"
       attempts.inc({ provider, outcome: event, code: told })

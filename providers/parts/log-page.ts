@@ -480,6 +480,7 @@ function answerOf(row) {
   const rejected = row.events.find(({ event }) => event === "rejected"), has = (name) => row.events.some(({ event }) => event === name)
   if (rejected) return ["bad", rejected.status + " " + rejected.code]
   if (has("duplicate")) return ["", "duplicate"]
+  if (has("test")) return ["", "test number"]
   return has("accepted") ? ["good", "accepted"] : ["", "under way"]
 }
 function drawRow(row) {

@@ -67,12 +67,10 @@ function createProof(platform: Platform, secrets: Secrets, clock: World["clock"]
 }
 
 /** What a platform may know of what came of its call. */
-function describeOutcome(result: Delivery | Problem, id: string): Outcome {
-  if ("receipt" in result)
-    return { code: "accepted", status: 200, id: result.id, sentence: "The code was sent.", isPerhapsSent: false }
+function describeOutcome(result: Delivery | Problem, id: string, sentence: string): Outcome {
+  if ("receipt" in result) return { code: "accepted", status: 200, id: result.id, sentence, isPerhapsSent: false }
   const { problem: code, isPerhapsSent = false, retryAfter: wait, sentenceOf = code } = result
   const [status] = problems[code]
-  const [, , sentence] = problems[sentenceOf]
   // A bad number is no fault of the call's fields.
   const detail = code === "invalid_message" && sentenceOf === code ? result.detail : undefined
   return { code, status, id, sentence, isPerhapsSent, detail, retryAfter: wait && Math.ceil(wait / 1_000) }
@@ -122,7 +120,8 @@ async function loadPlatform(name: string, world: World, findKeys: FindKeys): Pro
     if (greet && !("problem" in (await prove(call)))) return greet(call, values)
     return refuse(log, "authentication_failed", "the token is wrong")
   }
-  const answer = (result: Delivery | Problem, id: string) => platform.answer?.(describeOutcome(result, id))
+  const answer = (result: Delivery | Problem, id: string, sentence: string) =>
+    platform.answer?.(describeOutcome(result, id, sentence))
   return { name, platform, isSigned: signed.length > 0, prove, greet: greet && greetProven, answer }
 }
 

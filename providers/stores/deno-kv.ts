@@ -74,7 +74,7 @@ export default {
     }
     const change = (key: Key, limit: Limit, by: Change["by"]) =>
       new Promise<number>((resolve, reject) => {
-        const path = ["smstask", limit.name, String(key)]
+        const path = ["smstask", limit.name, String(limit.period), String(key)]
         const id = path.join("\n")
         const before = waiting.get(id)
         waiting.set(id, [...(before ?? []), { by, resolve, reject }])

@@ -15,10 +15,13 @@ export default {
     const client = createClient({ url, disableOfflineQueue: true, socket })
     client.on("error", () => {})
     const limiters = new Map<string, RateLimiterRedis>()
-    const limiterOf = ({ name, count, period }: Limit) => {
-      const options = { storeClient: client, useRedisPackage: true, keyPrefix: `smstask:${name}` }
-      const limiter = limiters.get(name) ?? new Limiter({ ...options, points: count, duration: period / 1_000 })
-      limiters.set(name, limiter)
+    const prefixOf = ({ name, period }: Limit) => `smstask:${name}:${period}`
+    const limiterOf = (limit: Limit) => {
+      const { count, period } = limit
+      const keyPrefix = prefixOf(limit)
+      const options = { storeClient: client, useRedisPackage: true, keyPrefix }
+      const limiter = limiters.get(keyPrefix) ?? new Limiter({ ...options, points: count, duration: period / 1_000 })
+      limiters.set(keyPrefix, limiter)
       return limiter
     }
     const connected = client.connect().catch((error: unknown) => error)
@@ -31,7 +34,7 @@ export default {
               .catch((refusal) => refusal)
           let counted = await consume()
           // Another wrote there what is no count.
-          if (counted instanceof ErrorReply && (await client.del(`smstask:${limit.name}:${key}`)) > 0)
+          if (counted instanceof ErrorReply && (await client.del(`${prefixOf(limit)}:${key}`)) > 0)
             counted = await consume()
           if (counted instanceof Error) throw counted
           return counted.consumedPoints > limit.count ? Math.max(1, counted.msBeforeNext) : 0

@@ -103,13 +103,30 @@ test("platforms lists every platform with its variables, and of one the steps", 
   )
 })
 
+test("send says that a test number gets nothing, and asks nobody", slow, async () => {
+  const env = { GATEWAY_SECRET: secret, TEST_NUMBERS: "+1201555" }
+  const { code, stdout, stderr } = await command(["send", "+12015550100", "Your code is 326162"], env)
+  assert.equal(code, 0)
+  assert.match(stdout, /"provider": "test"/)
+  assert.match(stderr, /The number is one of TEST_NUMBERS: nothing was sent\.\n$/)
+  assert.doesNotMatch(stdout + stderr, /326162/)
+})
+
 test("check says what serving would, what is doubtful, and fails where nothing would start", slow, async () => {
-  const good = await command(["check"], { GATEWAY_SECRET: secret, LIMIT_TOTAL: "9/1m" })
+  const limits = { LIMIT_TOTAL: "9/1m, 90/1h", DENY_TYPES: "premium,pager", TEST_NUMBERS: "+12015550100,+1201556" }
+  const good = await command(["check"], { GATEWAY_SECRET: secret, ...limits })
   assert.equal(good.code, 0)
   assert.match(
     good.stdout,
-    /^SMS {8}console\n[\s\S]*callers +POST \/ by a token signed with GATEWAY_SECRET\n[\s\S]*LIMIT_TOTAL 9 in 60 s/,
+    /^SMS {8}console\n[\s\S]*callers +POST \/ by a token signed with GATEWAY_SECRET\n[\s\S]*LIMIT_TOTAL 9\/1m,90\/1h\n/,
   )
+  assert.match(good.stdout, /\ntypes +no premium, pager numbers\ntests +2 of TEST_NUMBERS, sent to nobody\n/)
+  const coarse = await command(["check"], { GATEWAY_SECRET: secret, ALLOW_DESTINATIONS: "+44,+1900,+881,US" })
+  assert.match(
+    coarse.stdout,
+    /doubtful +ALLOW_DESTINATIONS names \+44 by digits, so that DENY_TYPES does not hold there/,
+  )
+  assert.equal(coarse.stdout.match(/by digits/g)?.length, 1)
   const doubtful = await command(["check"], { GATEWAY_SECRET: "a secret of 24 bytes....", LOG_FORMATS: "json" })
   assert.match(doubtful.stdout, /doubtful +a GATEWAY_SECRET of less than 32 bytes/)
   assert.match(doubtful.stdout, /doubtful +LOG_FORMATS is no setting; did you mean LOG_FORMAT\?/)

@@ -107,6 +107,29 @@ test(
   },
 )
 
+test(
+  "two instances share each window of a limit, and what one window refuses the other has back",
+  options,
+  async () => {
+    const port = await freePort()
+    const { stop } = await redis(port)
+    const env = { LIMIT_RECIPIENT: "5/10m,2/1h", LIMIT_PREFIX: "off" }
+    const one = await instance(port, env)
+    const two = await instance(port, env)
+    const statuses = [await one.send(), await two.send(), await one.send(), await two.send()]
+    assert.deepEqual(statuses, [200, 200, 429, 429])
+    const cli = (...args: string[]) =>
+      spawnSync("redis-cli", ["-p", String(port), ...args], { encoding: "utf8" }).stdout.trim()
+    const keys = cli("--scan", "--pattern", "smstask:LIMIT_RECIPIENT:*").split("\n")
+    const short = keys.find((key) => key.startsWith("smstask:LIMIT_RECIPIENT:600000:")) ?? ""
+    assert.equal(keys.length, 2, keys.join())
+    assert.equal(cli("get", short), "2")
+    one.stop()
+    two.stop()
+    await stop()
+  },
+)
+
 test("an allowance that is given back is given back to all", options, async () => {
   const port = await freePort()
   const { stop } = await redis(port)
@@ -334,7 +357,8 @@ const counting = `
   await Deno.stdin.read(new Uint8Array(8))
   const limit = { name: "LIMIT_TOTAL", count: 20, period: 600_000 }
   const waits = await Promise.all(Array.from({ length: 150 }, () => take("all", limit)))
-  console.log("through " + waits.filter((wait) => wait === 0).length)
+  const apart = await take("all", { ...limit, period: 60_000 })
+  console.log("through " + waits.filter((wait) => wait === 0).length + ", another period waits " + apart)
   Deno.exit()
 `
 test("deno-kv: of 300 at once in two processes a limit of 20 lets 20 through", slow, async () => {
@@ -350,7 +374,7 @@ test("deno-kv: of 300 at once in two processes a limit of 20 lets 20 through", s
   for (const { child } of processes) child.stdin.write("go\n")
   const counts: number[] = []
   for (const { child, output } of processes) {
-    counts.push(Number((await written(output, /through (\d+)/))[1]))
+    counts.push(Number((await written(output, /through (\d+), another period waits 0\n/))[1]))
     servers.delete(child)
   }
   assert.equal(

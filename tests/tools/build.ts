@@ -24,12 +24,12 @@ import { type BuildOptions, build, type Plugin } from "esbuild"
 
 const root = fileURLToPath(new URL("../../", import.meta.url))
 /** What is used of libphonenumber. Of a package that is imported when it is needed, esbuild would keep the whole. */
-const used: (keyof typeof import("libphonenumber-js/min"))[] = ["parsePhoneNumberFromString", "getCountries"]
+const used: (keyof typeof import("libphonenumber-js/max"))[] = ["parsePhoneNumberFromString", "getCountries"]
 const numbers: Plugin = {
   name: "numbers",
   setup({ onResolve, onLoad }) {
-    const [path, namespace] = ["libphonenumber-js/min", "used"]
-    onResolve({ filter: /^libphonenumber-js\/min$/ }, ({ kind }) =>
+    const [path, namespace] = ["libphonenumber-js/max", "used"]
+    onResolve({ filter: /^libphonenumber-js\/max$/ }, ({ kind }) =>
       kind === "dynamic-import" ? { path, namespace, sideEffects: false } : undefined,
     )
     onLoad({ filter: /(?:)/, namespace }, () => ({ contents: `export { ${used} } from "${path}"`, resolveDir: root }))
