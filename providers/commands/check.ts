@@ -30,13 +30,15 @@ export function summarize({ gateway, callers, pages, providers }: Prepared, addr
   const platforms = callers.map(({ name, isSigned }) => {
     return `POST /${name} by ${variablePrefix(name)}_${isSigned ? "SECRET" : "TOKEN"}`
   })
+  const unverified = settings.LIMIT_UNVERIFIED && { name: "LIMIT_UNVERIFIED", ...settings.LIMIT_UNVERIFIED }
+  const allLimits = [...limits, ...(unverified ? [unverified] : [])]
   const looks = [...(providers.has("inbox") ? ["inbox"] : []), ...pages.map(({ name }) => name)]
   const words: [word: string, text: string][] = [
     ["SMS", routes.sms.map(showRoute).join("; ")],
     ["voice", routes.voice.map(showRoute).join("; ")],
     ["callers", [...(proofs.length > 0 ? [`POST / by ${proofs.join(" or ")}`] : []), ...platforms].join("; ")],
     ["only from", settings.GATEWAY_ALLOW_IPS?.join(", ") ?? ""],
-    ["limits", limits.map(({ name, count, period }) => `${name} ${count} in ${period / 1_000} s`).join("; ")],
+    ["limits", allLimits.map(({ name, count, period }) => `${name} ${count} in ${period / 1_000} s`).join("; ")],
     ["to", settings.ALLOW_DESTINATIONS?.map(showTarget).join(", ") ?? "every country (ALLOW_DESTINATIONS is not set)"],
     ["not to", settings.DENY_DESTINATIONS?.map(showTarget).join(", ") ?? ""],
     ["store", settings.STORE ? `${settings.STORE.split(":")[0]}, shared by instances` : ""],

@@ -39,7 +39,13 @@ interface Secrets {
   values: Values<Variables>
 }
 
-function createProof(platform: Platform, { signed, tokens, values }: Secrets, clock: World["clock"]) {
+type Prove = (call: Call) => Promise<Proven | Problem>
+
+function createProof(
+  platform: Pick<Platform, "proof">,
+  { signed, tokens, values }: Secrets,
+  clock: World["clock"],
+): Prove {
   const proveSignature = async (call: Call): Promise<Proven | Problem> => {
     let last: Proven | Problem = unproven("the signature cannot be read")
     for (const values of signed) {
@@ -115,7 +121,24 @@ async function loadPlatform(name: string, world: World): Promise<Caller> {
     return refuse(log, "authentication_failed", "the token is wrong")
   }
   const answer = (result: Delivery | Problem, id: string) => platform.answer?.(describeOutcome(result, id))
-  return { name, platform, isSigned: secrets.length > 0, prove, greet: greet && greetProven, answer }
+  const caller = { name, platform, isSigned: secrets.length > 0, prove }
+  const verified = createVerified(caller, world, parse)
+  return { ...caller, greet: greet && greetProven, answer, verified }
+}
+
+/** The platform's hook that tells of entered codes. It is served where its secret is set, if it has one of its own. */
+function createVerified(caller: Caller, world: World, parse: () => Values<Variables>): Caller | undefined {
+  const { name, platform } = caller
+  const { verified } = platform
+  const SECRET = `${variablePrefix(name)}_VERIFIED_SECRET`
+  if (!verified || !(SECRET in platform.env)) return verified && caller
+  const secrets = splitSecrets(world.env[SECRET])
+  if (secrets.length === 0) return undefined
+  if (secrets.some((secret) => Buffer.byteLength(secret) < 16))
+    throw new StartError([{ text: `${SECRET} is too short: expected at least 16 bytes`, setting: SECRET }])
+  const signed = secrets.map((secret) => ({ ...parse(), [SECRET]: secret }))
+  const prove = createProof(verified, { signed, tokens: [], values: {} }, world.clock)
+  return { name, platform, isSigned: true, prove }
 }
 
 /** Loads the platforms that PLATFORMS names. Throws a StartError that lists what is missing or wrong. */
