@@ -1,6 +1,6 @@
 import * as v from "valibot"
 import type { Platform } from "../../main.ts"
-import { readTimedSignature } from "../lib.ts"
+import { readTimedSignature, unread } from "../lib.ts"
 
 const env = {
   ZITADEL_SECRET: v.pipe(
@@ -13,7 +13,7 @@ const env = {
 const Call = v.object({
   contextInfo: v.object({ recipientPhoneNumber: v.string(), eventType: v.string() }),
   templateData: v.object({ text: v.string() }),
-  args: v.object({ oTP: v.nullish(v.string(), ""), code: v.nullish(v.string(), "") }),
+  args: v.object({ oTP: v.nullish(v.string(), ""), code: v.nullish(v.string(), ""), userID: unread }),
 })
 
 export default {
@@ -28,7 +28,13 @@ export default {
     const { recipientPhoneNumber: recipient, eventType } = contextInfo
     const code = args.oTP || args.code
     // A repetition has a new signature and no id.
-    return { recipient, body: templateData.text, code, key: code && `${eventType} ${recipient} ${code}` }
+    return {
+      recipient,
+      body: templateData.text,
+      code,
+      key: code && `${eventType} ${recipient} ${code}`,
+      user: args.userID,
+    }
   },
   answer({ code, isPerhapsSent }) {
     // Whatever is no success is repeated, and later messages wait behind it: only where nothing was sent, and it may help.
@@ -39,5 +45,9 @@ export default {
 1. curl https://<your ZITADEL>/admin/v1/sms/http -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" -d '{"endpoint": "${url}", "description": "smstask"}'
 2. The answer holds id and signingKey, which is shown this once: set it here as ZITADEL_SECRET.
 3. curl -X POST https://<your ZITADEL>/admin/v1/sms/<id>/_activate -H "Authorization: Bearer $TOKEN"
-ZITADEL may refuse private addresses (HTTPClient.DenyList). Before 2025 it did not sign, and then nothing is taken here.`,
+ZITADEL may refuse private addresses (HTTPClient.DenyList). Before 2025 it did not sign, and then nothing is taken here.
+
+So that the gateway learns whose codes are entered: an execution of Actions v2 on the event user.human.mfa.otp.sms.check.succeeded,
+whose target is a function of yours, since the body is ZITADEL's own. It calls POST ${url.replace(/zitadel$/, "verified")} with the header
+Authorization: Bearer <GATEWAY_TOKEN> and the body {"platform": "zitadel", "user": "<the user's ID>"}.`,
 } satisfies Platform<typeof env>
