@@ -12,7 +12,6 @@ import {
   type Caller,
   describeIssues,
   type Fields,
-  fileName,
   findAcceptances,
   type Gateway,
   invalid,
@@ -33,6 +32,11 @@ import {
   userId,
 } from "../../main.ts"
 
+/** "" is whoever calls `POST /`. */
+const PlatformUser = v.object({
+  user: userId,
+  platform: v.pipe(v.string(), v.regex(/^[a-z0-9-]{0,40}$/, "must be a platform's name")),
+})
 /** An acceptance is settled once. */
 const once: Limit = { name: "SETTLED", count: 1, period: acceptances.period }
 /** Calls for one person. */
@@ -87,9 +91,9 @@ async function findPerson(
   { DEFAULT_COUNTRY }: Settings,
 ): Promise<{ key: string; fields: Fields } | Problem> {
   if (recipient === undefined || recipient === null) {
-    const parsed = v.safeParse(v.object({ user: userId, platform: v.nullish(fileName(), "") }), { user, platform })
+    const parsed = v.safeParse(PlatformUser, { user, platform: caller || (platform ?? "") })
     if (!parsed.success) return invalid(user === undefined ? "recipient is missing" : describeIssues(parsed.issues))
-    return { key: acceptanceKey({ ...parsed.output, platform: caller || parsed.output.platform }), fields: {} }
+    return { key: acceptanceKey(parsed.output), fields: {} }
   }
   const written = v.safeParse(brief, recipient)
   if (!written.success) return invalid(describeIssues(written.issues, "recipient"))
@@ -106,18 +110,19 @@ async function findPerson(
 async function countVerified(key: string, about: Fields, gateway: Gateway) {
   const { store, world, log, outcomes, feedback, unverified } = gateway
   const found = await findAcceptances(key, gateway)
+  const tellUnmatched = () => log("info", "unmatched", { ...about, reason: "no acceptance is left to verify" })
   // Who got the code has nothing to ask again for.
   if (found.length > 0) store.set(key, "", acceptances.period)
   for (const [index, acceptance] of found.entries()) {
     const { provider, country, channel, receipt, at } = acceptance
     const isVerified = index === 0
     const isSettled = (await store.take(acceptance.id, once)) > 0
-    if (isSettled && isVerified) return
+    if (isSettled && isVerified) return tellUnmatched()
     if (isSettled || !isInUse(provider, gateway)) continue
     log("info", isVerified ? "verified" : "unverified", { ...about, provider, receipt, ms: world.clock() - at })
     outcomes?.count({ provider, country, channel }, isVerified ? "good" : "bad", "verified")
     unverified?.settle(acceptance, isVerified)
     feedback?.(acceptance, isVerified)
   }
-  if (found.length === 0) log("info", "unmatched", { ...about, reason: "no acceptance is left that it could verify" })
+  if (found.length === 0) tellUnmatched()
 }
