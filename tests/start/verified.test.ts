@@ -1,6 +1,6 @@
 /** The verified wire from outside: main.ts as a user starts it, two providers on the loopback, and calls of POST /verified. */
 import assert from "node:assert/strict"
-import { spawn } from "node:child_process"
+import { spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
 import { createServer } from "node:net"
 import { after, test } from "node:test"
@@ -159,8 +159,19 @@ test(
     const { env, told } = await vendors()
     const shared = { ...env, STORE: `redis://127.0.0.1:${port}` }
     const [one, other] = await Promise.all([serving(shared), serving(shared)])
+    // No message waits until the store has its acceptance.
+    const kept = () => {
+      const ask = (...args: string[]) =>
+        spawnSync("redis-cli", ["-p", String(port), ...args], { encoding: "utf8" }).stdout
+      const keys = ask("keys", "smstask:*")
+        .split("\n")
+        .filter((key) => /^smstask:[\w-]+$/.test(key))
+      return keys.map((key) => ask("get", key)).join()
+    }
     assert.equal(await send(one, "first"), "twilio")
+    await until(kept, / twilio /)
     assert.equal(await send(other, "second"), "vonage-sms")
+    await until(kept, / vonage-sms /)
     await Promise.all([call(one, "/verified", { recipient }), call(other, "/verified", { recipient })])
     await until(() => one.stdout() + other.stdout(), /"event":"unverified"/)
     await until(() => one.stdout() + other.stdout(), /"event":"unmatched"/)
@@ -171,7 +182,8 @@ test(
     ])
     await until(() => told.join("\n"), /twilio[\s\S]*vonage|vonage[\s\S]*twilio/)
     assert.equal(told.length, 2)
-    await send(one, "third")
+    const third = await send(one, "third")
+    await until(kept, new RegExp(` ${third} `))
     one.kill("SIGTERM")
     other.kill("SIGTERM")
     await Promise.all([one.ended, other.ended])
