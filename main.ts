@@ -131,7 +131,7 @@ export async function createApp(prepared: Prepared): Promise<App> {
     app.post(path, (c) => take(c.req.raw, caller, gateway))
     const verifiedPath = name ? `${path}/verified` : "/verified"
     if (verified) {
-      app.post(verifiedPath, async (c) => (await loadVerified()).take(c.req.raw, verified, gateway))
+      app.post(verifiedPath, async (c) => (await loadVerified()).takeVerified(c.req.raw, verified, gateway))
       methods.set(verifiedPath, ["POST"])
     }
     if (greet) app.get(path, (c) => greet(limitHeaders(c.req.raw.headers), log))
@@ -379,7 +379,8 @@ function createOwnCaller({ settings, world }: Gateway): Caller {
     ...fields,
     key: undefined,
   })
-  const verified = { read: (fields: object): contract.Person => fields }
+  const readPerson = ({ recipient, platform, user }: contract.Person) => ({ recipient, platform, user })
+  const verified = { read: (fields: object) => readPerson(fields) }
   const platform = { docs: "README.md", env: {}, read, setup: () => "", verified }
   const caller = { name: "", platform, isSigned: false, prove: createOwnProof(settings, world.clock) }
   return { ...caller, verified: caller }

@@ -174,6 +174,7 @@ test("a user of POST / is found by the id alone", async () => {
 for (const [title, body, detail] of [
   ["nothing", "", /the body must be a JSON object or a UTF-8 form/],
   ["no member that it knows", {}, /recipient is missing/],
+  ["a member of ours", { problem: "toString", detail: "x" }, /recipient is missing/],
   ["what is no number", { recipient: "hello" }, /recipient must/],
   ["a number that is no text", { recipient: 12223334444 }, /recipient must be text/],
   ["a user that is no text", { user: 7 }, /user must be text/],

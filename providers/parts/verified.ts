@@ -43,7 +43,7 @@ const once: Limit = { name: "SETTLED", count: 1, period: acceptances.period }
 const most: Limit = { name: "VERIFIED", count: 10, period: 600_000 }
 
 /** Takes the word of a caller that a code was entered. Nothing that it answers tells whether one was sent. */
-export async function take(request: Request, caller: Caller, gateway: Gateway): Promise<Response> {
+export async function takeVerified(request: Request, caller: Caller, gateway: Gateway): Promise<Response> {
   const { settings, clocks, log } = gateway
   const { name, platform } = caller
   const id = crypto.randomUUID()
