@@ -46,6 +46,11 @@ export interface Gateway {
   routes: Routes
   /** Messages that are being sent, by their idempotency keys. */
   inFlight: Map<string, Promise<Delivery | Problem>>
+  /** Who learns from outcomes, where a setting names one. */
+  outcomes?: Outcomes | undefined
+  /** Tells vendors whether codes were entered, where `<NAME>_FEEDBACK` is on. Nobody waits for it. */
+  feedback?: ((acceptance: Acceptance, isVerified: boolean) => void) | undefined
+  unverified?: UnverifiedBudget | undefined
 }
 
 /** A gateway that is ready to serve, or to send once. */
@@ -94,7 +99,11 @@ export async function prepare(given: World, isServing: boolean, print = given.pr
   const { routes } = loaded
   const limits = limitsOf(settings)
   const inFlight: Gateway["inFlight"] = new Map()
-  const gateway = { world, settings, clocks, log, store, limits, routes, inFlight }
+  const gateway: Gateway = { world, settings, clocks, log, store, limits, routes, inFlight }
+  gateway.feedback = await loadFeedback([...providers.values()], gateway)
+  const [budget] = settings.LIMIT_UNVERIFIED
+  if (isServing && budget)
+    gateway.unverified = (await loadPart(world, "unverified")).createBudget(budget, callers, gateway)
   const warnings = listWarnings(settings, world, [...providers.values()])
   if (isServing) warnings.push(...(await listTraced(world, [...providers.values()])))
   return { gateway, providers, callers, pages, warnings, followers }
@@ -103,7 +112,7 @@ export async function prepare(given: World, isServing: boolean, print = given.pr
 const startTimer: Clocks["after"] = (milliseconds, run) => clearTimeout.bind(null, setTimeout(run, milliseconds))
 
 /** The routes: `POST /` and platforms, pages, and what is there for everyone. */
-async function createApp(prepared: Prepared): Promise<App> {
+export async function createApp(prepared: Prepared): Promise<App> {
   const { gateway, providers, callers, pages } = prepared
   const { world, settings, log } = gateway
   const app: App = new Hono()
@@ -117,13 +126,18 @@ async function createApp(prepared: Prepared): Promise<App> {
     ["/", ["GET", "HEAD"]],
     ["/health", ["GET", "HEAD"]],
   ])
+  const loadVerified = memoize(() => loadPart(world, "verified"))
   for (const caller of hasOwnProof(world.env) ? [createOwnCaller(gateway), ...callers] : callers) {
-    const path = `/${caller.name}`
-    const { greet } = caller
-    for (const one of caller.name ? [path, `${path}/`] : [path]) {
-      app.post(one, (c) => take(c.req.raw, caller, gateway))
-      if (greet) app.get(one, (c) => greet(limitHeaders(c.req.raw.headers), log))
-      methods.set(one, [...(methods.get(one) ?? (greet ? ["GET"] : [])), "POST"])
+    const { name, greet, verified } = caller
+    for (const path of name ? [`/${name}`, `/${name}/`] : ["/"]) {
+      app.post(path, (c) => take(c.req.raw, caller, gateway))
+      if (greet) app.get(path, (c) => greet(limitHeaders(c.req.raw.headers), log))
+      methods.set(path, [...(methods.get(path) ?? (greet ? ["GET"] : [])), "POST"])
+    }
+    if (verified) {
+      const path = name ? `/${name}/verified` : "/verified"
+      app.post(path, async (c) => (await loadVerified()).takeVerified(c.req.raw, verified, gateway))
+      methods.set(path, ["POST"])
     }
   }
   const hasRoutes = ({ name, provider: { routes, report } }: LoadedProvider) =>
@@ -142,7 +156,8 @@ async function createApp(prepared: Prepared): Promise<App> {
   })
   app.onError((error) => {
     if ("getResponse" in error && typeof error.getResponse === "function") return error.getResponse()
-    log("error", "failure", { reason: error.name, place: placeOf(error) })
+    const reason = error instanceof StartError ? error.message : error.name
+    log("error", "failure", { reason, place: placeOf(error) })
     return refuse(log, "internal_error", "a fault of the gateway: the log says where")
   })
   return app
@@ -160,6 +175,13 @@ async function loadPages({ PAGES = [] }: Settings, world: World): Promise<Loaded
 
 async function openStore(settings: Settings, world: World, clocks: Clocks, memory: contract.Store, log: Log) {
   return await (await loadPart(world, "store")).open(settings, world, clocks, memory, log)
+}
+
+/** What tells vendors whether codes were entered; undefined where no `<NAME>_FEEDBACK` is set. */
+async function loadFeedback(providers: LoadedProvider[], gateway: Gateway): Promise<Gateway["feedback"]> {
+  const { world } = gateway
+  const named = providers.filter(({ name }) => world.env[`${variablePrefix(name)}_FEEDBACK`])
+  return named.length > 0 ? (await loadPart(world, "feedback")).createFeedback(named, gateway) : undefined
 }
 
 /** Nothing starts that nobody could call. */
@@ -247,6 +269,8 @@ export interface Caller {
   greet?: ((headers: contract.Call["headers"], log: Log) => Response | Promise<Response>) | undefined
   /** In the platform's own words, where it has some; `id` is that of the request, `sentence` for the person who logs in. */
   answer?(result: Delivery | Problem, id: string, sentence: string): Response | undefined
+  /** Who tells that codes were entered: `POST /verified`, and a platform's own hook at `POST /<name>/verified`. */
+  verified?: Caller | undefined
 }
 
 /** Takes one call from its platform to its answer. */
@@ -278,7 +302,12 @@ interface Arrived extends Proven {
 }
 
 /** Proves the caller and reads the body, within the deadline. What a header proves is proven before the body is read. */
-async function receive(request: Request, caller: Caller, limit: number, clocks: Clocks): Promise<Arrived | Problem> {
+export async function receive(
+  request: Request,
+  caller: Caller,
+  limit: number,
+  clocks: Clocks,
+): Promise<Arrived | Problem> {
   const headers = caller.name ? limitHeaders(request.headers) : request.headers
   let isProving = !caller.isSigned
   const proveAndRead = async (): Promise<Arrived | Problem> => {
@@ -320,7 +349,13 @@ async function readBody(request: Request): Promise<{ text: string } | Problem> {
 }
 
 /** An unproven call gets the gateway's own answer, never its platform's: a short one where people read it. */
-function refuseCall({ problem, detail }: Problem, given: Headers, caller: Caller, about: Fields, log: Log): Response {
+export function refuseCall(
+  { problem, detail }: Problem,
+  given: Headers,
+  caller: Caller,
+  about: Fields,
+  log: Log,
+): Response {
   const details: Details = { about }
   const challenge = given.has("authorization") ? 'Bearer error="invalid_token"' : "Bearer"
   if (problem === "authentication_failed") details.headers = { "www-authenticate": challenge }
@@ -342,7 +377,7 @@ export function refuse(log: Log, code: contract.ProblemCode, detail: string, det
 
 const isJson = { headers: { "content-type": "application/json" } }
 /** Tells a platform what came of its call, in `language` (BCP 47): in its own words, or as everyone else. */
-function answer(
+export function answer(
   result: Delivery | Problem,
   about: Fields,
   caller: Caller,
@@ -389,8 +424,11 @@ function createOwnCaller({ settings, world }: Gateway): Caller {
     ...fields,
     key: undefined,
   })
-  const platform = { docs: "README.md", env: {}, read, setup: () => "" }
-  return { name: "", platform, isSigned: false, prove: createOwnProof(settings, world.clock) }
+  const readPerson = ({ recipient, platform, user }: contract.Person) => ({ recipient, platform, user })
+  const verified = { read: (fields: object) => readPerson(fields) }
+  const platform = { docs: "README.md", env: {}, read, setup: () => "", verified }
+  const caller = { name: "", platform, isSigned: false, prove: createOwnProof(settings, world.clock) }
+  return { ...caller, verified: caller }
 }
 
 const loadJose = memoize(() => import("jose/jwt/verify"))
@@ -480,6 +518,8 @@ export interface Inbound {
   line: string
   /** The end user's address, or "". */
   ip: string
+  /** By what its acceptance is found: its number, and its platform's user. */
+  acceptanceKeys: string[]
   /** Each marks a repetition of it, for so many milliseconds. */
   idempotencyKeys: { key: string; period: number }[]
   /** When it must be answered, on the monotonic clock. */
@@ -495,7 +535,7 @@ export interface Arrival extends Pick<Inbound, "id" | "about" | "deadline"> {
   proofId?: string | undefined
 }
 
-const invalid = (detail: string): Problem => ({ problem: "invalid_message", detail })
+export const invalid = (detail: string): Problem => ({ problem: "invalid_message", detail })
 /** A number that can be none: the person who typed it is told so. */
 const badNumber = (detail: string): Problem => ({ ...invalid(detail), sentenceOf: "invalid_recipient" })
 
@@ -521,7 +561,7 @@ function readCall(
 }
 
 /** JSON, or the fields of a form; undefined where it is neither. */
-function readFields(text: string, type: string): object | undefined {
+export function readFields(text: string, type: string): object | undefined {
   const json = parseJson(text)
   if (typeof json === "object" && json !== null) return json
   const isForm = /^application\/x-www-form-urlencoded\b/i.test(type)
@@ -538,7 +578,8 @@ const asChannel = v.transform((name: "sms" | "text" | "voice"): "sms" | "voice" 
 const asTag = v.transform((tag: string) => tag.replaceAll("_", "-"))
 const languageTag = v.fallback(v.optional(v.pipe(like(/^[\w-]{2,35}$/), asTag)), undefined)
 /** A longer text is none of these, and no expression spends its time on it. */
-const brief = v.pipe(v.string(), v.maxLength(200, "must be at most 200 characters"))
+export const brief = v.pipe(v.string(), v.maxLength(200, "must be at most 200 characters"))
+export const userId = v.pipe(v.string(), v.regex(/^\P{Cc}{1,200}$/u, "must be text of 1 to 200 characters"))
 const asWellFormed = v.transform((text: string) => text.toWellFormed())
 const fewCharacters = v.regex(/^\P{Cc}{0,40}$/u, "must be at most 40 characters")
 const notDotsAlone = v.regex(/^(?!\.+$)/, "must not be dots alone")
@@ -552,6 +593,7 @@ const written = v.object({
   channel: v.nullish(v.pipe(v.picklist(["sms", "text", "voice"]), asChannel), "sms"),
   ip: v.optional(v.unknown()),
   key: v.fallback(v.optional(v.pipe(v.string(), v.maxLength(200))), undefined),
+  user: v.fallback(v.optional(userId), undefined),
 })
 /** Makes a message of what a platform wrote, or says which field is wrong. */
 export async function readMessage(foreign: contract.Written, arrival: Arrival, gateway: Gateway) {
@@ -561,7 +603,7 @@ export async function readMessage(foreign: contract.Written, arrival: Arrival, g
   const others = caller === "" ? describeOthers(foreign) : ""
   if (!parsed.success)
     return invalid(`${describeIssues(parsed.issues)}${foreign.recipient === undefined ? others : ""}`)
-  const { code: sent, locale, channel, ip, key } = parsed.output
+  const { code: sent, locale, channel, ip, key, user } = parsed.output
   const number = readRecipient(parsed.output.recipient, arrival, settings.DEFAULT_COUNTRY, await loadNumbers())
   if ("problem" in number) return number
   const { recipient, country, callingCode, type } = number
@@ -587,6 +629,8 @@ export async function readMessage(foreign: contract.Written, arrival: Arrival, g
   if (key) idempotencyKeys.push({ key: `key:${caller}:${key}\n${text}`, period: 600_000 })
   if (proofId) idempotencyKeys.push({ key: `call:${caller}:${proofId}`, period: 600_000 })
   const fields: Fields = { ...about, recipient: maskNumber(recipient, callingCode) }
+  const acceptanceKeys = [acceptanceKey({ line })]
+  if (user) acceptanceKeys.push(acceptanceKey({ platform: caller, user }))
   return {
     id,
     about: fields,
@@ -596,6 +640,7 @@ export async function readMessage(foreign: contract.Written, arrival: Arrival, g
     type,
     line,
     ip: readAddress(ip),
+    acceptanceKeys,
     idempotencyKeys,
     deadline,
   } satisfies Inbound
@@ -733,12 +778,12 @@ async function sendOnce(inbound: Inbound, gateway: Gateway): Promise<Delivery | 
 /** In the place of a provider's name: nobody sends to a test number. */
 const testProvider = "test"
 /** Whether a provider of this gateway has that name. */
-const isInUse = (name: string, { routes, settings }: Gateway) =>
+export const isInUse = (name: string, { routes, settings }: Gateway) =>
   (name === testProvider && settings.TEST_NUMBERS !== undefined) ||
   [...routes.sms, ...routes.voice].some(({ value }) => value.some((provider) => provider.name === name))
 
 /** A limit that was charged for a message. */
-type Charge = { key: contract.Key; limit: contract.Limit }
+export type Charge = { key: contract.Key; limit: contract.Limit }
 
 /** Delivers what may be sent: refuses destinations, charges limits, and gives back what was charged for nothing. */
 async function guard(inbound: Inbound, gateway: Gateway): Promise<Delivery | Problem> {
@@ -764,7 +809,7 @@ async function guard(inbound: Inbound, gateway: Gateway): Promise<Delivery | Pro
 /** Charges every limit, narrowest first, and keeps that in `charges`. The first that is used up ends it as a problem. */
 async function chargeLimits(
   inbound: Inbound,
-  { limits, store }: Gateway,
+  { limits, store, unverified }: Gateway,
   charges: Charge[],
 ): Promise<Problem | undefined> {
   for (const limit of limits) {
@@ -774,12 +819,12 @@ async function chargeLimits(
     if (retryAfter > 0) return { problem: "rate_limited", detail: `${limit.name} is used up`, retryAfter }
     charges.push({ key, limit })
   }
-  return undefined
+  return await unverified?.charge(inbound, charges)
 }
 
 type LimitName = "LIMIT_VOICE" | "LIMIT_RECIPIENT" | "LIMIT_IP" | "LIMIT_PREFIX" | "LIMIT_TOTAL"
 /** The key by which each limit counts, narrowest first; "" is not counted. A number's digits are a number: it is smaller. */
-const limitKeys: Record<LimitName, (inbound: Inbound) => contract.Key> = {
+export const limitKeys: Record<LimitName, (inbound: Inbound) => contract.Key> = {
   LIMIT_VOICE: ({ message, line }) => (message.channel === "voice" ? Number(line) : ""),
   LIMIT_RECIPIENT: ({ line }) => Number(line),
   // IPv6 by its /64, which is one household (RFC 6177).
@@ -895,6 +940,21 @@ export interface Attempt {
   ms: number
 }
 
+/** Who delivered, for what an outcome counts. `country` is an ISO code, or the calling code's digits where a number has none. */
+export interface Route {
+  provider: string
+  country: string
+  channel: "sms" | "voice"
+}
+/** Learns from outcomes; never on a message's way, never throws. */
+export interface Outcomes {
+  count(
+    route: Route,
+    mark: "good" | "bad",
+    why: "verified" | "again" | "report" | "refused" | "timeout" | "unasked",
+  ): void
+}
+
 /** The circuit breaker: after 3 failures in a row a provider is asked last for 30 s; then one message probes it. */
 const breaker = { failures: 3, cooldown: 30_000 }
 export const isBreakerOpen = ({ health }: LoadedProvider, now: number) =>
@@ -906,10 +966,11 @@ type Turn = { provider: LoadedProvider; isRetry: boolean }
 /** Takes a message along its route, inside its deadline, until a provider accepts it or none is left. */
 async function deliver(inbound: Inbound, gateway: Gateway): Promise<Delivery | Problem> {
   const { id, deadline } = inbound
-  const { settings, store, clocks } = gateway
+  const { settings, clocks } = gateway
   const attempts: Attempt[] = []
   const failures: Refused[] = []
-  const route = await chooseRoute(inbound, gateway)
+  const earlier = findAcceptances(inbound.acceptanceKeys[0] ?? "", gateway)
+  const route = await chooseRoute(inbound, earlier, gateway)
   const isSingle = route.length === 1
   // A provider whose connection broke is asked once more, when no other is left: its second turn is put at the end.
   const turns: Turn[] = route.map((provider) => ({ provider, isRetry: false }))
@@ -923,7 +984,7 @@ async function deliver(inbound: Inbound, gateway: Gateway): Promise<Delivery | P
     attempts.push(result.attempt)
     if ("receipt" in result) {
       const { name } = turn.provider
-      if (settings.RESEND_WINDOW > 0) store.set(resendKey(inbound), name, settings.RESEND_WINDOW)
+      rememberAcceptance(inbound, name, result.receipt, earlier, gateway)
       return { id, provider: name, receipt: result.receipt, attempts }
     }
     failures.push(result)
@@ -988,17 +1049,21 @@ function refuseCountry({ provider: { countries } }: LoadedProvider, { country }:
   return { ...classify({ code: "country", fault: "account" }, 0), reason: `serves ${countries.join(", ")}` }
 }
 
-const resendKey = ({ message, line }: Inbound) => `again:${message.channel}:${line}`
-
 /**
  * The providers for a message, in order. Starts after the provider that accepted this number's last message; providers with an
  * open breaker come last.
  */
-async function chooseRoute(inbound: Inbound, gateway: Gateway): Promise<LoadedProvider[]> {
+async function chooseRoute(
+  inbound: Inbound,
+  earlier: Promise<Acceptance[]>,
+  gateway: Gateway,
+): Promise<LoadedProvider[]> {
   const { message, country, about } = inbound
-  const { routes, settings, clocks, log, store } = gateway
-  const before = settings.RESEND_WINDOW > 0 ? await store.get(resendKey(inbound)) : undefined
-  if (typeof before === "string" && isInUse(before, gateway)) log("info", "again", { ...about, provider: before })
+  const { routes, settings, clocks, log, world } = gateway
+  const since = world.clock() - settings.RESEND_WINDOW
+  const isAgain = ({ channel, at }: Acceptance) => channel === message.channel && at > since
+  const before = settings.RESEND_WINDOW > 0 ? (await earlier).find(isAgain)?.provider : undefined
+  if (before && isInUse(before, gateway)) log("info", "again", { ...about, provider: before })
   const route = findTargeted(routes[message.channel ?? "sms"], message.recipient, country) ?? []
   if (route.length < 2) return route
   const next = route.findIndex(({ name }) => name === before) + 1
@@ -1027,6 +1092,71 @@ export function chooseSender(
   return given || (find(common) ?? "")
 }
 
+// ───────────────────────────── Acceptances: who may have delivered, until the code is entered ─────────────────────────────
+
+/** An acceptance, as it is kept for 15 minutes. */
+export interface Acceptance extends Route {
+  /** The gateway's id of the message. */
+  id: string
+  /** In milliseconds since 1970. */
+  at: number
+  /** What LIMIT_UNVERIFIED knows the end user's address by; "-" where it knows none. */
+  address: string
+  receipt: string
+}
+
+/** What LIMIT_UNVERIFIED counts: providers/parts/unverified.ts. */
+export interface UnverifiedBudget {
+  addressOf(inbound: Inbound): string
+  charge(inbound: Inbound, charges: Charge[]): Promise<Problem | undefined>
+  settle(acceptance: Acceptance, isVerified: boolean): void
+}
+
+/** How long an acceptance can be verified, and how many of one person are kept. */
+export const acceptances = { period: 900_000, most: 5 }
+const acceptanceLine =
+  /^(\d{1,15}) ([\da-f-]{36}) (sms|voice) ([A-Z]{2}|\d{1,3}) ([a-z][a-z0-9-]{0,39}) ([\w-]{1,43}) (\P{C}{0,200})$/u
+
+export const acceptanceKey = (person: { line: string } | { platform: string; user: string }) =>
+  `accepted:${"line" in person ? person.line : `${person.platform}/${person.user}`}`
+
+/** The acceptances of the last 15 minutes, newest first. What another wrote there is foreign, and counts as absent. */
+export async function findAcceptances(key: string, { store, world }: Gateway): Promise<Acceptance[]> {
+  const value = await store.get(key)
+  const since = world.clock() - acceptances.period
+  const found: Acceptance[] = []
+  for (const line of typeof value === "string" ? value.split("\n", acceptances.most) : []) {
+    const [, at, id = "", channel, country = "", provider = "", address = "", receipt = ""] =
+      acceptanceLine.exec(line) ?? []
+    if (Number(at) > since)
+      found.push({ id, at: Number(at), channel: channel as Route["channel"], country, provider, address, receipt })
+  }
+  return found
+}
+
+const writeAcceptance = ({ at, id, channel, country, provider, address, receipt }: Acceptance) =>
+  [at, id, channel, country, provider, address, receipt].join(" ")
+
+/** Keeps who accepted, by number and by the platform's user. No message waits for it. */
+async function rememberAcceptance(
+  inbound: Inbound,
+  provider: string,
+  receipt: string,
+  earlier: Promise<Acceptance[]>,
+  gateway: Gateway,
+) {
+  const { id, message, country, callingCode, acceptanceKeys } = inbound
+  const { store, world, unverified } = gateway
+  const channel = message.channel ?? "sms"
+  const address = unverified?.addressOf(inbound) ?? "-"
+  const own = { id, at: world.clock(), channel, country: country || callingCode, provider, address, receipt }
+  for (const [index, key] of acceptanceKeys.entries()) {
+    const before = index === 0 ? await earlier : await findAcceptances(key, gateway)
+    const kept = [own, ...before].slice(0, acceptances.most)
+    store.set(key, kept.map(writeAcceptance).join("\n"), acceptances.period)
+  }
+}
+
 // ───────────────────────────── Ask: one provider, once, and what comes back ─────────────────────────────
 
 /** A provider's refusal, safe to tell: why an attempt brought no acceptance. */
@@ -1043,6 +1173,7 @@ function bindContext(provider: LoadedProvider, settings: Settings, world: World)
   provider.context = {
     url,
     reportUrl: reportKey ? new URL(`/${name}/report/${reportKey}`, settings.GATEWAY_URL).href : undefined,
+    isFeedback: world.env[`${variablePrefix(name)}_FEEDBACK`] === "on",
     ttl: settings.SMS_TTL && Math.max(1, Math.round(settings.SMS_TTL / 1_000)),
     clock: world.clock,
     nonce: world.nonce ?? (() => crypto.randomUUID().replaceAll("-", "")),
@@ -1160,7 +1291,7 @@ function warnSunset(headers: contract.AnswerHeaders, provider: LoadedProvider, n
 // ───────────────────────────── Answer: what a provider says, and whose fault a refusal is ─────────────────────────────
 
 /** Asks over HTTP. A redirect that is followed would carry the keys and the text to another host. */
-async function call(request: Request, world: World, init: RequestInit & { isFresh: boolean }) {
+export async function call(request: Request, world: World, init: RequestInit & { isFresh: boolean }) {
   try {
     return await readAnswer(await world.fetch(request, { redirect: "manual", ...init }))
   } catch (error) {
@@ -1400,10 +1531,13 @@ export interface Files {
 /** Parts of the gateway that only some settings need. */
 interface Parts {
   client: typeof import("./providers/parts/client.ts")
+  feedback: typeof import("./providers/parts/feedback.ts")
   pages: typeof import("./providers/parts/pages.ts")
   platforms: typeof import("./providers/parts/platforms.ts")
   store: typeof import("./providers/parts/store.ts")
   traces: typeof import("./providers/parts/traces.ts")
+  unverified: typeof import("./providers/parts/unverified.ts")
+  verified: typeof import("./providers/parts/verified.ts")
 }
 
 /** Imports `providers/<path>.ts`: the working directory's, or a `.js` there, where it has one, else the file beside this one. */
@@ -1467,9 +1601,15 @@ const shapes = {
     request: v.function(),
     receipt: v.function(),
     report,
+    verified: v.optional(v.function()),
     faults: v.optional(v.record(v.picklist(faultNames), fault)),
   }),
-  "platforms/": v.object({ env, read: v.function(), setup: v.function() }),
+  "platforms/": v.object({
+    env,
+    read: v.function(),
+    verified: v.optional(v.object({ proof: v.optional(v.function()), read: v.function() })),
+    setup: v.function(),
+  }),
   "pages/": v.object({ env, routes: v.function() }),
   "stores/": v.object({ open: v.function() }),
 }
@@ -1596,7 +1736,14 @@ async function loadProvider(name: string, channels: ("sms" | "voice")[], world: 
   const parts = secrets.flatMap((value) => value.split(/[\s"'{}:,;=&?]+/).filter((part) => part.length >= 8))
   const hidden = formsOf([...secrets, ...parts, env[`${NAME}_REPORT_KEY`] ?? ""])
   const base = (url ?? "").replace(/\/+$/, "")
-  const context = { url: base, reportUrl: undefined, ttl: undefined, clock: world.clock, nonce: () => "" }
+  const context = {
+    url: base,
+    reportUrl: undefined,
+    isFeedback: false,
+    ttl: undefined,
+    clock: world.clock,
+    nonce: () => "",
+  }
   const state = { authorization: { header: "", hidden }, health: { failures: 0, retryAt: 0 }, warnedAt: 0 }
   const loaded: LoadedProvider = { name, provider, values, url: base, context, senders, hidden, ...state }
   await requireSendable(loaded, env)
@@ -1721,7 +1868,7 @@ const typesByCode = new Map([
 ])
 export const typeNames = [...numberTypes.values(), "satellite"]
 
-const maskNumber = (recipient: string, callingCode: string) => `+${callingCode}•••${recipient.slice(-4)}`
+export const maskNumber = (recipient: string, callingCode: string) => `+${callingCode}•••${recipient.slice(-4)}`
 
 /** The digits by which a telephone is counted: without those that networks take or leave. */
 export function lineOf(recipient: string): string {
@@ -1961,6 +2108,7 @@ const asWindows = v.transform(
 const window = like(/^(off|[1-9]\d{0,8}\/[1-9]\d{0,3}[smh])$/)
 const hasOwnPeriods = v.check((windows: Windows) => !hasRepeats(windows.map(({ period }) => period)))
 const limit = v.pipe(listOf(window), v.check(isAlone("off")), asWindows, hasOwnPeriods)
+const oneLimit = v.pipe(limit, v.maxLength(1))
 const wholeNumber = (most: number) => v.pipe(like(/^\d{1,5}$/), v.transform(Number), v.maxValue(most))
 const asPattern = v.transform((written: string) => tryOr(() => new RegExp(written, "mu"), undefined))
 const pattern = v.pipe(v.string(), asPattern, v.instance(RegExp))
@@ -1974,7 +2122,7 @@ const types = v.pipe(listOf(v.picklist(["none", ...typeNames])), v.check(isAlone
 const isDistinct = v.check((names: string[]) => !hasRepeats(names))
 /** `console` and `inbox` show the message to the developer; beside a provider that sends they would hide it. */
 const standAlone = v.check((names: string[]) => names.length === 1 || !/\b(console|inbox)\b/.test(names.join()))
-const reserved = v.regex(/^(?!(sms|voice|gateway|limit|log|metrics|health|store|default|code|contract|lib)$)/)
+const reserved = v.regex(/^(?!(sms|voice|gateway|limit|log|metrics|health|verified|store|default|code|contract|lib)$)/)
 const providerNames = v.pipe(listOf(v.pipe(fileName(), reserved)), standAlone, isDistinct)
 const fileNames = v.optional(v.pipe(listOf(fileName()), isDistinct))
 const text = v.optional(v.string())
@@ -2034,6 +2182,10 @@ export const variables = {
   ),
   LIMIT_IP: setting(v.optional(limit, "off"), "count/period for an end user's address, as 10/1h, or off"),
   LIMIT_TOTAL: setting(v.optional(limit, "off"), "count/period for all messages together, as 100/1m,2000/24h, or off"),
+  LIMIT_UNVERIFIED: setting(
+    v.optional(oneLimit, "off"),
+    "count/period for messages whose code nobody enters, by country and address, or off",
+  ),
   ALLOW_DESTINATIONS: setting(destinations, "countries and +digits, separated by commas, as US,CA,+4479"),
   DENY_DESTINATIONS: setting(destinations, "countries and +digits, separated by commas, as US,CA,+4479"),
   DENY_TYPES: setting(
@@ -2155,7 +2307,7 @@ const hosts = ["DENO_DEPLOY", "DENO_DEPLOYMENT_ID", "DYNO", "FLY_APP_NAME", "K_S
 const isOnDeploy = (env: Environment) => Boolean(env.DENO_DEPLOY || env.DENO_DEPLOYMENT_ID)
 export const isProduction = (env: Environment) => env.NODE_ENV === "production" || hosts.some((name) => env[name])
 /** Whether anyone at all could prove who they are at `POST /`. */
-const hasOwnProof = (env: Environment) =>
+export const hasOwnProof = (env: Environment) =>
   Boolean(env.GATEWAY_SECRET || env.GATEWAY_TOKEN || env.GATEWAY_AUTH === "none")
 export const isFirstRun = (env: Environment) => !hasOwnProof(env) && !env.PLATFORMS && !isProduction(env)
 

@@ -38,6 +38,18 @@ export default {
     const key = { id: env.ALIYUN_INTL_ACCESS_KEY_ID, secret: env.ALIYUN_INTL_ACCESS_KEY_SECRET }
     return new Request(`${url}/`, { method: "POST", body: await aliyunForm(fields, key, clock(), nonce()) })
   },
+  /** https://www.alibabacloud.com/help/en/sms/developer-reference/api-dysmsapi-2018-05-01-smsconversion */
+  async verified(MessageId, isVerified, env, { url, clock, nonce }) {
+    const fields = {
+      Action: "SmsConversion",
+      Delivered: String(isVerified),
+      MessageId,
+      RegionId: "ap-southeast-1",
+      Version: "2018-05-01",
+    }
+    const key = { id: env.ALIYUN_INTL_ACCESS_KEY_ID, secret: env.ALIYUN_INTL_ACCESS_KEY_SECRET }
+    return new Request(`${url}/`, { method: "POST", body: await aliyunForm(fields, key, clock(), nonce()) })
+  },
   faults: {
     recipient: [
       "MOBILE_NUMBER_ILLEGAL", // "The format of the specified mobile phone number is invalid."

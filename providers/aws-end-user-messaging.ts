@@ -1,6 +1,6 @@
 import { AwsClient } from "aws4fetch"
 import * as v from "valibot"
-import type { Fault, Provider } from "../main.ts"
+import type { Fault, Provider, Values } from "../main.ts"
 import { basicTime } from "./lib.ts"
 
 const env = {
@@ -49,6 +49,23 @@ const fields = new Map<string, Fault>([
   ["DestinationCountryParameters", "account"],
   ["ProtectConfigurationId", "account"],
 ])
+
+/** A call of the API, signed with all its headers. */
+async function sign(action: string, body: object, values: Values<typeof env>, url: string, now: number) {
+  const aws = new AwsClient({
+    accessKeyId: values.AWS_ACCESS_KEY_ID,
+    secretAccessKey: values.AWS_SECRET_ACCESS_KEY,
+    ...(values.AWS_SESSION_TOKEN && { sessionToken: values.AWS_SESSION_TOKEN }),
+    service: "sms-voice",
+    region: values.AWS_REGION,
+  })
+  return await aws.sign(`${url}/`, {
+    method: "POST",
+    headers: { "content-type": "application/x-amz-json-1.0", "x-amz-target": `PinpointSMSVoiceV2.${action}` },
+    body: JSON.stringify(body),
+    aws: { datetime: basicTime(now), allHeaders: true },
+  })
+}
 
 /** What SNS signs, in this order. */
 const Notice = v.object({
@@ -107,39 +124,31 @@ export default {
   env,
   pool: "AWS_SMS_ORIGINATION_IDENTITY",
   senderId: /^((pool|phone|rcs)-[\w-]{1,64}|arn:aws[\w:/+-]{1,200})$/,
-  async request({ recipient, sender, body }, env, { url, ttl, clock }) {
+  async request({ recipient, sender, body }, env, { url, ttl, isFeedback, clock }) {
     const india = {
       IN_ENTITY_ID: env.AWS_END_USER_MESSAGING_DLT_ENTITY_ID,
       IN_TEMPLATE_ID: env.AWS_END_USER_MESSAGING_DLT_TEMPLATE_ID,
     }
     const isRegistered = recipient.startsWith("+91") && (india.IN_ENTITY_ID || india.IN_TEMPLATE_ID)
-    const aws = new AwsClient({
-      accessKeyId: env.AWS_ACCESS_KEY_ID,
-      secretAccessKey: env.AWS_SECRET_ACCESS_KEY,
-      ...(env.AWS_SESSION_TOKEN && { sessionToken: env.AWS_SESSION_TOKEN }),
-      service: "sms-voice",
-      region: env.AWS_REGION,
-    })
-    return await aws.sign(`${url}/`, {
-      method: "POST",
-      headers: {
-        "content-type": "application/x-amz-json-1.0",
-        "x-amz-target": "PinpointSMSVoiceV2.SendTextMessage",
-      },
-      body: JSON.stringify({
-        DestinationPhoneNumber: recipient,
-        OriginationIdentity: sender || env.AWS_SMS_ORIGINATION_IDENTITY,
-        MessageBody: body,
-        MessageType: "TRANSACTIONAL",
-        ConfigurationSetName: env.AWS_SMS_CONFIGURATION_SET,
-        MaxPrice: env.AWS_SMS_MAX_PRICE,
-        // In seconds, 5 to 259,200: three days.
-        TimeToLive: ttl && Math.min(Math.max(ttl, 5), 259_200),
-        DestinationCountryParameters: isRegistered ? india : undefined,
-        ProtectConfigurationId: env.AWS_SMS_PROTECT_CONFIGURATION_ID,
-      }),
-      aws: { datetime: basicTime(clock()), allHeaders: true },
-    })
+    const message = {
+      DestinationPhoneNumber: recipient,
+      OriginationIdentity: sender || env.AWS_SMS_ORIGINATION_IDENTITY,
+      MessageBody: body,
+      MessageType: "TRANSACTIONAL",
+      ConfigurationSetName: env.AWS_SMS_CONFIGURATION_SET,
+      MaxPrice: env.AWS_SMS_MAX_PRICE,
+      // In seconds, 5 to 259,200: three days.
+      TimeToLive: ttl && Math.min(Math.max(ttl, 5), 259_200),
+      DestinationCountryParameters: isRegistered ? india : undefined,
+      ProtectConfigurationId: env.AWS_SMS_PROTECT_CONFIGURATION_ID,
+      MessageFeedbackEnabled: isFeedback || undefined,
+    }
+    return await sign("SendTextMessage", message, env, url, clock())
+  },
+  /** https://docs.aws.amazon.com/pinpoint/latest/apireference_smsvoicev2/API_PutMessageFeedback.html; after an hour it is FAILED. */
+  async verified(MessageId, isVerified, env, { url, clock }) {
+    const feedback = { MessageFeedbackStatus: isVerified ? "RECEIVED" : "FAILED", MessageId }
+    return await sign("PutMessageFeedback", feedback, env, url, clock())
   },
   faults: {
     recipient: [

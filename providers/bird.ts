@@ -1,5 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
+import { isoTime } from "./lib.ts"
 
 const env = {
   BIRD_ACCESS_KEY: v.pipe(
@@ -33,6 +34,19 @@ export default {
       body: JSON.stringify({
         receiver: { contacts: [{ identifierKey: "phonenumber", identifierValue: recipient }] },
         body: { type: "text", text: { text: body } },
+      }),
+    })
+  },
+  /** https://docs.bird.com/api/channels-api/api-reference/conversions-sharing */
+  verified(id, isVerified, env, { url, clock }) {
+    const channel = `${url}/workspaces/${env.BIRD_WORKSPACE_ID}/channels/${env.BIRD_CHANNEL_ID}`
+    return new Request(`${channel}/messages/${encodeURIComponent(id)}/conversions`, {
+      method: "POST",
+      headers: { authorization: `AccessKey ${env.BIRD_ACCESS_KEY}`, "content-type": "application/json" },
+      body: JSON.stringify({
+        type: "otp",
+        status: isVerified ? "converted" : "not_converted",
+        timestamp: isoTime(clock()),
       }),
     })
   },

@@ -70,6 +70,8 @@ export interface Context {
   session(login: () => Promise<Session | Refusal>): Promise<string | Refusal>
   /** Seconds after which the text is worthless (SMS_TTL), at least 1; undefined where the provider's own default holds. */
   ttl: number | undefined
+  /** Whether the vendor is told later if the code was entered (`<NAME>_FEEDBACK=on`), for a message that must ask for that. */
+  isFeedback: boolean
   /** Milliseconds since 1970. */
   clock(): number
   /** 32 random hexadecimal digits. */
@@ -132,6 +134,16 @@ export interface Provider<E extends Variables = Variables> {
       context: Pick<Context, "fetch">,
     ): Report[] | Response | Promise<Report[] | Response>
   }
+  /**
+   * Tells the vendor whether the code of an acceptance was entered, where `<NAME>_FEEDBACK` is on. Sent once, after everything
+   * else. Undefined where the vendor wants to know of entered codes alone.
+   */
+  verified?(
+    receipt: string,
+    isVerified: boolean,
+    env: Values<E>,
+    context: Omit<Context, "fetch" | "session">,
+  ): Request | undefined | Promise<Request | undefined>
   /** Pages or webhooks of the provider's own, served under `/<name>`. */
   routes?(app: Hono<{ Bindings: Bindings }>, env: Values<E>, site: Site): void
 }
@@ -159,8 +171,14 @@ export interface ReportCall extends Call {
   url: string
 }
 
-/** A message as its platform writes it: unread values, which main.ts checks; `ip` is the end user's, `key` what marks a repetition. */
-export type Written = { readonly [K in keyof Message | "ip" | "key"]?: unknown }
+/**
+ * A message as its platform writes it: unread values, which main.ts checks; `ip` is the end user's, `key` what marks a
+ * repetition, `user` the platform's id of the person, where a hook of it tells of entered codes by that.
+ */
+export type Written = { readonly [K in keyof Message | "ip" | "key" | "user"]?: unknown }
+
+/** Who has entered a code, unread: by number, or by the id that `user` of the message was. */
+export type Person = { readonly [K in "recipient" | "platform" | "user"]?: unknown }
 
 /** What must equal what. A file names it; only the gateway compares, in constant time. */
 export type Proof = HmacProof | SignatureProof | KeySetProof | JwtProof | TokenProof
@@ -264,6 +282,15 @@ export interface Platform<E extends Variables = Variables> {
   read(fields: object, now: number): Written | undefined
   /** Left out: 200 with the provider's receipt, or problem+json. */
   answer?(outcome: Outcome): Response
+  /** A hook of the platform's own that tells of entered codes, at `POST /<name>/verified`. */
+  verified?: {
+    /** Called once for each of the secrets in `<NAME>_VERIFIED_SECRET`, where `env` has that. Left out: proven as messages are. */
+    proof?(call: Call, env: Values<E>): Proof
+    /** Undefined where the call tells of no entered code. */
+    read(fields: object): Person | undefined
+    /** Left out: 204, or problem+json. Else every call that is proven is answered so at once, since a login waits for it. */
+    answer?(): Response
+  }
   /** `GET /<name>`, where a platform checks its endpoint first. */
   greet?(call: Call, env: Values<E>): Response
   /** The settings of `POST /`, where its usual way calls that; its own variables are then for another, which `setup` tells. */

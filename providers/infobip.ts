@@ -50,7 +50,7 @@ export default {
   region: "Global",
   evidence: "vendor",
   env,
-  request({ recipient, sender, body }, env, { url, reportUrl, ttl }) {
+  request({ recipient, sender, body }, env, { url, reportUrl, isFeedback, ttl }) {
     const from = sender && { sender: sender.replace("+", "") }
     const webhooks = reportUrl && { delivery: { url: reportUrl }, contentType: "application/json" }
     const isIndian = env.INFOBIP_DLT_ENTITY_ID && recipient.startsWith("+91")
@@ -77,7 +77,10 @@ export default {
         "content-type": "application/json",
         accept: "application/json",
       },
-      body: JSON.stringify({ messages: [message] }),
+      body: JSON.stringify({
+        messages: [message],
+        options: isFeedback ? { conversionTracking: { useConversionTracking: true } } : undefined,
+      }),
     })
   },
   faults: {
@@ -102,6 +105,12 @@ export default {
       return { code: messageId, reason: text }
     }
     return v.is(Refused, json) ? { code: json.errorCode, reason: json.description } : { code: status }
+  },
+  /** POST /ct/1/log/end/{messageId} of the vendor's own clients. It takes no word of a code that was not entered. */
+  verified(id, isVerified, env, { url }) {
+    if (!isVerified) return undefined
+    const headers = { authorization: `App ${env.INFOBIP_API_KEY}`, accept: "application/json" }
+    return new Request(`${url}/ct/1/log/end/${encodeURIComponent(id)}`, { method: "POST", headers })
   },
   report: {
     read({ text }) {

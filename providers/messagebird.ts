@@ -79,6 +79,18 @@ export default {
     if (isNumber || parameter === "originator") return { code, reason, fault: "account" }
     return { code, reason, fault: parameter === "body" ? "message" : undefined }
   },
+  /** As Signal's registration service calls it: no page of the vendor's describes it. */
+  verified(id, isVerified, env, { url }) {
+    return new Request(`${url}/conversions`, {
+      method: "POST",
+      headers: {
+        authorization: `AccessKey ${env.MESSAGEBIRD_API_KEY}`,
+        "content-type": "application/json",
+        accept: "application/json",
+      },
+      body: JSON.stringify({ service: "sms", id, success: isVerified }),
+    })
+  },
   report: {
     async proof({ url, headers }, env) {
       if (!env.MESSAGEBIRD_SIGNING_KEY) return "unsigned"

@@ -1,5 +1,5 @@
 import * as v from "valibot"
-import type { Provider } from "../main.ts"
+import type { Provider, Values } from "../main.ts"
 import { basic } from "./lib.ts"
 
 const env = {
@@ -17,6 +17,12 @@ const env = {
   TWILIO_MESSAGING_SERVICE_SID: v.optional(
     v.pipe(v.string(), v.startsWith("MG"), v.description("Messaging Service, MG…, which then picks the sender")),
   ),
+}
+
+/** User and password of Basic: the API key's where one is set. */
+function credentialsOf(values: Values<typeof env>): [user: string, password: string | undefined] {
+  if (values.TWILIO_API_KEY && values.TWILIO_API_SECRET) return [values.TWILIO_API_KEY, values.TWILIO_API_SECRET]
+  return [values.TWILIO_ACCOUNT_SID, values.TWILIO_AUTH_TOKEN]
 }
 
 /** A Messaging Service may stand where a sender does. */
@@ -61,11 +67,8 @@ export default {
   alternatives: [["TWILIO_AUTH_TOKEN"], ["TWILIO_API_KEY", "TWILIO_API_SECRET"]],
   pool: "TWILIO_MESSAGING_SERVICE_SID",
   senderId: isService,
-  request({ recipient, sender, body }, env, { url, reportUrl, ttl }) {
-    const [user, password] =
-      env.TWILIO_API_KEY && env.TWILIO_API_SECRET
-        ? [env.TWILIO_API_KEY, env.TWILIO_API_SECRET]
-        : [env.TWILIO_ACCOUNT_SID, env.TWILIO_AUTH_TOKEN]
+  request({ recipient, sender, body }, env, { url, reportUrl, isFeedback, ttl }) {
+    const [user, password] = credentialsOf(env)
     if (!password) return { code: "credentials", reason: "neither Auth Token nor API key is set", fault: "account" }
     const service = isService.test(sender) ? sender : env.TWILIO_MESSAGING_SERVICE_SID
     const form = new URLSearchParams({ To: recipient })
@@ -73,6 +76,7 @@ export default {
     if (sender && sender !== service) form.set("From", sender)
     form.set("Body", body)
     if (reportUrl) form.set("StatusCallback", reportUrl)
+    if (isFeedback) form.set("ProvideFeedback", "true")
     // 1 to 36,000 seconds.
     if (ttl) form.set("ValidityPeriod", String(Math.min(ttl, 36_000)))
     return new Request(`${url}/2010-04-01/Accounts/${env.TWILIO_ACCOUNT_SID}/Messages.json`, {
@@ -101,6 +105,18 @@ export default {
     if (status === 201 && v.is(Accepted, json)) return { id: json.sid }
     if (status === 201 && v.is(Failed, json)) return { code: json.error_code, reason: json.error_message ?? undefined }
     return v.is(Refused, json) ? { code: json.code, reason: json.message } : { code: status }
+  },
+  /** https://www.twilio.com/docs/messaging/api/message-feedback-resource */
+  verified(sid, isVerified, env, { url }) {
+    const [user, password = ""] = credentialsOf(env)
+    return new Request(
+      `${url}/2010-04-01/Accounts/${env.TWILIO_ACCOUNT_SID}/Messages/${encodeURIComponent(sid)}/Feedback.json`,
+      {
+        method: "POST",
+        headers: { authorization: basic(user, password), accept: "application/json" },
+        body: new URLSearchParams({ Outcome: isVerified ? "confirmed" : "unconfirmed" }),
+      },
+    )
   },
   report: {
     proof({ url, text, headers }, env) {

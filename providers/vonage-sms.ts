@@ -1,7 +1,7 @@
 import { createHash, createHmac } from "node:crypto"
 import * as v from "valibot"
 import type { Provider, ReportCall } from "../main.ts"
-import { isGsm7 } from "./lib.ts"
+import { basic, isGsm7, isoTime } from "./lib.ts"
 
 const env = {
   VONAGE_API_KEY: v.pipe(v.string(), v.description("API key of the account")),
@@ -93,6 +93,16 @@ export default {
     if (status === 200 && v.is(Accepted, json)) return { id: json.messages[0]["message-id"] }
     const refused = v.is(Refused, json) ? json.messages.find((part) => part.status !== "0") : undefined
     return refused ? { code: refused.status, reason: refused["error-text"] } : { code: status }
+  },
+  /** https://developer.vonage.com/api/conversion, which their support must switch on: a 402 until then. */
+  verified(id, isVerified, env, { url, clock }) {
+    // In UTC: yyyy-MM-dd HH:mm:ss.
+    const timestamp = isoTime(clock()).replace("T", " ").replace("Z", "")
+    const query = new URLSearchParams({ "message-id": id, delivered: String(isVerified), timestamp })
+    return new Request(`${url.replace("//rest.nexmo.com", "//api.nexmo.com")}/conversions/sms?${query}`, {
+      method: "POST",
+      headers: { authorization: basic(env.VONAGE_API_KEY, env.VONAGE_API_SECRET) },
+    })
   },
   report: {
     proof(call, env) {

@@ -10,7 +10,7 @@ import Jsonnet from "@arakoodev/jsonnet"
 import type { Message } from "../main.ts"
 import * as samples from "./lib/configured.ts"
 import { provider } from "./lib/process.ts"
-import { type Answers, blame, providers, standing, start, status, take } from "./lib/world.ts"
+import { type Answers, blame, providers, standing, start, status, take, until } from "./lib/world.ts"
 
 const token = "a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4"
 const gatewayUrl = "https://gateway.example/"
@@ -47,7 +47,7 @@ const time = standing()
 async function gateway(env: Record<string, string> = {}, answers: Answers = { texts: () => take() }) {
   const given = providers({ ...answers, speech: () => take() }, { speech: { channel: "voice" } })
   const own = { GATEWAY_TOKEN: token, SMS_PROVIDER: "texts", VOICE_PROVIDER: "speech" }
-  const { call, calls } = await start({ ...own, ...env }, given.answer, { load: given.load, ...time.world })
+  const { call, calls, events } = await start({ ...own, ...env }, given.answer, { load: given.load, ...time.world })
   const got: { url: string; status: number; text: string }[] = []
   const reach = async (url: string, init: RequestInit = {}) => {
     const { origin, pathname, search } = new URL(url)
@@ -57,7 +57,7 @@ async function gateway(env: Record<string, string> = {}, answers: Answers = { te
     return response
   }
   const messages = () => calls.map(({ text }): Message => JSON.parse(text))
-  return { reach, messages, got }
+  return { reach, messages, got, events }
 }
 
 interface Sent {
@@ -456,6 +456,23 @@ test("better-auth: the person is told of a limit, and how long to wait", async (
   assert.equal(response.status, 429)
   assert.match(response.headers.get("retry-after") ?? "", /^[1-9]\d*$/)
   assert.equal(Object(await response.json()).message, "Try again later")
+})
+
+test("better-auth and supertokens: the lines below their snippets tell that a code was entered", async () => {
+  const { reach, messages, events } = await gateway()
+  const source = page.split("\n```js\n")[1]?.split("\n```")[0] ?? ""
+  const verified = await new AsyncFunction("fetch", "process", `${source}\nreturn verified`)(reach, {
+    env: { GATEWAY_URL: gatewayUrl, GATEWAY_TOKEN: token },
+  })
+  await reach(gatewayUrl, json({ recipient: "+15550100123", code: "123456" }, { authorization: `Bearer ${token}` }))
+  assert.equal(messages().length, 1)
+  for (const [name, line] of [
+    ["better-auth", "first.callbackOnVerification = ({ phoneNumber }) => verified(phoneNumber)"],
+    ["supertokens", "await verified(result.consumedDevice.phoneNumber)"],
+  ] as const)
+    assert.ok(section(name).includes(line), name)
+  assert.equal((await verified("+15550100123")).status, 204)
+  await until(() => events().some(({ event }) => event === "verified"))
 })
 
 /** supertokens-node with the snippet's recipe, and the core that it asks, on the loopback. It can be started once. */

@@ -223,15 +223,17 @@ for (const [name, { platform, fixture }] of loaded) {
       assert.ok(platform.deadline === undefined || (platform.deadline >= 1_000 && platform.deadline <= 60_000))
       const steps = platform.setup(`https://sms.example.com/${name}`, {})
       assert.ok(steps.includes(`https://sms.example.com/${name}`), steps)
-      const variables = Object.keys(platform.env)
-      assert.ok(variables.length > 0)
-      for (const variable of variables) {
-        assert.match(variable, new RegExp(`^${NAME}_(SECRET|JWKS|TOKEN)$`))
+      const ofCalls = Object.keys(platform.env)
+      assert.ok(ofCalls.length > 0)
+      for (const variable of ofCalls) {
+        assert.match(variable, new RegExp(`^${NAME}_(SECRET|JWKS|TOKEN|VERIFIED_SECRET)$`))
         assert.ok(steps.includes(variable), `${variable} stands in no step`)
         const schema = platform.env[variable] as { wrapped?: v.GenericSchema } & v.GenericSchema
         assert.ok(v.getDescription(schema.wrapped ?? schema), `${variable} is not described`)
       }
+      const variables = ofCalls.filter((variable) => !variable.endsWith("_VERIFIED_SECRET"))
       assert.deepEqual([...new Set(fixture.proofs.map(({ variable }) => variable))].sort(), variables.sort())
+      assert.equal(fixture.verified !== undefined, platform.verified !== undefined, "verified and its fixture")
     })
 
     for (const proof of fixture.proofs) proofs(name, fixture, proof)
@@ -619,12 +621,13 @@ function becomes(
     if (says !== undefined) assert.equal(reasonIn(lines), says)
     if (typeof becomes === "string") return assert.deepEqual(messages, [])
 
-    const { ip, key, sender = "", ...message } = becomes
+    const { ip, key, user, sender = "", ...message } = becomes
     assert.ok(response.ok, await response.text())
     const got = Object.fromEntries(Object.entries(messages[0] ?? {}).filter(([, value]) => value !== undefined))
     assert.deepEqual(got, { sender, ...message })
     const written = platform.read(JSON.parse(text), now)
     assert.deepEqual([written?.ip, written?.key], [ip, key])
+    if (user !== undefined) assert.equal(written?.user, user)
     assert.equal(messages.length, 1)
     const log = lines.join("\n")
     for (const word of [message.body, message.code, message.recipient.slice(1), ip])

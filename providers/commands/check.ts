@@ -30,8 +30,9 @@ export function summarize({ gateway, callers, pages, providers }: Prepared, addr
   const platforms = callers.map(({ name, isSigned }) => {
     return `POST /${name} by ${variablePrefix(name)}_${isSigned ? "SECRET" : "TOKEN"}`
   })
-  const names = [...new Set(limits.map(({ name }) => name))]
-  const writtenOf = (name: string) => limits.flatMap((limit) => (limit.name === name ? limit.written : [])).join()
+  const allLimits = [...limits, ...settings.LIMIT_UNVERIFIED.map((one) => ({ name: "LIMIT_UNVERIFIED", ...one }))]
+  const names = [...new Set(allLimits.map(({ name }) => name))]
+  const writtenOf = (name: string) => allLimits.flatMap((limit) => (limit.name === name ? limit.written : [])).join()
   const looks = [...(providers.has("inbox") ? ["inbox"] : []), ...pages.map(({ name }) => name)]
   const words: [word: string, text: string][] = [
     ["SMS", routes.sms.map(showRoute).join("; ")],

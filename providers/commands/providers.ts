@@ -27,6 +27,7 @@ function show(name: string, provider: Provider, { env, print }: World) {
   if (url === undefined && !provider.env[`${NAME}_URL`]) tell(`${NAME}_URL`, false, "base URL of your account")
   for (const [variable, schema] of Object.entries(provider.env))
     tell(variable, v.is(schema, undefined), describe(schema))
+  if (provider.verified) tell(`${NAME}_FEEDBACK`, true, "on, where the vendor is to be told whose codes were entered")
   const [sender, ...others] = senderVariables(name, provider, env)
   const instead = ["SMS_SENDER", ...others].join(" or ")
   if (sender) tell(sender, Boolean(env.SMS_SENDER), `the sender, which it needs (or ${instead})`)

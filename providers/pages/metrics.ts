@@ -4,7 +4,15 @@ import { installLine } from "../parts/packages.ts"
 
 /** Codes that main.ts itself gives where no answer of a provider is there; each other one must stand in its file. */
 const ownCodes = ["dns", "refused", "tls", "answer", "reset", "timeout", "exception", "country", "no_code"]
-const limits = ["LIMIT_VOICE", "LIMIT_RECIPIENT", "LIMIT_IP", "LIMIT_PREFIX", "LIMIT_TOTAL", "destinations"]
+const limits = [
+  "LIMIT_VOICE",
+  "LIMIT_RECIPIENT",
+  "LIMIT_IP",
+  "LIMIT_PREFIX",
+  "LIMIT_TOTAL",
+  "LIMIT_UNVERIFIED",
+  "destinations",
+]
 const isAttempt = (event: string) => /^(accepted|refused|timeout|unreachable)$/.test(event)
 /** Seconds: a call that is quick, one that a person notices, and up to the usual deadline. */
 const buckets = [0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 8, 16]

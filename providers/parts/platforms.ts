@@ -40,8 +40,14 @@ interface Secrets {
   values: Values<Variables>
 }
 
-function createProof(platform: Platform, secrets: Secrets, clock: World["clock"], findKeys: FindKeys) {
-  const { signed, tokens, values } = secrets
+type Prove = (call: Call) => Promise<Proven | Problem>
+
+function createProof(
+  platform: Pick<Platform, "proof">,
+  { signed, tokens, values }: Secrets,
+  clock: World["clock"],
+  findKeys: FindKeys,
+): Prove {
   const proveSignature = async (call: Call): Promise<Proven | Problem> => {
     let last: Proven | Problem = unproven("the signature cannot be read")
     for (const values of signed) {
@@ -122,7 +128,29 @@ async function loadPlatform(name: string, world: World, findKeys: FindKeys): Pro
   }
   const answer = (result: Delivery | Problem, id: string, sentence: string) =>
     platform.answer?.(describeOutcome(result, id, sentence))
-  return { name, platform, isSigned: signed.length > 0, prove, greet: greet && greetProven, answer }
+  const caller = { name, platform, isSigned: signed.length > 0, prove }
+  const verified = createVerified(caller, world, parse, findKeys)
+  return { ...caller, greet: greet && greetProven, answer, verified }
+}
+
+/** The platform's hook that tells of entered codes. It is served where its secret is set, if it has one of its own. */
+function createVerified(
+  caller: Caller,
+  world: World,
+  parse: () => Values<Variables>,
+  findKeys: FindKeys,
+): Caller | undefined {
+  const { name, platform } = caller
+  const { verified } = platform
+  const SECRET = `${variablePrefix(name)}_VERIFIED_SECRET`
+  if (!verified || !(SECRET in platform.env)) return verified && caller
+  const secrets = splitSecrets(world.env[SECRET])
+  if (secrets.length === 0) return undefined
+  if (secrets.some((secret) => Buffer.byteLength(secret) < 16))
+    throw new StartError([{ text: `${SECRET} is too short: expected at least 16 bytes`, setting: SECRET }])
+  const signed = secrets.map((secret) => ({ ...parse(), [SECRET]: secret }))
+  const prove = createProof(verified, { signed, tokens: [], values: {} }, world.clock, findKeys)
+  return { name, platform, isSigned: true, prove }
 }
 
 /** Loads the platforms that PLATFORMS names. Throws a StartError that lists what is missing or wrong. */

@@ -59,6 +59,20 @@ const Sample = v.object({
   req: v.optional(v.object({ ip: text })),
 })
 
+/** The post-login Action that tells who has entered a code. It must neither fail nor slow a login. */
+const postLogin = `exports.onExecutePostLogin = async ({ connection, user, transaction, secrets }) => {
+  const isRefresh = transaction?.protocol === "oauth2-refresh-token"
+  if (connection.strategy !== "sms" || isRefresh || !user.phone_number) return
+  try {
+    await fetch(new URL("/verified", secrets.GATEWAY_URL), {
+      method: "POST",
+      headers: { authorization: \`Bearer \${secrets.GATEWAY_TOKEN}\`, "content-type": "application/json" },
+      body: JSON.stringify({ recipient: user.phone_number }),
+      signal: AbortSignal.timeout(1_000),
+    })
+  } catch {}
+}`
+
 /** The whole events of both triggers, and the bodies of Auth0's own samples. Its connection calls `POST /` instead. */
 export default {
   docs: "https://auth0.com/docs/customize/phone-messages/configure-phone-messaging-providers/configure-a-custom-phone-provider",
@@ -127,6 +141,11 @@ An Action of your own may send the whole event to POST /auth0. It needs PLATFORM
 1. URL: ${url}
 2. Header: Authorization: Bearer <AUTH0_TOKEN>
 3. Body: JSON.stringify({ ...event, secrets: undefined })
+
+So that the gateway learns whose codes are entered: Actions, Library, Create Action, of the trigger Login / Post Login. Paste:
+${postLogin}
+Its secrets: GATEWAY_URL=${own} and GATEWAY_TOKEN, the same as here. Then add it to Actions, Triggers, post-login. Only logins by
+the passwordless sms connection count.
 
 A passwordless connection with a gateway_url, in a tenant from before March 2025, calls POST /. It needs GATEWAY_SECRET here.
 Create it with this body of POST /api/v2/connections; to change one, PATCH its options, all of them:

@@ -4,9 +4,14 @@ import { hookStatuses, secretToken, unread } from "../lib.ts"
 
 const env = {
   LOGTO_TOKEN: secretToken("which the connector sends as Bearer"),
+  LOGTO_VERIFIED_SECRET: v.optional(
+    v.pipe(v.string(), v.minLength(16), v.description("signing key of the webhook that tells of sign-ins; else unset")),
+  ),
 }
 
 const Call = v.object({ to: v.string(), payload: v.object({ code: v.string(), locale: unread }), ip: unread })
+/** PostSignIn, PostRegister, PostResetPassword. Who signed in without a phone has none, and who has one may not have used it. */
+const SignIn = v.object({ event: v.string(), user: v.object({ primaryPhone: v.nullish(v.string()) }) })
 
 export default {
   docs: "https://github.com/logto-io/logto/tree/master/packages/connectors/connector-http-sms",
@@ -30,11 +35,28 @@ export default {
     }
     return new Response(sentence, { status: hookStatuses[code] ?? status, headers })
   },
+  verified: {
+    proof: ({ headers, text }, { LOGTO_VERIFIED_SECRET = "" }) => ({
+      key: Buffer.from(LOGTO_VERIFIED_SECRET),
+      signed: text,
+      given: [headers.get("logto-signature-sha-256") ?? ""],
+    }),
+    read(fields) {
+      const { primaryPhone } = v.parse(SignIn, fields).user
+      // Digits alone.
+      return primaryPhone ? { recipient: primaryPhone.replace(/^(?=\d)/, "+") } : undefined
+    },
+  },
   setup: (url) => `1. Make a token of at least 32 characters, and set it here as LOGTO_TOKEN.
 2. Console: Connectors, Email and SMS connectors, SMS, HTTP SMS.
 3. Endpoint: ${url}
 4. Authorization Header: Bearer and the token, with one blank between.
 5. Send a test message to digits with no plus, the country first (its code is 000000), then Save and done.
 6. The person who logs in reads what is answered: where the token is wrong, that is {"code":"authentication_failed"}.
-7. CODE_TEXT here is the text, {code} in it the code, and CODE_TEXT_FR the French one.`,
+7. CODE_TEXT here is the text, {code} in it the code, and CODE_TEXT_FR the French one.
+
+So that the gateway learns whose codes are entered: Console: Webhooks, Create webhook.
+1. Events: PostSignIn, PostRegister, PostResetPassword. Endpoint URL: ${url}/verified
+2. Copy its signing key, and set it here as LOGTO_VERIFIED_SECRET.
+Only sign-ins within 15 minutes after a text to the person's number count.`,
 } satisfies Platform<typeof env>

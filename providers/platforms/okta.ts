@@ -10,6 +10,7 @@ const Call = v.object({
   eventId: unread,
   data: v.object({
     context: unread,
+    userProfile: unread,
     messageProfile: v.object({
       msgTemplate: optionalText,
       phoneNumber: v.string(),
@@ -43,6 +44,7 @@ export default {
       channel,
       ip: Object(Object(data.context).request).ipAddress,
       key: eventId,
+      user: Object(data.userProfile).userId,
     }
   },
   answer({ code, id, sentence, isPerhapsSent }) {
@@ -61,5 +63,9 @@ export default {
 4. Authentication field: Authorization. Authentication secret: Bearer and the token, with one blank between.
 5. Preview, Generate Request, View Response: it really sends a message, and must answer SUCCESSFUL.
 6. Numbers may come without their country: set DEFAULT_COUNTRY here.
-7. Where voice is on and VOICE_PROVIDER is not set here, Okta makes the calls itself.`,
+7. Where voice is on and VOICE_PROVIDER is not set here, Okta makes the calls itself.
+
+So that the gateway learns whose codes are entered: an event hook cannot tell it, since its body is Okta's own. In Okta Workflows a
+flow that begins with the card User MFA (user.authentication.auth_via_mfa, where the factor was SMS) calls
+POST ${url.replace(/okta$/, "verified")} with the header Authorization: Bearer <GATEWAY_TOKEN> and the body {"platform": "okta", "user": "<ID of Okta User>"}.`,
 } satisfies Platform<typeof env>

@@ -1,6 +1,6 @@
 import * as v from "valibot"
 import type { Platform } from "../../main.ts"
-import { readTimedSignature, secretToken } from "../lib.ts"
+import { readTimedSignature, secretToken, unread } from "../lib.ts"
 
 const env = {
   ZITADEL_SECRET: v.optional(
@@ -16,7 +16,7 @@ const env = {
 const Call = v.object({
   contextInfo: v.object({ recipientPhoneNumber: v.string(), eventType: v.string() }),
   templateData: v.object({ text: v.string() }),
-  args: v.object({ oTP: v.nullish(v.string(), ""), code: v.nullish(v.string(), "") }),
+  args: v.object({ oTP: v.nullish(v.string(), ""), code: v.nullish(v.string(), ""), userID: unread }),
 })
 
 export default {
@@ -33,7 +33,13 @@ export default {
     const { recipientPhoneNumber: recipient, eventType } = contextInfo
     const code = args.oTP || args.code
     // A repetition has a new signature and no id.
-    return { recipient, body: templateData.text, code, key: code && `${eventType} ${recipient} ${code}` }
+    return {
+      recipient,
+      body: templateData.text,
+      code,
+      key: code && `${eventType} ${recipient} ${code}`,
+      user: args.userID,
+    }
   },
   answer({ code, detail, isPerhapsSent }) {
     // Whatever is no success is repeated, and later messages wait behind it: only where nothing was sent, and it may help.
@@ -49,5 +55,9 @@ ZITADEL signs since September 2025. A provider that was made before, or by an ol
 signingKey. For such a one make a token of letters and digits, at least 32 of them (openssl rand -hex 32), set it here as
 ZITADEL_TOKEN, leave ZITADEL_SECRET unset, and put the token into the endpoint: ${url.replace("://", "://zitadel:<token>@")}
 Where both are set, the signature must hold, and the token as well.
-ZITADEL may refuse private addresses (HTTPClient.DenyList).`,
+ZITADEL may refuse private addresses (HTTPClient.DenyList).
+
+So that the gateway learns whose codes are entered: an execution of Actions v2 on the event user.human.mfa.otp.sms.check.succeeded,
+whose target is a function of yours, since the body is ZITADEL's own. It calls POST ${url.replace(/zitadel$/, "verified")} with the header
+Authorization: Bearer <GATEWAY_TOKEN> and the body {"platform": "zitadel", "user": "<the user's ID>"}.`,
 } satisfies Platform<typeof env>

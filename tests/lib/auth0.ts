@@ -23,7 +23,7 @@ export function readmeActions(): string[] {
 }
 
 /** The connection's JSON in what `platforms auth0` prints. */
-export const connectionIn = (printed: string) => JSON.parse(printed.slice(printed.indexOf("{\n")))
+export const connectionIn = (printed: string) => JSON.parse(printed.slice(printed.indexOf('{\n  "name"')))
 
 /** Loads an Action as a CommonJS module in a context of its own; `globals` stand in for the real ones. */
 export function load(source: string, globals: object = {}): Record<string, Handler> {

@@ -62,6 +62,15 @@ interface Reports {
   list: [Delivery, ...Delivery[]]
 }
 
+/** What the vendor is told of the first acceptance, with `<NAME>_FEEDBACK=on`. */
+interface Feedback {
+  /** The call of the sample message, where that must ask for it. */
+  call?: string
+  verified: string
+  /** Left out where the vendor wants to know of entered codes alone. */
+  unverified?: string
+}
+
 export interface Fixture {
   env: Record<string, string>
   /** In place of the sample's, for a provider with `countries`: a number that it serves. */
@@ -74,6 +83,7 @@ export interface Fixture {
   /** Messages that `request` itself refuses. */
   uncalled?: (Omit<Call, "http" | "title"> & { title: string; code: string; fault: Fault })[]
   reports?: Reports
+  feedback?: Feedback
   /** Answers to what `request` fetches before it builds the call (a login), in order. */
   logins?: Reply[]
   accepted: [Acceptance, ...Acceptance[]]

@@ -75,7 +75,7 @@ export interface Sample {
   /** Headers that the platform's own code or library made or accepted for it, with the first proof's secret. */
   vectors?: { seconds: number; headers: Record<string, string> }[]
   becomes:
-    | (Omit<Message, "sender"> & { sender?: string; ip?: string; key?: string })
+    | (Omit<Message, "sender"> & { sender?: string; ip?: string; key?: string; user?: string })
     | "nothing"
     | "invalid"
     | "malformed"
@@ -119,6 +119,13 @@ export interface PlatformFixture {
   answers: Record<(typeof outcomes)[number], Told>
   /** What it is told of a phone call where there is no VOICE_PROVIDER, if it asks for calls. */
   unspoken?: Told
+  /** The hook that tells of entered codes: whom each call means. */
+  verified?: {
+    proof: Proof
+    /** Left out: 204, and the gateway's own problem. */
+    answer?: Told
+    samples: { title: string; body: unknown; means: { recipient: string } | { user: string } | "nobody" | "invalid" }[]
+  }
   /** What it is asked before the first message. */
   greet?: { headers: Record<string, string>; told: Told }
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { jwtVerify } from "jose"
+import { connectionIn } from "../lib/auth0.ts"
 import { provider, run } from "../lib/process.ts"
 import { secret } from "../lib/world.ts"
 
@@ -60,11 +61,12 @@ test("platforms auth0 prints the body of POST /api/v2/connections", slow, async 
     /^auth0 {2}POST https:\/\/sms\.example\.com\/ {2}https:\S+\n {2}set {7}GATEWAY_SECRET: .*\n {2}set {7}GATEWAY_URL: .*\n\nThe usual way/,
   )
   // What its other ways need stands there alone.
-  const [, usual = "", whole = "", connection = ""] = stdout.split("\n\n")
+  const [, usual = "", whole = "", action = "", connection = ""] = stdout.split("\n\n")
+  assert.match(action, /GATEWAY_URL=https:\/\/sms\.example\.com\/ and GATEWAY_TOKEN/)
   assert.match(usual, /GATEWAY_URL=https:\/\/sms\.example\.com\/ and GATEWAY_SECRET/)
   assert.doesNotMatch(usual + connection, /PLATFORMS|AUTH0_TOKEN/)
   assert.match(whole, /PLATFORMS=auth0 and AUTH0_TOKEN [\s\S]*URL: https:\/\/sms\.example\.com\/auth0$/m)
-  assert.deepEqual(JSON.parse(stdout.slice(stdout.indexOf("{\n"))), {
+  assert.deepEqual(connectionIn(stdout), {
     name: "sms",
     strategy: "sms",
     options: {
