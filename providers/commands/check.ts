@@ -1,3 +1,4 @@
+import * as v from "valibot"
 import {
   type Command,
   cleanEnvironment,
@@ -7,19 +8,30 @@ import {
   prepare,
   type Targeted,
   variablePrefix,
+  variables,
 } from "../../main.ts"
 import { listDoubts } from "./advice.ts"
 
-const showTarget = (target: string) => (/^\d/.test(target) ? `+${target}` : target)
+/** More digits than begin a number may be a whole one, which no log holds. */
+const showTarget = (target: string) =>
+  /^\d/.test(target) ? `+${target.slice(0, 7)}${target.length > 7 ? "…" : ""}` : target
 const showRoute = ({ target, value }: Targeted<LoadedProvider[]>) => {
   const names = value.map(({ name }) => name).join(", then ")
-  if (!target) return names
-  return `${/^\d/.test(target) ? `+${target}…` : target}: ${names}`
+  return target ? `${showTarget(target)}: ${names}` : names
+}
+
+/** The limits as they are written, that of calls only where there are any. */
+function showLimits({ gateway: { routes, world, limits } }: Prepared): string {
+  const names = [...new Set(limits.map(({ name }) => name))]
+  const told = names.filter((name) => name !== "LIMIT_VOICE" || routes.voice.length > 0)
+  const writtenOf = (name: string) => world.env[name] ?? v.getDefault(Reflect.get(variables, name).pipe[0])
+  return told.map((name) => `${name} ${writtenOf(name)}`).join("; ")
 }
 
 /** What is in force, as pairs of a word and a text: routes, callers, limits, destinations, and where to look. */
-export function summarize({ gateway, callers, pages, providers }: Prepared, address: string, isFirst: boolean) {
-  const { settings, routes, world, limits } = gateway
+export function summarize(prepared: Prepared, address: string, isFirst: boolean) {
+  const { gateway, callers, pages, providers } = prepared
+  const { settings, routes, world } = gateway
   const { env } = world
   const proofs = [
     settings.keys.length > 0 && !isFirst && "a token signed with GATEWAY_SECRET",
@@ -36,7 +48,7 @@ export function summarize({ gateway, callers, pages, providers }: Prepared, addr
     ["voice", routes.voice.map(showRoute).join("; ")],
     ["callers", [...(proofs.length > 0 ? [`POST / by ${proofs.join(" or ")}`] : []), ...platforms].join("; ")],
     ["only from", settings.GATEWAY_ALLOW_IPS?.join(", ") ?? ""],
-    ["limits", limits.map(({ name, count, period }) => `${name} ${count} in ${period / 1_000} s`).join("; ")],
+    ["limits", showLimits(prepared)],
     ["to", settings.ALLOW_DESTINATIONS?.map(showTarget).join(", ") ?? "every country (ALLOW_DESTINATIONS is not set)"],
     ["not to", settings.DENY_DESTINATIONS?.map(showTarget).join(", ") ?? ""],
     ["store", settings.STORE ? `${settings.STORE.split(":")[0]}, shared by instances` : ""],
