@@ -1486,7 +1486,9 @@ async function loadProvider(name: string, channels: ("sms" | "voice")[], world: 
   if (wrong) complaints.push(wrong)
   if (complaints.length > 0 || !values) throw new StartError(complaints)
   const isSecret = (variable: string) => !provider.unsecret?.includes(variable)
-  const secrets = Object.keys(provider.env).filter(isSecret).flatMap((variable) => env[variable] ?? [])
+  const secrets = Object.keys(provider.env)
+    .filter(isSecret)
+    .flatMap((variable) => env[variable] ?? [])
   const parts = secrets.flatMap((value) => value.split(/[\s"'{}:,;=&?]+/).filter((part) => part.length >= 8))
   const hidden = formsOf([...secrets, ...parts, env[`${NAME}_REPORT_KEY`] ?? ""])
   const base = (url ?? "").replace(/\/+$/, "")
@@ -2407,7 +2409,11 @@ const refuseToListen =
   }
 
 /** What is in force, as pairs of a word and a text; none where the file with these words is not there. */
-async function summarize(prepared: Prepared, address: string, isFirst: boolean): Promise<[word: string, text: string][]> {
+async function summarize(
+  prepared: Prepared,
+  address: string,
+  isFirst: boolean,
+): Promise<[word: string, text: string][]> {
   const file = (await loadOptional("commands/check")) as typeof import("./providers/commands/check.ts") | undefined
   return file?.summarize(prepared, address, isFirst) ?? []
 }

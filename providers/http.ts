@@ -79,8 +79,9 @@ export default {
     const sent = `${env.HTTP_URL} ${bodyOf(env)}`
     const isByGet = env.HTTP_METHOD === "GET"
     const place = isByGet ? "by GET HTTP_URL must hold" : "HTTP_URL or HTTP_BODY must hold"
-    const setting = isByGet ? "HTTP_URL" : "HTTP_BODY"
-    if (!/\{recipient(_digits)?\}/.test(sent)) return { text: `http would send no number: ${place} {recipient}`, setting }
+    const setting = bodyOf(env) ? "HTTP_BODY" : "HTTP_URL"
+    if (!/\{recipient(_digits)?\}/.test(sent))
+      return { text: `http would send no number: ${place} {recipient}`, setting }
     if (!/\{(body|code)\}/.test(sent)) return { text: `http would send no text: ${place} {body} or {code}`, setting }
     return undefined
   },
