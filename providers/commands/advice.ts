@@ -363,7 +363,9 @@ async function mendFile(complaint: Complaint, file: string, env: Environment): P
   const meant = kind === "stores/" ? storeMeant(env.STORE ?? "") : fileMeant(kind, name, setting?.startsWith("VOICE"))
   const text = complaint.text + (elsewhere || didYouMean(meant) || list)
   if (!setting) return { ...complaint, text }
-  const value = kind === "stores/" ? "" : await valueMeant(setting, env[setting] ?? "")
+  // The address of another store may hold a password.
+  const ofStore = meant === "deno-kv:" ? meant : ""
+  const value = kind === "stores/" ? ofStore : await valueMeant(setting, env[setting] ?? "")
   const isOne = value && !value.includes(" or ") && !elsewhere
   return { text: `${setting} is wrong: ${text}`, setting, suggestion: isOne ? value : "" }
 }
