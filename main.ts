@@ -484,12 +484,12 @@ const body = v.pipe(v.string(), asText, v.check(isSendable, "must be 1 to 1,600 
 const asChannel = v.transform((name: "sms" | "text" | "voice"): "sms" | "voice" => (name === "voice" ? "voice" : "sms"))
 const asTag = v.transform((tag: string) => tag.replaceAll("_", "-"))
 /** A longer text is none of these, and no expression spends its time on it. */
-const brief = v.pipe(v.string(), v.maxLength(200, "must be at most 200 characters"))
+export const brief = v.pipe(v.string(), v.maxLength(200, "must be at most 200 characters"))
 const asWellFormed = v.transform((text: string) => text.toWellFormed())
 const fewCharacters = v.regex(/^\P{Cc}{0,40}$/u, "must be at most 40 characters")
 const notDotsAlone = v.regex(/^(?!\.+$)/, "must not be dots alone")
 /** What is understood of a message as its platform writes it. */
-const written = v.object({
+export const written = v.object({
   recipient: brief,
   body: v.nullish(body),
   sender: v.nullish(v.string(), ""),
@@ -600,9 +600,9 @@ const outcome = v.picklist(["accepted", "refused", "timeout", "unreachable"])
 const printable = v.pipe(v.string(), v.regex(/^\P{C}{0,200}$/u))
 const wholeMilliseconds = v.pipe(v.number(), v.integer(), v.minValue(0))
 const attempt = v.object({ provider: fileName(), outcome, code: v.exactOptional(printable), ms: wholeMilliseconds })
-const attempts = v.pipe(v.array(attempt), v.maxLength(100))
+export const attempts = v.pipe(v.array(attempt), v.maxLength(100))
 /** A delivery as a store keeps it. What another wrote there is foreign, and counts as absent. */
-const kept = v.object({ id: v.pipe(v.string(), v.uuid()), provider: fileName(), receipt: printable, attempts })
+export const kept = v.object({ id: v.pipe(v.string(), v.uuid()), provider: fileName(), receipt: printable, attempts })
 
 /** The same message, or the same signed call, is sent once: whoever brings it again gets what became of the first. */
 export async function once(inbound: Inbound, gateway: Gateway): Promise<Delivery | Problem> {

@@ -334,7 +334,7 @@ const otherWords = new Map(
     ...{ config: "check", validate: "check", doctor: "check", "-v": "--version", "-V": "--version", jwt: "token" },
   }),
 )
-const commands = ["serve", "check", "send", "providers", "platforms", "token", "help", "--help", "--version"]
+const commands = ["serve", "check", "send", "providers", "platforms", "token", "openapi", "help", "--help", "--version"]
 
 function explainListening(text: string, cause: unknown): string {
   const words = `${Object(cause).code} ${Object(cause).name} ${Object(cause).message}`
