@@ -73,12 +73,14 @@ function showInIndex(name: string, provider: Provider, { env, print }: World) {
 
 /** Whether a provider is of this channel, of this part of the world, or has this word in its name. */
 function isLike(word: string, name: string, { region = "", countries = [], channel }: Provider): boolean {
-  const english = new Intl.DisplayNames("en", { type: "region" })
-  const places = [region, ...countries.map((code) => `${code} ${english.of(code)}`)].join(", ").toLowerCase()
   if (/^(voice|calls?)$/.test(word)) return channel === "voice"
   if (/^(sms|texts?)$/.test(word)) return channel !== "voice"
+  const english = new Intl.DisplayNames("en", { type: "region" })
+  const places = [region, ...countries.flatMap((code) => [code, english.of(code)])].join(", ").toLowerCase()
   // Two letters are a country's, and "us" is in Russia.
-  return word.length < 3 ? countries.includes(word.toUpperCase()) : places.includes(word) || name.includes(word)
+  if (!/^[a-z]{2}$/.test(word)) return places.includes(word) || name.includes(word)
+  const country = english.of(word.toUpperCase())?.toLowerCase() ?? word
+  return places.includes(country) || places.split(/[^a-z]+/).includes(word)
 }
 
 /** The names of what is listed: all, or those that are given. */

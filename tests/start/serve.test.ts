@@ -195,7 +195,7 @@ const failures: [name: string, env: Record<string, string>, told: RegExp][] = [
   [
     "production with nothing set",
     { NODE_ENV: "production" },
-    /SMS_PROVIDER is missing[\s\S]*GATEWAY_SECRET, GATEWAY_TOKEN or PLATFORMS must be set[\s\S]* {2}SMS_PROVIDER=\n {2}GATEWAY_SECRET=\S{43}\n$/,
+    /SMS_PROVIDER is missing[\s\S]*GATEWAY_SECRET, GATEWAY_TOKEN or PLATFORMS must be set[\s\S]* {2}SMS_PROVIDER=<value>\n {2}GATEWAY_SECRET=\S{43}\n$/,
   ],
   ["Deno Deploy with nothing set", { DENO_DEPLOY: "1" }, /GATEWAY_SECRET/],
   ["a wrong setting", { PORT: "x" }, /^smstask cannot start:\n {2}PORT is wrong/],
