@@ -584,7 +584,7 @@ const asWellFormed = v.transform((text: string) => text.toWellFormed())
 const fewCharacters = v.regex(/^\P{Cc}{0,40}$/u, "must be at most 40 characters")
 const notDotsAlone = v.regex(/^(?!\.+$)/, "must not be dots alone")
 /** What is understood of a message as its platform writes it. */
-const written = v.object({
+export const written = v.object({
   recipient: brief,
   body: v.nullish(body),
   sender: v.nullish(v.string(), ""),
@@ -729,13 +729,15 @@ const outcome = v.picklist(["accepted", "refused", "timeout", "unreachable"])
 const printable = v.pipe(v.string(), v.regex(/^\P{C}{0,200}$/u))
 const wholeMilliseconds = v.pipe(v.number(), v.integer(), v.minValue(0))
 const attempt = v.object({ provider: fileName(), outcome, code: v.exactOptional(printable), ms: wholeMilliseconds })
-const attempts = v.pipe(v.array(attempt), v.maxLength(100))
+export const attempts = v.pipe(v.array(attempt), v.maxLength(100))
+export const delivery = v.object({
+  id: v.pipe(v.string(), v.uuid()),
+  provider: fileName(),
+  receipt: printable,
+  attempts,
+})
 /** A delivery as a store keeps it: one text. What another wrote there is foreign, and counts as absent. */
-const kept = v.pipe(
-  v.string(),
-  v.transform(parseJson),
-  v.object({ id: v.pipe(v.string(), v.uuid()), provider: fileName(), receipt: printable, attempts }),
-)
+const kept = v.pipe(v.string(), v.transform(parseJson), delivery)
 
 /** The same message, or the same signed call, is sent once: whoever brings it again gets what became of the first. */
 export async function once(inbound: Inbound, gateway: Gateway): Promise<Delivery | Problem> {
@@ -1596,6 +1598,8 @@ const shapes = {
     url: textOrFunction,
     env,
     needsSender: flagOrFunction,
+    check: v.optional(v.function()),
+    unsecret: v.optional(v.array(v.string())),
     pool: v.optional(v.string()),
     senderId: v.optional(v.instance(RegExp)),
     request: v.function(),
@@ -1731,8 +1735,13 @@ async function loadProvider(name: string, channels: ("sms" | "voice")[], world: 
   if (values && url === undefined && !provider.env[`${NAME}_URL`])
     complaints.push({ text: `${NAME}_URL is missing: the base URL of your account`, setting: `${NAME}_URL` })
   complaints.push(...listUnfit(NAME, env), ...listLacking(provider, env))
+  const wrong = values && provider.check?.(values)
+  if (wrong) complaints.push(wrong)
   if (complaints.length > 0 || !values) throw new StartError(complaints)
-  const secrets = Object.keys(provider.env).flatMap((variable) => env[variable] ?? [])
+  const isSecret = (variable: string) => !provider.unsecret?.includes(variable)
+  const secrets = Object.keys(provider.env)
+    .filter(isSecret)
+    .flatMap((variable) => env[variable] ?? [])
   const parts = secrets.flatMap((value) => value.split(/[\s"'{}:,;=&?]+/).filter((part) => part.length >= 8))
   const hidden = formsOf([...secrets, ...parts, env[`${NAME}_REPORT_KEY`] ?? ""])
   const base = (url ?? "").replace(/\/+$/, "")
@@ -2260,7 +2269,7 @@ function isRule(rule: string): boolean {
 export interface Complaint {
   text: string
   setting?: string
-  /** What the line of `.env` that mends it holds; "" where that is the reader's. */
+  /** What the line of `.env` that mends it holds; `<value>` stands for what only the reader knows. */
   suggestion?: string
   /** The file of providers/ that is missing or broken, and what its import threw. */
   file?: string
@@ -2276,7 +2285,7 @@ export class StartError extends Error {
   constructor(complaints: readonly Complaint[]) {
     const texts = new Set(complaints.map(({ text }) => `  ${text}`))
     const lines = new Set(
-      complaints.flatMap(({ setting, suggestion = "" }) => (setting ? `  ${setting}=${suggestion}` : [])),
+      complaints.flatMap(({ setting, suggestion }) => (setting ? `  ${setting}=${suggestion || "<value>"}` : [])),
     )
     const cure = lines.size > 0 ? ["Set in the environment or in .env:", ...lines] : []
     const cause = complaints.find(({ cause }) => cause)?.cause
@@ -2332,15 +2341,20 @@ export function describeIssues(issues: readonly v.BaseIssue<unknown>[], whole = 
   return texts.join("; ")
 }
 
+/** Stands in a line to paste, or on a platform's page, for a value: no setting has such a one. */
+const isPlaceholder = (value = "") => /^<[^<>{}]+>$/.test(value)
+
 function describeWrong(setting: string, value: string | undefined, schema: Variable): Complaint {
+  if (isPlaceholder(value)) return { text: `${setting} holds a placeholder: expected ${describe(schema)}`, setting }
   return { text: `${setting} is ${value === undefined ? "missing:" : "wrong: expected"} ${describe(schema)}`, setting }
 }
 
 /** Parses `variables` out of the environment. Throws a StartError that lists what is missing or wrong. */
 export function parseVariables<E extends Variables>(env: Environment, variables: E): contract.Values<E> {
   const result = v.safeParse(v.object(variables), env)
-  if (result.success) return result.output as contract.Values<E>
-  const names = new Set(result.issues.map((issue) => String(issue.path?.[0]?.key)))
+  const unfilled = Object.keys(variables).filter((name) => isPlaceholder(env[name]))
+  if (result.success && unfilled.length === 0) return result.output as contract.Values<E>
+  const names = new Set([...(result.issues ?? []).map((issue) => String(issue.path?.[0]?.key)), ...unfilled])
   throw new StartError(
     [...names].flatMap((name) => (variables[name] ? describeWrong(name, env[name], variables[name]) : [])),
   )
@@ -2372,7 +2386,7 @@ function readTargeted<T>(env: Environment, name: string, schema: Parser<T>, form
     const parsed = v.safeParse(schema, value)
     if (target && !form[0].test(target))
       complaints.push({ text: `${key} is wrong: after ${name}_ stand ${form[1]}`, setting: key })
-    else if (parsed.success) found.push({ target, value: parsed.output })
+    else if (parsed.success && !isPlaceholder(value)) found.push({ target, value: parsed.output })
     else complaints.push(describeWrong(key, value, schema))
   }
   if (complaints.length > 0) throw new StartError(complaints)
@@ -2404,7 +2418,7 @@ export async function readSettings(env: Environment) {
   const sentences = await collect(() => readSentences(env))
   const settings = await collect(() => parseVariables(env, variables))
   const keys = settings && (await collect(() => readKeys(settings)))
-  if (settings) complaints.push(...listOpen(settings))
+  if (settings) complaints.push(...listOpen(settings), ...listContradictory(settings))
   if (!settings || !keys || !sentences || complaints.length > 0) throw new StartError(complaints)
   const texts: Record<"sms" | "voice", TextsByLanguage> = {
     sms: { texts: codeTexts ?? [], defaultText: "Your code is {code}" },
@@ -2440,6 +2454,9 @@ function readKeys(settings: Parsed): Buffer<ArrayBuffer>[] {
   const wrong = names.find((name) => isBase64 && !/^[\w+/-]{2,}={0,2}$/.test(settings[name] ?? ""))
   const expected = "GATEWAY_SECRET_BASE64=true expects base64 or base64url"
   if (wrong) throw new StartError([{ text: `${wrong} is wrong: ${expected}`, setting: wrong }])
+  const broken = names.find((name) => /[\r\n]/.test(settings[name] ?? ""))
+  if (broken)
+    throw new StartError([{ text: `${broken} holds a line break: write the secret in one line`, setting: broken }])
   const keys = names.map((name) => Buffer.from(settings[name] ?? "", isBase64 ? "base64" : "utf8"))
   // A weak secret before this one is only warned of, so that it can be changed without a pause.
   const isWeak = settings.GATEWAY_SECRET !== undefined && (keys[0]?.length ?? 0) < 16
@@ -2459,6 +2476,21 @@ function listOpen({ GATEWAY_AUTH, GATEWAY_ALLOW_IPS: rules = [] }: Parsed): Comp
   if (GATEWAY_AUTH !== "none" || (rules.length > 0 && !rules.some(isWide))) return []
   const text = "GATEWAY_AUTH=none lets anyone send at your cost, unless GATEWAY_ALLOW_IPS names the few who may call"
   return [{ text: `${text}: no range wider than /8, or /16 of IPv6`, setting: "GATEWAY_ALLOW_IPS" }]
+}
+
+/** Complains of settings that contradict each other, where one of them protects. */
+function listContradictory(settings: Parsed): Complaint[] {
+  const { GATEWAY_AUTH, GATEWAY_SECRET, GATEWAY_TOKEN, ALLOW_DESTINATIONS, DENY_DESTINATIONS } = settings
+  const complaints: Complaint[] = []
+  const proof = GATEWAY_SECRET ? "GATEWAY_SECRET" : GATEWAY_TOKEN && "GATEWAY_TOKEN"
+  if (GATEWAY_AUTH === "none" && proof)
+    complaints.push({ text: `GATEWAY_AUTH=none asks for no token, and ${proof} is set: leave out one of them` })
+  const both = DENY_DESTINATIONS?.find((target) => ALLOW_DESTINATIONS?.includes(target))
+  // Digits may be a whole number.
+  const shown = both && /^\d/.test(both) ? "the same digits" : both
+  if (both)
+    complaints.push({ text: `ALLOW_DESTINATIONS and DENY_DESTINATIONS name ${shown}: leave it out of one of them` })
+  return complaints
 }
 
 // ───────────────────────────── Names: what looks like a setting and is none ─────────────────────────────
@@ -2878,9 +2910,14 @@ export async function serve(given: World) {
   }
   await loading
   const address = `http://${HOST.includes(":") ? `[${HOST}]` : HOST}:${port}/`
-  log("info", "listening", { address })
+  const summary = await summarize(prepared, address, token !== "")
+  const isPretty = settings.LOG_FORMAT === "pretty"
+  const inForce = isPretty ? [] : summary.filter(([word]) => word !== "try")
+  const fields = inForce.map(([word, text]) => [word.toLowerCase().replaceAll(" ", "_"), text])
+  log("info", "listening", { address, ...Object.fromEntries(fields) })
   handleSignals(prepared.gateway, stopping, close)
-  await tellStart(prepared, address, token)
+  for (const [word, text] of isPretty ? summary : []) say(`  ${word.padEnd(10)} ${text}`)
+  if (token) tellFirstCall(address, token)
 }
 
 function trackUntilSettled<T>(work: Promise<T>, inFlight: Set<Promise<T>>) {
@@ -2902,15 +2939,18 @@ const refuseToListen =
     throw new StartError([{ text, unknown: "PORT", cause }])
   }
 
-/** Tells what is in force and what is doubtful, where the files with these words are there, and what to try at a first run. */
-async function tellStart(prepared: Prepared, address: string, token: string) {
-  const { settings } = prepared.gateway
-  const { summarize } = ((await loadOptional("commands/check")) ?? {}) as Partial<
-    typeof import("./providers/commands/check.ts")
-  >
-  if (settings.LOG_FORMAT === "pretty" && summarize)
-    for (const [word, text] of summarize(prepared, address, token !== "")) say(`  ${word.padEnd(10)} ${text}`)
-  if (!token) return
+/** What is in force, as pairs of a word and a text; none where the file with these words is not there. */
+async function summarize(
+  prepared: Prepared,
+  address: string,
+  isFirst: boolean,
+): Promise<[word: string, text: string][]> {
+  const file = (await loadOptional("commands/check")) as typeof import("./providers/commands/check.ts") | undefined
+  return file?.summarize(prepared, address, isFirst) ?? []
+}
+
+/** What to try at a first run. */
+function tellFirstCall(address: string, token: string) {
   const body = JSON.stringify({ recipient: "+12223334444", body: "Your code is 326162", sender: "" })
   const text = "No GATEWAY_SECRET is set: this run has a token of its own and listens on 127.0.0.1 only. Try it:"
   say(`\n${text}\n\ncurl -i ${address} -H 'Authorization: Bearer ${token}' -d '${body}'\n`)
@@ -2963,8 +3003,15 @@ async function explainAndExit(error: unknown) {
   process.exit(1)
 }
 
+// A runtime too old for this has nothing else that it could say.
+if (!builtin) explainOldRuntime()
 const isEntry = () => tryOr(() => builtin("node:fs").realpathSync(process.argv[1] ?? ""), "") === import.meta.filename
 if (import.meta.main ?? isEntry()) {
   if (import.meta.main && "escape" in RegExp) start().catch(explainAndExit)
-  else explainAndExit(new Error(`smstask needs Node 24.2, Bun 1.3 or Deno 2.5, or newer; this is ${process.version}`))
+  else explainOldRuntime()
+}
+
+function explainOldRuntime() {
+  console.error(`smstask needs Node 24.2, Bun 1.3 or Deno 2.5, or newer; this is ${process.version}`)
+  process.exit(1)
 }

@@ -100,6 +100,10 @@ export interface Provider<E extends Variables = Variables> {
   needsSender?: boolean | ((env: Values<E>) => boolean)
   /** Sets of variables of which one must be whole, where a schema alone cannot say what is missing. */
   alternatives?: readonly (readonly (string & keyof E)[])[]
+  /** What is wrong with the variables together, where each is right by itself. The gateway then does not start. */
+  check?(env: Values<E>): { text: string; setting: string & keyof E } | undefined
+  /** Variables that are no secrets: an answer may be told with their words in it. */
+  unsecret?: readonly (string & keyof E)[]
   /**
    * The variable that names a pool, which picks the sender itself. Where it is set, `request` is given a sender only where one
    * is set for the number's country or digits, and "" otherwise.

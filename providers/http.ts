@@ -1,5 +1,5 @@
 import * as v from "valibot"
-import type { Provider } from "../main.ts"
+import type { Provider, Values } from "../main.ts"
 import { noCode, textRecord } from "./lib.ts"
 
 const placeholder = /\{(recipient|recipient_digits|sender|body|code)\}/g
@@ -12,8 +12,9 @@ const works = (test: () => unknown) => {
   }
 }
 
-/** At start: a value must never choose the host, a misspelt placeholder never reach a phone. */
-const leavesNone = (template: string) => !/\{\w+\}/.test(template.replace(placeholder, ""))
+/** At start: a value must never choose the host, a misspelt placeholder or one in two braces never reach a phone. */
+const leavesNone = (template: string) =>
+  !/[{$]\{\w+\}/.test(template) && !/\{\s*[\w-]+\s*\}/.test(template.replace(placeholder, ""))
 const url = v.regex(/^https?:\/\/[^/?#{}@\\]+([/?][^{}#]*(\{\w+\}[^{}#]*)*)?$/)
 const filled = (template: string) =>
   template.replace(placeholder, (name) => (name === "{recipient_digits}" ? "1" : "x"))
@@ -44,7 +45,12 @@ const env = {
     v.regex(/^\d{3}(, *\d{3})*$/),
     v.description("the statuses of an acceptance, separated by commas"),
   ),
-  HTTP_METHOD: v.pipe(v.optional(v.picklist(["GET", "POST", "PUT"]), "POST"), v.description("GET, POST or PUT")),
+  HTTP_METHOD: v.pipe(
+    v.optional(v.string(), "POST"),
+    v.toUpperCase(),
+    v.picklist(["GET", "POST", "PUT"]),
+    v.description("GET, POST or PUT"),
+  ),
   HTTP_HEADERS: v.pipe(
     v.optional(v.string(), "{}"),
     textRecord,
@@ -53,17 +59,35 @@ const env = {
     v.description("headers as a JSON object of texts, without placeholders"),
   ),
   HTTP_BODY: v.optional(
-    v.pipe(v.string(), body, v.description("JSON or form with placeholders, those in JSON inside quotes")),
+    v.pipe(
+      v.string(),
+      body,
+      v.description("JSON or a form with {recipient} {recipient_digits} {sender} {body} {code}, in JSON inside quotes"),
+    ),
   ),
 }
+
+/** A call by GET has no body. */
+const bodyOf = ({ HTTP_METHOD, HTTP_BODY = "" }: Values<typeof env>) => (HTTP_METHOD === "GET" ? "" : HTTP_BODY)
 
 /** Any JSON or form API by configuration alone. What is put into a template is escaped for its place. */
 export default {
   docs: "README.md",
   env,
+  unsecret: ["HTTP_SUCCESS", "HTTP_STATUS", "HTTP_METHOD"],
+  check(env) {
+    const sent = `${env.HTTP_URL} ${bodyOf(env)}`
+    const isByGet = env.HTTP_METHOD === "GET"
+    const place = isByGet ? "by GET HTTP_URL must hold" : "HTTP_URL or HTTP_BODY must hold"
+    const setting = bodyOf(env) ? "HTTP_BODY" : "HTTP_URL"
+    if (!/\{recipient(_digits)?\}/.test(sent))
+      return { text: `http would send no number: ${place} {recipient}`, setting }
+    if (!/\{(body|code)\}/.test(sent)) return { text: `http would send no text: ${place} {body} or {code}`, setting }
+    return undefined
+  },
   request(message, env) {
     const values = { ...message, recipient_digits: message.recipient.slice(1) }
-    const template = env.HTTP_METHOD === "GET" ? "" : (env.HTTP_BODY ?? "")
+    const template = bodyOf(env)
     if (!message.code && `${env.HTTP_URL} ${template}`.includes("{code}")) return noCode
     // In a path a text of dots would name another one, and no escape keeps a URL from reading it so.
     const [path = ""] = env.HTTP_URL.split("?")

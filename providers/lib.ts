@@ -156,6 +156,9 @@ export function speech({ body, code }: Message, markup: Markup = {}): string {
 export const secretToken = (use = "no spaces") =>
   v.pipe(v.string(), v.regex(/^[!-~]{32,}$/), v.description(`a token of at least 32 characters, ${use}`))
 
+/** The command that prints a token of 64 hexadecimal digits, for the steps of a platform. */
+export const makeToken = `node -p "crypto.randomBytes(32).toString('hex')"`
+
 /** A member of a platform's call that may hold anything and may be left out; the gateway checks it later. */
 export const unread = v.optional(v.unknown())
 

@@ -120,7 +120,7 @@ test("a code is sent as it is written, whatever signs it holds, and dots alone a
   const env = {
     CODE_TEXT: "Code {code}!",
     HTTP_URL: "https://sms.example.com/to/{sender}/{code}",
-    HTTP_BODY: "text={body}",
+    HTTP_BODY: "to={recipient}&text={body}",
     LIMIT_RECIPIENT: "off",
   }
   const { post, calls } = await start(env)
@@ -143,7 +143,10 @@ test("a code is sent as it is written, whatever signs it holds, and dots alone a
 })
 
 test("half of a surrogate pair in a code or a sender throws nowhere", async () => {
-  const { post, calls } = await start({ HTTP_BODY: '{"code":"{code}","from":"{sender}"}' })
+  const { post, calls } = await start({
+    HTTP_URL: "https://sms.example.com/?to={recipient}",
+    HTTP_BODY: '{"code":"{code}","from":"{sender}"}',
+  })
   assert.equal((await post({ ...message, code: "12\ud83d34", sender: "A\udc00" })).status, 200)
   assert.deepEqual(JSON.parse(calls[0]?.text ?? ""), { code: "12\ufffd34", from: "A\ufffd" })
 })

@@ -4,7 +4,7 @@ import { message, start } from "./lib/world.ts"
 
 /** The code that a provider is given for a text, or undefined where it is given none. */
 async function codeOf(body: string, env: Record<string, string> = {}, code?: string): Promise<string | undefined> {
-  const { post, calls } = await start({ HTTP_BODY: '{"code":"{code}"}', ...env })
+  const { post, calls } = await start({ HTTP_BODY: '{"to":"{recipient}","code":"{code}"}', ...env })
   const { status } = await post({ ...message, body, code })
   assert.equal(status, calls.length === 1 ? 200 : 502)
   return calls[0] && JSON.parse(calls[0].text).code
@@ -130,7 +130,7 @@ for (const [code, spoken] of patterns) {
       return calls[0]?.text ?? ""
     }
     assert.equal(JSON.parse(await bodyOf({ CODE_TEXT: "Code: {code}!" })).text, `Code: ${code}!`)
-    assert.equal(JSON.parse(await bodyOf({ HTTP_BODY: '{"code":"{code}"}' })).code, code)
+    assert.equal(JSON.parse(await bodyOf({ HTTP_BODY: '{"to":"{recipient}","code":"{code}"}' })).code, code)
     const template = { SMS_PROVIDER: "ghasedak", GHASEDAK_API_KEY: "key", GHASEDAK_TEMPLATE: "otp" }
     const sent = await bodyOf(
       { ...template, GHASEDAK_VARIABLES: '{"code":"{code}","text":"{body}"}', CODE_TEXT: "Code: {code}!" },

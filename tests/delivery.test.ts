@@ -299,7 +299,7 @@ for (const [name, error, expected] of thrown) {
 }
 
 test("{code} is filled where there is one, and refused as the message's fault where there is none", async () => {
-  const env = { HTTP_BODY: '{"code":"{code}"}' }
+  const env = { HTTP_URL: "https://sms.example.com/?to={recipient}", HTTP_BODY: '{"code":"{code}"}' }
   const { post, calls, events } = await start(env)
   assert.equal((await post({ recipient: "+12223334444", body: "hello", code: "0077" })).status, 200)
   assert.equal(calls[0]?.text, '{"code":"0077"}')

@@ -105,6 +105,37 @@ const wrong: [env: Record<string, string>, told: RegExp][] = [
   [{ CODE_TEXT_de: "{code}" }, /CODE_TEXT_de is wrong: after CODE_TEXT_ stand a language/],
   [{ STORE: "localhost:6379" }, /STORE is wrong: there is no providers\/stores\/localhost/],
   [{ PAGES: "nothing" }, /there is no providers\/pages\/nothing\.ts/],
+  [
+    { GATEWAY_SECRET: "canary one, of two\nlines, canary two" },
+    /GATEWAY_SECRET holds a line break: write the secret in/,
+  ],
+  [{ GATEWAY_SECRET_PREVIOUS: "canary one\r\ncanary two" }, /GATEWAY_SECRET_PREVIOUS holds a line break/],
+  [
+    { PLATFORMS: "supabase", SUPABASE_SECRET: "v1,whsec_canarycanary\ncanarycanary" },
+    /SUPABASE_SECRET holds a line break/,
+  ],
+  [
+    { ALLOW_DESTINATIONS: "US,DE", DENY_DESTINATIONS: "DE" },
+    /ALLOW_DESTINATIONS and DENY_DESTINATIONS name DE: leave it/,
+  ],
+  [
+    { ALLOW_DESTINATIONS: "+12223334444", DENY_DESTINATIONS: "+12223334444" },
+    /name the same digits: leave it out of one/,
+  ],
+  [
+    { GATEWAY_AUTH: "none", GATEWAY_ALLOW_IPS: "10.0.0.1" },
+    /GATEWAY_AUTH=none asks for no token, and GATEWAY_SECRET is set/,
+  ],
+  [
+    { GATEWAY_AUTH: "none", GATEWAY_ALLOW_IPS: "10.0.0.1", GATEWAY_SECRET: "", GATEWAY_TOKEN: "c".repeat(40) },
+    /GATEWAY_AUTH=none asks for no token, and GATEWAY_TOKEN is set/,
+  ],
+  [
+    { GATEWAY_SECRET: "<a secret of 32 bytes and more>" },
+    /GATEWAY_SECRET holds a placeholder: expected the secret that/,
+  ],
+  [{ SMS_SENDER: "<value>" }, /SMS_SENDER holds a placeholder: expected a number/],
+  [{ SMS_PROVIDER: "plivo", PLIVO_AUTH_ID: "<value>", PLIVO_AUTH_TOKEN: "x" }, /PLIVO_AUTH_ID holds a placeholder/],
   [{ DEADLINE: "16" }, /DEADLINE is wrong: expected a duration such as 16s/],
   [{ ATTEMPT_TIMEOUT: "0s" }, /ATTEMPT_TIMEOUT/],
   [{ SMS_SENDER: "a canary of a sender" }, /SMS_SENDER is wrong: expected a number, a short code/],
@@ -332,7 +363,10 @@ const doubtful = [
 for (const name of doubtful) {
   test(`${name} is doubtful`, async () => {
     const doubts = await doubtsOf({ [name]: "canary" })
-    assert.match(doubts[0] ?? "", new RegExp(`^${name} is no setting`))
+    assert.ok(
+      doubts.some((doubt) => doubt.startsWith(`${name} is no setting`)),
+      doubts.join("\n"),
+    )
     assert.doesNotMatch(doubts.join(), /canary/)
   })
 }
@@ -511,7 +545,11 @@ const templates: [env: Record<string, string>, isGood: boolean][] = [
   [{ HTTP_HEADERS: '{"x": "{code}"}' }, false],
   [{ HTTP_HEADERS: '{"x": "a\\nb"}' }, false],
   [{ HTTP_BODY: '{"to": {recipient}}' }, false],
-  [{ HTTP_BODY: '{"to": {recipient_digits}}' }, true],
+  [{ HTTP_BODY: '{"to": {recipient_digits}, "text": "{body}"}' }, true],
+  [{ HTTP_BODY: '{"to": "{recipient}", "code": "{code}"}' }, true],
+  [{ HTTP_BODY: '{"to": "{{recipient}}", "text": "{body}"}' }, false],
+  [{ HTTP_BODY: '{"to": "{ recipient }", "text": "{body}"}' }, false],
+  [{ HTTP_BODY: "to=\u0024{recipient}&text={body}" }, false],
   [{ HTTP_BODY: '{"to": "{recipients}"}' }, false],
   [{ HTTP_BODY: "to={to}" }, false],
   [{ HTTP_SUCCESS: "(" }, false],
@@ -519,7 +557,8 @@ const templates: [env: Record<string, string>, isGood: boolean][] = [
   [{ HTTP_SUCCESS: "status" }, true],
   [{ HTTP_STATUS: "2xx" }, false],
   [{ HTTP_STATUS: "200, 204" }, true],
-  [{ HTTP_METHOD: "post" }, false],
+  [{ HTTP_METHOD: "post" }, true],
+  [{ HTTP_METHOD: "PATCH" }, false],
 ]
 for (const [env, isGood] of templates) {
   test(`the http provider ${isGood ? "starts" : "does not start"} with ${JSON.stringify(env)}`, async () => {
@@ -527,6 +566,51 @@ for (const [env, isGood] of templates) {
     else assert.match(await failure({ ...httpEnv, ...env }), new RegExp(`${Object.keys(env)[0]} is (wrong|missing)`))
   })
 }
+
+const idle: [env: Record<string, string>, told: RegExp][] = [
+  [
+    { HTTP_BODY: "" },
+    /^ {2}http would send no number: HTTP_URL or HTTP_BODY must hold \{recipient\}$[\s\S]*\n {2}HTTP_URL='https:.*\{recipient\}/m,
+  ],
+  [
+    { HTTP_BODY: "to={recipient}" },
+    /^ {2}http would send no text: HTTP_URL or HTTP_BODY must hold \{body\} or \{code\}$/m,
+  ],
+  [{ HTTP_BODY: "text={body}&from={sender}" }, /^ {2}http would send no number: /m],
+  [{ HTTP_METHOD: "GET" }, /^ {2}http would send no number: by GET HTTP_URL must hold \{recipient\}$/m],
+  [{ HTTP_METHOD: "get", HTTP_URL: "https://sms.example.com/?to={recipient}" }, /no text: by GET HTTP_URL must hold/],
+]
+for (const [env, told] of idle) {
+  test(`the http provider that would send nothing does not start: ${JSON.stringify(env)}`, async () => {
+    assert.match(await failure({ ...httpEnv, ...env }), told)
+  })
+}
+
+const renamed: [template: string, told: string][] = [
+  ["to={to}&text={message}", "did you mean {recipient} in place of {to}, {body} in place of {message}?"],
+  ["to={{recipient}}&text={body}", "did you mean {recipient} in place of {{recipient}}?"],
+  ["to={recipent}&text={body}", "did you mean {recipient} in place of {recipent}?"],
+  ["to={Phone-Number}&text={body}", "did you mean {recipient} in place of {Phone-Number}?"],
+  ["from=\u0024{from}&to={recipient}&text={body}", "did you mean {sender} in place of \u0024{from}?"],
+  ["to=<to>&text=[otp]", "did you mean {recipient} in place of <to>, {code} in place of [otp]?"],
+  ["to=%phone%&key=%canary%", "did you mean {recipient} in place of %phone%?"],
+]
+for (const [template, told] of renamed) {
+  test(`the placeholders of ${template} are told with the right ones`, async () => {
+    const lines = (await failure({ ...httpEnv, HTTP_BODY: template })).split("\n")
+    assert.ok(lines[1]?.endsWith(`; ${told}`), lines.join("\n"))
+    assert.doesNotMatch(lines.join(), /canary/)
+  })
+}
+
+test("settings of the http provider that are no secrets hide no words of an answer", async () => {
+  const open = { HTTP_SUCCESS: "accepted", HTTP_STATUS: "200,202", HTTP_METHOD: "put" }
+  const env = { GATEWAY_SECRET: secret, ...httpEnv, HTTP_HEADERS: '{"x-key": "a-key-of-9"}', ...open }
+  const { providers } = await prepare({ env, fetch, clock: Date.now, print: () => {} }, true)
+  const hidden = providers.get("http")?.hidden ?? []
+  for (const word of Object.values(open)) assert.ok(!hidden.includes(word), word)
+  assert.ok(hidden.includes("a-key-of-9"))
+})
 
 test("an empty variable counts as unset", async () => {
   const empty = Object.fromEntries(Object.keys(variables).map((name) => [name, " "]))
@@ -565,6 +649,22 @@ const warnings: [env: Record<string, string>, told: RegExp][] = [
   [{ NODE_ENV: "production" }, /without ALLOW_DESTINATIONS anyone can make you pay/],
   [{ HTTP_SENDRE: "Acme" }, /HTTP_SENDRE is read by nothing; did you mean HTTP_SENDER\?/],
   [{ LOG_TOKEN: "0123456789abcdef0123456789abcdef" }, /LOG_TOKEN is set, and PAGES does not name log/],
+  [{ SUPABASE_SECRET: "v1,whsec_canary" }, /^SUPABASE_SECRET is set, and PLATFORMS does not name supabase$/],
+  [{ OKTA_TOKEN: "canary" }, /^OKTA_TOKEN is set, and PLATFORMS does not name okta$/],
+  [{ SMS_PROVIDER: "http" }, /^without ALLOW_DESTINATIONS anyone can make you pay for messages to any country$/],
+  [{ HTTP_METHOD: "get", HTTP_URL: "https://x.example/?to={recipient}&text={body}" }, /^HTTP_BODY is not sent, since/],
+  [{ ATTEMPT_TIMEOUT: "20s" }, /^ATTEMPT_TIMEOUT is longer than DEADLINE, which ends every call$/],
+  [{ GATEWAY_URL: "http://sms.example.com" }, /^GATEWAY_URL is http: /],
+  [{ ...twilio, TWILIO_AUTH_TOKEN: "two\nlines" }, /^TWILIO_AUTH_TOKEN holds a line break/],
+  [{ ...twilio, TWILIO_FROM: "+15005550006" }, /^TWILIO_FROM is read by nothing; did you mean TWILIO_SENDER\?$/],
+  [{ ...twilio, TWILIO_FROM_NUMBER: "x" }, /^TWILIO_FROM_NUMBER is read by nothing; did you mean TWILIO_SENDER\?$/],
+  [{ ...twilio, TWILIO_PHONE_NUMBER: "x" }, /^TWILIO_PHONE_NUMBER is read by nothing; did you mean TWILIO_SENDER\?$/],
+  [{ HTTP_ORIGINATOR: "x" }, /^HTTP_ORIGINATOR is read by nothing; did you mean HTTP_SENDER\?$/],
+  [{ SMS_FROM: "x" }, /^SMS_FROM is read by nothing; did you mean SMS_SENDER\?$/],
+  [
+    { ...twilio, TWILIO_SENDER_ID: "Acme" },
+    /^TWILIO_SENDER_ID is the sender for Indonesia \(ID\) alone; did you mean TWIL/,
+  ],
 ]
 for (const [env, told] of warnings) {
   test(`it is doubtful to set ${Object.keys(env).join(" and ")}`, async () => {
@@ -573,6 +673,7 @@ for (const [env, told] of warnings) {
       doubts.some((doubt) => told.test(doubt)),
       doubts.join("\n"),
     )
+    assert.doesNotMatch(doubts.join(), /canary/)
   })
 }
 
@@ -591,6 +692,51 @@ for (const env of sendersThere) {
 for (const rules of ["10.0.0.0/8", "10.0.0.1", "2001::/16", "::1", "::ffff:10.0.0.0/104", "192.168.0.0/16,fd00::/16"]) {
   test(`an open gateway starts for ${rules}`, async () => {
     assert.ok(await start({ GATEWAY_AUTH: "none", GATEWAY_ALLOW_IPS: rules }))
+  })
+}
+
+const rightAll: Record<string, string>[] = [
+  { SMS_PROVIDER: "console" },
+  { SMS_PROVIDER: "inbox" },
+  { ...twilio, TWILIO_SENDER: "+15005550006", ALLOW_DESTINATIONS: "US", GATEWAY_URL: "http://127.0.0.1:3000" },
+  { ALLOW_DESTINATIONS: "US,+4479", DENY_DESTINATIONS: "+44", DEADLINE: "5s" },
+]
+for (const env of rightAll) {
+  test(`nothing is doubtful about ${JSON.stringify(env)}`, async () => {
+    assert.deepEqual(await doubtsOf(env), [])
+  })
+}
+
+test("a failing start of a provider tells all that it lacks at once, and no line to paste is empty", async () => {
+  const message = await failure({ SMS_PROVIDER: "twilio", TWILIO_FROM: "canary", SUPABASE_SECRET: "canary" })
+  assert.equal(
+    message,
+    `smstask cannot start:
+  TWILIO_ACCOUNT_SID is missing: Account SID, which begins with AC
+  TWILIO_AUTH_TOKEN, or TWILIO_API_KEY and TWILIO_API_SECRET must be set
+  twilio takes no message without a sender: set TWILIO_SENDER or TWILIO_MESSAGING_SERVICE_SID if the messages bring none
+  TWILIO_FROM is read by nothing; did you mean TWILIO_SENDER?
+  SUPABASE_SECRET is set, and PLATFORMS does not name supabase
+Set in the environment or in .env:
+  TWILIO_ACCOUNT_SID=<value>
+  TWILIO_AUTH_TOKEN=<value>
+  TWILIO_SENDER=<value>
+  PLATFORMS=supabase`,
+  )
+  for (const [env] of wrong) assert.doesNotMatch(await failure(env), /^ {2}[A-Z_]+=$/m)
+})
+
+const lines: [env: Record<string, string>, line: string][] = [
+  [{ PORT: "abc" }, "PORT=3000"],
+  [{ STORE: "localhost:6379" }, "STORE=redis://127.0.0.1:6379"],
+  [{ STORE: "deno:x" }, "STORE=deno-kv:"],
+  [{ ALLOW_DESTINATIONS: "+0" }, "ALLOW_DESTINATIONS=US,CA"],
+  [{ GATEWAY_URL: "https://sms.example.com/sms" }, "GATEWAY_URL=https://sms.example.com"],
+  [{ SMS_PROVIDER: "nobody-knows-this" }, "SMS_PROVIDER=<value>"],
+]
+for (const [env, line] of lines) {
+  test(`the line to paste for ${JSON.stringify(env)} is ${line}`, async () => {
+    assert.ok((await failure({ SMS_PROVIDER: "console", ...env })).split("\n").includes(`  ${line}`))
   })
 }
 

@@ -10,19 +10,24 @@ import * as v from "valibot"
 import {
   type Complaint,
   cleanEnvironment,
+  createCollector,
   decodeEnvFile,
   describeNoError,
   type Environment,
   type Files,
   families,
   fileName,
+  importFile,
   listFiles,
   loadNumbers,
+  type Page,
+  type Platform,
   type Prepared,
   type Provider,
   placeOf,
   problems,
   redact,
+  type Settings,
   StartError,
   textFamilies,
   tryOr,
@@ -38,7 +43,38 @@ export async function explain(error: StartError, given: Environment): Promise<St
   const { values, doubts } = lintEnvFile()
   const env = { ...values, ...cleanEnvironment(given) }
   const explained = await Promise.all(error.complaints.map((complaint) => mend(complaint, env)))
-  return new StartError([...explained, ...doubts.map((text) => ({ text }))])
+  const used = await importUsed(env)
+  const isAtFault = ({ file }: Used) => error.complaints.some(({ setting = "" }) => setting in file.env)
+  return new StartError([
+    ...explained.map(fillIn),
+    ...listSenderless(used.filter(isAtFault), env),
+    ...[...doubts, ...listUnread(used, env)].map((text) => ({ text })),
+    ...listUnnamed(env),
+  ])
+}
+
+/** What a line to paste holds where nothing nearer is meant. */
+const examples: Record<string, string> = {
+  ALLOW_DESTINATIONS: "US,CA",
+  CODE_TEXT: "Your code is {code}",
+  CODE_SPEECH: "Your code is {code}",
+  DEFAULT_COUNTRY: "US",
+  GATEWAY_ALLOW_IPS: "127.0.0.1",
+  GATEWAY_URL: "https://sms.example.com",
+  HTTP_BODY: `'{"to": "{recipient}", "text": "{body}"}'`,
+  HTTP_SUCCESS: "status",
+  HTTP_URL: "'https://sms.example.com/send?to={recipient}&text={body}'",
+  SMS_TTL: "5m",
+  STORE: "redis://127.0.0.1:6379",
+}
+
+/** The complaint with a value in its line to paste: the setting's default, or an example. */
+function fillIn(complaint: Complaint): Complaint {
+  const { setting = "", suggestion } = complaint
+  const schema: unknown = Reflect.get(variables, setting)
+  const fallback: unknown = Object(Reflect.get(Object(schema), "pipe"))[0]?.default
+  const value = suggestion || examples[setting] || (typeof fallback === "string" ? fallback : "")
+  return value ? { ...complaint, suggestion: value } : complaint
 }
 
 // ───────────────────────────── Names and values: what may be meant ─────────────────────────────
@@ -254,11 +290,37 @@ function hintOf(setting: string, written: string): string {
   const [left] = /^CODE_(TEXT|SPEECH)/.test(setting) ? (placeholder.exec(written) ?? []) : []
   if (left && left !== "{code}") return didYouMean(`{code} in place of ${left}`)
   if (left) return ": another { or $ before it would be sent"
+  if (/^HTTP_(URL|BODY)$/.test(setting)) return hintAtPlaceholders(written)
   if (setting === "ALLOW_DESTINATIONS" && /^(\*|all|any)$/i.test(written))
     return "; leave it out to allow every country"
   if (setting === "STORE" && storeMeant(written)) return didYouMean(storeMeant(written))
   if (setting === "STORE" && /^(memory|none|off|local)\b/i.test(written)) return "; leave it out to keep all in memory"
   return ""
+}
+
+/** What other programs call the five placeholders of the http provider. */
+const placeholderWords: Record<string, string> = {
+  ...{ to: "recipient", number: "recipient", phone: "recipient", phonenumber: "recipient", mobile: "recipient" },
+  ...{ msisdn: "recipient", destination: "recipient", receiver: "recipient", recipients: "recipient" },
+  ...{ recipientdigits: "recipient_digits", digits: "recipient_digits" },
+  ...{ from: "sender", source: "sender", originator: "sender", senderid: "sender" },
+  ...{ text: "body", message: "body", msg: "body", content: "body", sms: "body" },
+  ...{ otp: "code", pin: "code", token: "code", password: "code", passcode: "code" },
+}
+
+/** The right placeholders in place of those that http does not know. No other word of a template is told. */
+function hintAtPlaceholders(template: string): string {
+  const known = ["recipient", "recipient_digits", "sender", "body", "code"]
+  const hints = new Set<string>()
+  const inBraces = [...template.matchAll(/[$%{]?\{\s*([\w-]{1,20})\s*\}+/g)]
+  // Where braces are, <to> is a tag and [to] a list.
+  const others = template.matchAll(/%([\w-]{1,20})%|[<[]([\w-]{1,20})[>\]]/g)
+  for (const [left, ...words] of inBraces.length > 0 ? inBraces : others) {
+    const word = words.find(Boolean)?.toLowerCase().replace(/[-_]/g, "") ?? ""
+    const meant = placeholderWords[word] ?? nearest(word, known)
+    if (meant && left !== `{${meant}}`) hints.add(`{${meant}} in place of ${left}`)
+  }
+  return hints.size > 0 ? didYouMean([...hints].join(", ")) : ""
 }
 
 /** What may be meant by a command that is none, as the end of a sentence. */
@@ -289,7 +351,7 @@ const otherWords = new Map(
     ...{ config: "check", validate: "check", doctor: "check", "-v": "--version", "-V": "--version", jwt: "token" },
   }),
 )
-const commands = ["serve", "check", "send", "providers", "platforms", "token", "help", "--help", "--version"]
+const commands = ["serve", "check", "send", "providers", "platforms", "token", "openapi", "help", "--help", "--version"]
 
 function explainListening(text: string, cause: unknown): string {
   const words = `${Object(cause).code} ${Object(cause).name} ${Object(cause).message}`
@@ -318,7 +380,9 @@ async function mendFile(complaint: Complaint, file: string, env: Environment): P
   const meant = kind === "stores/" ? storeMeant(env.STORE ?? "") : fileMeant(kind, name, setting?.startsWith("VOICE"))
   const text = complaint.text + (elsewhere || didYouMean(meant) || list)
   if (!setting) return { ...complaint, text }
-  const value = kind === "stores/" ? "" : await valueMeant(setting, env[setting] ?? "")
+  // The address of another store may hold a password.
+  const ofStore = meant === "deno-kv:" ? meant : ""
+  const value = kind === "stores/" ? ofStore : await valueMeant(setting, env[setting] ?? "")
   const isOne = value && !value.includes(" or ") && !elsewhere
   return { text: `${setting} is wrong: ${text}`, setting, suggestion: isOne ? value : "" }
 }
@@ -381,40 +445,128 @@ function explainBroken(file: string, name: string, thrown: unknown): string {
 /** What works and is doubtful all the same. */
 export function listDoubts({ gateway: { settings, world }, providers, callers, pages, warnings }: Prepared): string[] {
   const { env } = world
+  const ofProviders = [...providers.values()].map(({ name, provider: file }) => ({ name, file }))
+  const used: Used[] = [
+    ...ofProviders,
+    ...callers.map(({ name, platform: file }) => ({ name, file })),
+    ...pages.map(({ name, page: file }) => ({ name, file })),
+  ]
+  const sends = ofProviders.some(({ name }) => !/^(console|inbox)$/.test(name))
   const doubts = [...warnings, ...lintEnvFile().doubts]
   const codes = settings.ALLOW_DESTINATIONS?.filter((target) => /^(?!8[78]|979)\d{1,3}$/.test(target)) ?? []
   for (const code of settings.DENY_TYPES.length > 0 ? codes : [])
     doubts.push(`ALLOW_DESTINATIONS names +${code} by digits, so that DENY_TYPES does not hold there: name the country`)
-  for (const page of listFiles("pages/")) {
-    const token = `${variablePrefix(page)}_TOKEN`
-    if (env[token] && !settings.PAGES?.includes(page)) doubts.push(`${token} is set, and PAGES does not name ${page}`)
-  }
-  for (const { name, provider, senders } of providers.values()) {
+  if (sends && !settings.ALLOW_DESTINATIONS)
+    doubts.push("without ALLOW_DESTINATIONS anyone can make you pay for messages to any country")
+  for (const { name } of ofProviders) {
     const elsewhere = listFiles("").includes(name) ? "" : findElsewhere("", name)
     if (elsewhere) doubts.push(`${name} is found by some runtimes alone${elsewhere}`)
-    const lacking = senders.length + settings.senders.length > 0 ? [] : senderVariables(name, provider, env)
-    if (lacking.length > 0)
-      doubts.push(`${name} takes no message without a sender: set ${lacking.join(" or ")} if the messages bring none`)
   }
-  const used = [
-    ...providers.values(),
-    ...callers.map(({ name, platform }) => ({ name, provider: platform })),
-    ...pages.map(({ name, page }) => ({ name, provider: page })),
-  ]
-  const own = used.flatMap(({ name, provider }) => {
-    const common = ["URL", "SENDER", "TOKEN", "SECRET", "REPORT_KEY"].map((end) => `${variablePrefix(name)}_${end}`)
-    return [...Object.keys(provider.env), ...common]
-  })
-  const starts = used.map(({ name }) => `${variablePrefix(name)}_`)
+  const untold = [...listUnnamed(env), ...listSenderless(ofProviders, env)]
+  doubts.push(...untold.map(({ text }) => text), ...listContradictions(settings, env), ...listUnread(used, env))
   for (const name of Object.keys(env)) {
     const isLike = /^(CODE|STORE|DEADLINE|ATTEMPT|DEFAULT_C)|^LOG_(?!LEVEL)/.test(name)
     const isKnown = name in variables || /^(CODE_(TEXT|SPEECH)|LOG_TOKEN$)/.test(name)
     if (isLike && !isKnown) doubts.push(`${name} is no setting${didYouMean(nearest(name, Object.keys(variables)))}`)
-    const isUnread = starts.some((start) => name.startsWith(start)) && !/_(SENDER_\w+|PROXY)$/.test(name)
+  }
+  return [...new Set(doubts)]
+}
+
+/** A file that a setting names: of a provider, a platform or a page. */
+interface Used {
+  name: string
+  file: Provider | Platform | Page
+}
+
+/** The files that settings name, as far as they are there and can be loaded. */
+async function importUsed(env: Environment): Promise<Used[]> {
+  const world = { env, fetch, clock: Date.now, print: () => {} }
+  const { collect } = createCollector()
+  const used = new Map<string, Used>()
+  for (const [setting, value = ""] of Object.entries(env)) {
+    const kind = folderOf(setting)
+    for (const name of kind === undefined ? [] : value.split(",").map((one) => one.trim())) {
+      const isThere = kind !== undefined && kind !== "stores/" && listFiles(kind).includes(name)
+      const file = isThere ? await collect(() => importFile(kind, name, world)) : undefined
+      if (file) used.set(`${kind}${name}`, { name, file })
+    }
+  }
+  return [...used.values()]
+}
+
+/** Secrets of platforms and tokens of pages that no setting names. */
+function listUnnamed(env: Environment): Complaint[] {
+  const complaints: Complaint[] = []
+  for (const [kind, setting, ends] of [
+    ["platforms/", "PLATFORMS", ["SECRET", "TOKEN"]],
+    ["pages/", "PAGES", ["TOKEN"]],
+  ] as const) {
+    const named = (env[setting] ?? "").split(",").flatMap((one) => one.trim() || [])
+    const found = listFiles(kind).flatMap((name) => {
+      const variable = ends.map((end) => `${variablePrefix(name)}_${end}`).find((variable) => env[variable])
+      return variable && !named.includes(name) ? [{ name, variable }] : []
+    })
+    const suggestion = [...named, ...found.map(({ name }) => name)].join()
+    for (const { name, variable } of found)
+      complaints.push({ text: `${variable} is set, and ${setting} does not name ${name}`, setting, suggestion })
+  }
+  return complaints
+}
+
+/** Providers that need a sender and have none. */
+function listSenderless(used: Used[], env: Environment): Complaint[] {
+  return used.flatMap(({ name, file }) => {
+    const own = new RegExp(`^(SMS|${variablePrefix(name)})_SENDER(_|$)`)
+    const hasSender = Object.keys(env).some((variable) => own.test(variable))
+    const lacking = hasSender || !("request" in file) ? [] : senderVariables(name, file, env)
+    const [setting = ""] = lacking
+    const text = `${name} takes no message without a sender: set ${lacking.join(" or ")} if the messages bring none`
+    return setting ? [{ text, setting }] : []
+  })
+}
+
+/** Settings that contradict each other without any harm. What protects is refused at the start. */
+function listContradictions(settings: Settings, env: Environment): string[] {
+  const doubts: string[] = []
+  if (env.ATTEMPT_TIMEOUT && settings.ATTEMPT_TIMEOUT > settings.DEADLINE)
+    doubts.push("ATTEMPT_TIMEOUT is longer than DEADLINE, which ends every call")
+  const { protocol, hostname = "" } = URL.parse(settings.GATEWAY_URL ?? "") ?? {}
+  if (protocol === "http:" && !/^(localhost|127\..*|\[::1\])$/.test(hostname))
+    doubts.push("GATEWAY_URL is http: tokens and codes cross the network as they are, write https")
+  if (env.HTTP_METHOD?.toUpperCase() === "GET" && env.HTTP_BODY)
+    doubts.push("HTTP_BODY is not sent, since HTTP_METHOD is GET")
+  const isBroken = (name: string) => /\n/.test(env[name] ?? "") && !/-----BEGIN/.test(env[name] ?? "")
+  const isSecret = (name: string) => /_(KEY|SECRET|TOKEN|PASSWORD|SID|ID|LOGIN|USER|USERNAME)$/.test(name)
+  for (const name of Object.keys(env).filter(isSecret).filter(isSetting).filter(isBroken))
+    doubts.push(`${name} holds a line break: write it in one line`)
+  return doubts
+}
+
+/** What other programs call a sender, behind the prefix of a provider. */
+const senderWords =
+  /^(?:FROM|SOURCE|NUMBER|ORIGINATOR|PHONE|PHONE_NUMBER|SENDERID|FROM_(?:NAME|NUMBER|PHONE|PHONE_NUMBER)|SENDER_(?:ID|NAME|NUMBER))$/
+
+/** Variables with the prefix of a file in use that nothing reads, or not as it seems. */
+function listUnread(used: Used[], env: Environment): string[] {
+  const starts = [...new Set(used.map(({ name }) => `${variablePrefix(name)}_`))]
+  const common = ["URL", "SENDER", "TOKEN", "SECRET", "REPORT_KEY"]
+  const own = [
+    ...used.flatMap(({ file }) => Object.keys(file.env)),
+    ...starts.flatMap((start) => common.map((end) => start + end)),
+  ]
+  const doubts: string[] = []
+  for (const name of Object.keys(env)) {
+    const start = ["SMS_", ...starts].filter((start) => name.startsWith(start)).sort((a, b) => b.length - a.length)[0]
+    if (start === undefined || own.includes(name)) continue
+    const sender = senderWords.test(name.slice(start.length)) ? `${start}SENDER` : undefined
+    const isOfCountry = name.endsWith("_SENDER_ID")
+    if (isOfCountry && sender && !env[sender])
+      doubts.push(`${name} is the sender for Indonesia (ID) alone${didYouMean(sender)}`)
+    if (start === "SMS_" ? !sender || isOfCountry : /_(SENDER_\w+|PROXY)$/.test(name)) continue
     // What stands behind a known prefix may be a secret all the same.
-    const near = nearest(name, own)
+    const near = sender ?? nearest(name, own)
     const shown = near || isTellable(name) ? name : "a variable with the prefix of a provider in use"
-    if (isUnread && !own.includes(name)) doubts.push(`${shown} is read by nothing${didYouMean(near)}`)
+    doubts.push(`${shown} is read by nothing${didYouMean(near)}`)
   }
   return doubts
 }

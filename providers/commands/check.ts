@@ -10,16 +10,27 @@ import {
 } from "../../main.ts"
 import { listDoubts } from "./advice.ts"
 
-const showTarget = (target: string) => (/^\d/.test(target) ? `+${target}` : target)
+/** More digits than begin a number may be a whole one, which no log holds. */
+const showTarget = (target: string) =>
+  /^\d/.test(target) ? `+${target.slice(0, 7)}${target.length > 7 ? "…" : ""}` : target
 const showRoute = ({ target, value }: Targeted<LoadedProvider[]>) => {
   const names = value.map(({ name }) => name).join(", then ")
-  if (!target) return names
-  return `${/^\d/.test(target) ? `+${target}…` : target}: ${names}`
+  return target ? `${showTarget(target)}: ${names}` : names
+}
+
+/** The limits as they are written, that of calls only where there are any. */
+function showLimits({ gateway: { routes, settings, limits } }: Prepared): string {
+  const all = [...limits, ...settings.LIMIT_UNVERIFIED.map((one) => ({ name: "LIMIT_UNVERIFIED", ...one }))]
+  const names = [...new Set(all.map(({ name }) => name))]
+  const told = names.filter((name) => name !== "LIMIT_VOICE" || routes.voice.length > 0)
+  const writtenOf = (name: string) => all.flatMap((limit) => (limit.name === name ? limit.written : [])).join()
+  return told.map((name) => `${name} ${writtenOf(name)}`).join("; ")
 }
 
 /** What is in force, as pairs of a word and a text: routes, callers, limits, destinations, and where to look. */
-export function summarize({ gateway, callers, pages, providers }: Prepared, address: string, isFirst: boolean) {
-  const { settings, routes, world, limits } = gateway
+export function summarize(prepared: Prepared, address: string, isFirst: boolean) {
+  const { gateway, callers, pages, providers } = prepared
+  const { settings, routes, world } = gateway
   const { env } = world
   const proofs = [
     settings.keys.length > 0 && !isFirst && "a token signed with GATEWAY_SECRET",
@@ -30,16 +41,13 @@ export function summarize({ gateway, callers, pages, providers }: Prepared, addr
   const platforms = callers.map(({ name, isSigned }) => {
     return `POST /${name} by ${variablePrefix(name)}_${isSigned ? "SECRET" : "TOKEN"}`
   })
-  const allLimits = [...limits, ...settings.LIMIT_UNVERIFIED.map((one) => ({ name: "LIMIT_UNVERIFIED", ...one }))]
-  const names = [...new Set(allLimits.map(({ name }) => name))]
-  const writtenOf = (name: string) => allLimits.flatMap((limit) => (limit.name === name ? limit.written : [])).join()
   const looks = [...(providers.has("inbox") ? ["inbox"] : []), ...pages.map(({ name }) => name)]
   const words: [word: string, text: string][] = [
     ["SMS", routes.sms.map(showRoute).join("; ")],
     ["voice", routes.voice.map(showRoute).join("; ")],
     ["callers", [...(proofs.length > 0 ? [`POST / by ${proofs.join(" or ")}`] : []), ...platforms].join("; ")],
     ["only from", settings.GATEWAY_ALLOW_IPS?.join(", ") ?? ""],
-    ["limits", names.map((name) => `${name} ${writtenOf(name)}`).join("; ")],
+    ["limits", showLimits(prepared)],
     ["to", settings.ALLOW_DESTINATIONS?.map(showTarget).join(", ") ?? "every country (ALLOW_DESTINATIONS is not set)"],
     ["not to", settings.DENY_DESTINATIONS?.map(showTarget).join(", ") ?? ""],
     ["types", settings.DENY_TYPES.length > 0 ? `no ${settings.DENY_TYPES.join(", ")} numbers` : ""],

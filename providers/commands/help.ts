@@ -8,6 +8,7 @@ const help = `smstask stands between identity platforms and SMS providers. Its s
   main.ts providers [NAME]                list the providers, and which of their variables are set
   main.ts platforms [NAME]                list the platforms that can call, and what to enter on their side
   main.ts token [--expires 1h]            print a token that calls the gateway
+  main.ts openapi                         print what can be called, as OpenAPI 3.1
   main.ts --version                       print the version`
 
 /** Prints the commands. */

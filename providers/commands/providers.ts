@@ -3,6 +3,7 @@ import {
   type Command,
   cleanEnvironment,
   describe,
+  type Environment,
   type Files,
   fileName,
   importFile,
@@ -14,23 +15,74 @@ import {
 } from "../../main.ts"
 import { didYouMean, fileMeant, senderVariables } from "./advice.ts"
 
-/** Name, region, how the contract is known and the vendor's page, then the variables. */
+/** A variable of a provider, with what it needs to be told. */
+interface Row {
+  name: string
+  isOptional: boolean
+  what: string
+}
+
+/** The variables of a provider in their order: its own, and the sender where it needs one. */
+function listRows(name: string, provider: Provider, env: Environment): Row[] {
+  const NAME = variablePrefix(name)
+  const rows = Object.entries(provider.env).map(([variable, schema]) => {
+    return { name: variable, isOptional: v.is(schema, undefined), what: describe(schema) ?? "" }
+  })
+  if (provider.url === undefined && !provider.env[`${NAME}_URL`])
+    rows.unshift({ name: `${NAME}_URL`, isOptional: false, what: "base URL of your account" })
+  const feedback = "on, where the vendor is to be told whose codes were entered"
+  if (provider.verified) rows.push({ name: `${NAME}_FEEDBACK`, isOptional: true, what: feedback })
+  const [sender, ...others] = senderVariables(name, provider, env)
+  const instead = ["SMS_SENDER", ...others].join(" or ")
+  if (sender) {
+    const isOptional = Boolean(env.SMS_SENDER)
+    rows.push({ name: sender, isOptional, what: `the sender, which it needs (or ${instead})` })
+  }
+  return rows
+}
+
+/** Name, channel, region, how the contract is known and the vendor's page, then the variables. */
 function show(name: string, provider: Provider, { env, print }: World) {
-  const { region, evidence, docs, url, countries, channel } = provider
+  const { region, evidence, docs, countries, channel } = provider
   print([name, channel, region, evidence && `(${evidence})`, docs].filter(Boolean).join("  "))
   if (countries) print(`  serves    ${countries.join(", ")}`)
-  const tell = (variable: string, isOptional: boolean, what: string | undefined) => {
+  for (const { name: variable, isOptional, what } of listRows(name, provider, env)) {
     const state = (env[variable] ?? env[`${variable}_FILE`]) ? "set" : isOptional ? "optional" : "missing"
     print(`  ${state.padEnd(8)}  ${variable}: ${what}`)
   }
-  const NAME = variablePrefix(name)
-  if (url === undefined && !provider.env[`${NAME}_URL`]) tell(`${NAME}_URL`, false, "base URL of your account")
-  for (const [variable, schema] of Object.entries(provider.env))
-    tell(variable, v.is(schema, undefined), describe(schema))
-  if (provider.verified) tell(`${NAME}_FEEDBACK`, true, "on, where the vendor is to be told whose codes were entered")
-  const [sender, ...others] = senderVariables(name, provider, env)
-  const instead = ["SMS_SENDER", ...others].join(" or ")
-  if (sender) tell(sender, Boolean(env.SMS_SENDER), `the sender, which it needs (or ${instead})`)
+}
+
+/** Lines for `.env`. What is optional stands in comments, and no value of the environment is printed. */
+function showLines(name: string, provider: Provider, { env, print }: World) {
+  print(`# ${name}: ${provider.docs}`)
+  print(`${provider.channel === "voice" ? "VOICE" : "SMS"}_PROVIDER=${name}`)
+  const oneOf = provider.alternatives?.map((names) => names.join(" and ")).join(", or ")
+  if (oneOf) print(`# ${oneOf} must be set.`)
+  for (const { name: variable, isOptional, what } of listRows(name, provider, env)) {
+    print(`# ${what}`)
+    print(`${isOptional ? "# " : ""}${variable}=<value>`)
+  }
+}
+
+/** One line: name, region, and how many of its variables are set. */
+function showInIndex(name: string, provider: Provider, { env, print }: World) {
+  const { region = "", channel } = provider
+  const rows = listRows(name, provider, env)
+  const set = rows.filter((row) => env[row.name]).length
+  const counted = rows.length > 0 ? `${set} of ${rows.length} set` : "no variables"
+  print(`${name.padEnd(28)}  ${(channel ?? "text").padEnd(5)}  ${counted.padEnd(12)}  ${region}`.trimEnd())
+}
+
+/** Whether a provider is of this channel, of this part of the world, or has this word in its name. */
+function isLike(word: string, name: string, { region = "", countries = [], channel }: Provider): boolean {
+  if (/^(voice|calls?)$/.test(word)) return channel === "voice"
+  if (/^(sms|texts?)$/.test(word)) return channel !== "voice"
+  const english = new Intl.DisplayNames("en", { type: "region" })
+  const places = [region, ...countries.flatMap((code) => [code, english.of(code)])].join(", ").toLowerCase()
+  // Two letters are a country's, and "us" is in Russia.
+  if (!/^[a-z]{2}$/.test(word)) return places.includes(word) || name.includes(word)
+  const country = english.of(word.toUpperCase())?.toLowerCase() ?? word
+  return places.includes(country) || places.split(/[^a-z]+/).includes(word)
 }
 
 /** The names of what is listed: all, or those that are given. */
@@ -61,13 +113,33 @@ export async function loadOrTell<K extends keyof Files>(
   }
 }
 
-/** Lists the providers, each with its variables and which are set. */
+/** Lists the providers, those that fit words, or the variables of those that are named. */
 export default {
-  async run(names, given) {
+  async run(args, given) {
     const world = { ...given, env: cleanEnvironment(given.env) }
-    for (const name of chooseNames("", names)) {
+    const words = args.filter((word) => word !== "--env")
+    const known = chooseNames("", [])
+    const asksLines = words.length < args.length
+    const isByName = words.length > 0 && words.every((word) => known.includes(word))
+    if (asksLines && !isByName) throw new Error("--env stands behind the name of a provider: providers twilio --env")
+    if (isByName) return await showEach(words, asksLines ? showLines : show, world)
+    const found = new Map<string, Provider>()
+    for (const name of known) {
       const provider = await loadOrTell("", name, world)
-      if (provider) show(name, provider, world)
+      if (provider && words.every((word) => isLike(word.toLowerCase(), name, provider))) found.set(name, provider)
     }
+    // One word may be a misspelt name.
+    if (found.size === 0 && words.length === 1) chooseNames("", words)
+    if (found.size === 0) throw new Error(`no provider fits all of these words: ${words.join(" ")}`)
+    for (const [name, provider] of found) showInIndex(name, provider, world)
+    world.print(`\n${found.size} providers. main.ts providers NAME tells the variables, with --env as lines for .env.`)
+    world.print("Words choose: main.ts providers india, main.ts providers voice")
   },
 } satisfies Command
+
+async function showEach(names: string[], print: typeof show, world: World) {
+  for (const name of names) {
+    const provider = await loadOrTell("", name, world)
+    if (provider) print(name, provider, world)
+  }
+}

@@ -99,6 +99,8 @@ function listWeak(name: string, platform: Platform, secrets: string[], tokens: s
   }
   if (secrets.some((secret) => Buffer.byteLength(secret) < 16))
     complaints.push({ text: `${SECRET} is too short: expected at least 16 bytes`, setting: SECRET })
+  if (secrets.some((secret) => /[\r\n]/.test(secret)))
+    complaints.push({ text: `${SECRET} holds a line break: write the secret in one line`, setting: SECRET })
   if (tokens.some((one) => !v.is(secretToken(), one)))
     complaints.push({ text: `${TOKEN} is wrong: expected at least 32 characters, no spaces`, setting: TOKEN })
   return complaints

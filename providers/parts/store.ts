@@ -28,6 +28,12 @@ const longestWait = 2_000
 /** For so long a store that is away is left alone. */
 const pause = 1_000
 
+const reasons: Record<string, string> = {
+  ECONNREFUSED: "nothing listens there",
+  ENOTFOUND: "the name of its host is not known",
+  EAI_AGAIN: "no DNS server answers",
+}
+
 /** Asks `shared`, or the memory while that does not answer. Keys are hashed for it. */
 export function withSpare(shared: Store, { spare, hash, log, ...clocks }: StoreSite): Store {
   let isAway = false
@@ -57,7 +63,8 @@ export function withSpare(shared: Store, { spare, hash, log, ...clocks }: StoreS
       return answer.value
     }
     const { code, message } = Object(answer?.error)
-    const told = /^[A-Z][A-Z_]+\b/.exec(String(code ?? message))?.[0] ?? `no answer within ${patience} ms`
+    const named = /^[A-Z][A-Z_]+\b/.exec(String(code ?? message))?.[0]
+    const told = reasons[named ?? ""] ?? named ?? `no answer within ${patience} ms`
     if (!isAway) log("warn", "store_away", { reason: `${told}; limits and duplicates are kept in memory` })
     isAway = true
     awayUntil = clocks.monotonic() + pause

@@ -1,6 +1,7 @@
 import * as v from "valibot"
 import type { Platform } from "../../main.ts"
 import { optionalText, secretToken, unread } from "../lib.ts"
+import { phoneAction } from "../parts/auth0-action.ts"
 
 const env = {
   AUTH0_TOKEN: secretToken("which the Action sends as Bearer"),
@@ -133,7 +134,10 @@ export default {
     }
     const connection = JSON.stringify({ name: "sms", strategy: "sms", options }, null, 2)
     return `The usual way is a custom phone provider, whose Action calls POST /. It needs GATEWAY_SECRET here.
-1. In the dashboard: Branding, Phone Provider, Custom. Paste the Action of providers/platforms/README.md.
+1. In the dashboard: Branding, Phone Provider, Custom. Paste this Action:
+
+${phoneAction}
+
 2. Add its secrets: GATEWAY_URL=${own} and GATEWAY_SECRET, the same as here.
 3. Send test message. The log here says accepted.
 

@@ -1,6 +1,6 @@
 import * as v from "valibot"
 import type { Outcome, Platform } from "../../main.ts"
-import { optionalText, secretToken } from "../lib.ts"
+import { makeToken, optionalText, secretToken } from "../lib.ts"
 
 const env = {
   AUTHENTIK_TOKEN: secretToken("which the stage sends as Bearer or as Basic's password"),
@@ -33,7 +33,7 @@ export default {
     const headers = { "content-type": "text/plain; charset=utf-8" }
     return new Response(sentence, { status: statuses[code] ?? status, headers })
   },
-  setup: (url) => `1. Make a token of at least 32 characters, and set it here as AUTHENTIK_TOKEN.
+  setup: (url) => `1. Make a token with ${makeToken} and set it here as AUTHENTIK_TOKEN.
 2. Flows and Stages, Stages, Create, SMS Authenticator Setup Stage. Provider: Generic SMS Provider.
 3. From number: your sender. External API URL: ${url}
 4. Authentication Type: Bearer; its secret is the token. Mapping: none.

@@ -1,6 +1,6 @@
 import * as v from "valibot"
 import type { Platform } from "../../main.ts"
-import { optionalText, refuseHook, secretToken } from "../lib.ts"
+import { makeToken, optionalText, refuseHook, secretToken } from "../lib.ts"
 
 const env = {
   DESCOPE_SECRET: v.optional(
@@ -42,7 +42,7 @@ export default {
     if (code === "accepted" || isPerhapsSent) return Response.json({ id })
     return refuseHook(outcome)
   },
-  setup: (url) => `1. Make a token of at least 32 characters, and set it here as DESCOPE_TOKEN.
+  setup: (url) => `1. Make a token with ${makeToken} and set it here as DESCOPE_TOKEN.
 2. Connectors, Generic SMS Gateway. Post Message URL: ${url}
 3. Authentication: Bearer Token, the token. Sender: yours, or empty where SMS_SENDER is set here.
 4. HMAC Secret: as DESCOPE_SECRET here, or empty. Where both are set, both are asked for. Leave "trust any certificate" off.

@@ -1,6 +1,6 @@
 import * as v from "valibot"
 import type { Platform } from "../../main.ts"
-import { optionalText, refuseHook, secretToken, unread } from "../lib.ts"
+import { makeToken, optionalText, refuseHook, secretToken, unread } from "../lib.ts"
 
 const env = {
   FUSIONAUTH_TOKEN: secretToken("which the messenger sends as Bearer or as Basic's password"),
@@ -41,7 +41,7 @@ export default {
     if (code === "accepted" || isPerhapsSent) return Response.json({ id })
     return refuseHook(outcome)
   },
-  setup: (url) => `1. Make a token of at least 32 characters, and set it here as FUSIONAUTH_TOKEN.
+  setup: (url) => `1. Make a token with ${makeToken} and set it here as FUSIONAUTH_TOKEN.
 2. Settings, Messengers, Add Generic Messenger. URL: ${url}
 3. Message types: SMS, and Voice where VOICE_PROVIDER is set here. Connect timeout: 2000. Read timeout: 15000.
 4. Headers: Authorization, with Bearer and the token. (Or Security: Basic, with the token as the password.)

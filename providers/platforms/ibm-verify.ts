@@ -1,6 +1,6 @@
 import * as v from "valibot"
 import type { Outcome, Platform } from "../../main.ts"
-import { optionalText, secretToken, unread } from "../lib.ts"
+import { makeToken, optionalText, secretToken, unread } from "../lib.ts"
 
 const env = {
   IBM_VERIFY_TOKEN: secretToken("which the webhook sends as Bearer or as Basic's password"),
@@ -28,7 +28,7 @@ export default {
     const failed = { status: "failed", statusMessage: detail ?? sentence }
     return Response.json(failed, { status: ours.includes(code) ? 500 : 400 })
   },
-  setup: (url) => `1. Make a token of at least 32 characters, and set it here as IBM_VERIFY_TOKEN.
+  setup: (url) => `1. Make a token with ${makeToken} and set it here as IBM_VERIFY_TOKEN.
 2. Global configuration, Communication, Senders, SMS: your own provider, by webhook. URL: ${url}
 3. Its authentication: Header, named Authorization, with Bearer and the token. (Or Basic, with the token as the password.)`,
 } satisfies Platform<typeof env>

@@ -1,6 +1,6 @@
 import * as v from "valibot"
 import type { Platform } from "../../main.ts"
-import { hookStatuses, secretToken, unread } from "../lib.ts"
+import { hookStatuses, makeToken, secretToken, unread } from "../lib.ts"
 
 const env = {
   LOGTO_TOKEN: secretToken("which the connector sends as Bearer"),
@@ -47,7 +47,7 @@ export default {
       return primaryPhone ? { recipient: primaryPhone.replace(/^(?=\d)/, "+") } : undefined
     },
   },
-  setup: (url) => `1. Make a token of at least 32 characters, and set it here as LOGTO_TOKEN.
+  setup: (url) => `1. Make a token with ${makeToken} and set it here as LOGTO_TOKEN.
 2. Console: Connectors, Email and SMS connectors, SMS, HTTP SMS.
 3. Endpoint: ${url}
 4. Authorization Header: Bearer and the token, with one blank between.

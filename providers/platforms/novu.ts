@@ -1,6 +1,6 @@
 import * as v from "valibot"
 import type { Platform } from "../../main.ts"
-import { optionalText, refuseHook, secretToken, unread } from "../lib.ts"
+import { makeToken, optionalText, refuseHook, secretToken, unread } from "../lib.ts"
 
 const env = {
   NOVU_TOKEN: secretToken("which is Novu's API key, as Bearer or in X-API-KEY"),
@@ -36,7 +36,7 @@ export default {
     if (code === "accepted" || isPerhapsSent) return Response.json({ ...receipt, data: receipt })
     return refuseHook(outcome)
   },
-  setup: (url) => `1. Make a token of at least 32 characters, and set it here as NOVU_TOKEN.
+  setup: (url) => `1. Make a token with ${makeToken} and set it here as NOVU_TOKEN.
 2. Integration Store, Connect Provider, SMS, SMS Webhook. Base URL: ${url}
 3. API Key Request Header: Authorization. API Key: Bearer and the token, with one blank between.
 4. From: your sender. Id Path: data.id. Date Path: data.date. "Authenticate by token": off.

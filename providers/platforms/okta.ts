@@ -1,6 +1,6 @@
 import * as v from "valibot"
 import type { Platform } from "../../main.ts"
-import { optionalText, secretToken, unread } from "../lib.ts"
+import { makeToken, optionalText, secretToken, unread } from "../lib.ts"
 
 const env = {
   OKTA_TOKEN: secretToken("which the hook sends as Bearer"),
@@ -57,7 +57,7 @@ export default {
     const cause = { errorSummary: sentence, reason, location: "data.messageProfile.phoneNumber" }
     return Response.json({ error: { errorSummary: sentence, errorCauses: [cause] } })
   },
-  setup: (url) => `1. Make a token of at least 32 characters, and set it here as OKTA_TOKEN.
+  setup: (url) => `1. Make a token with ${makeToken} and set it here as OKTA_TOKEN.
 2. Admin Console: Workflow, Inline Hooks, Add Inline Hook, Telephony. An org has one, and it is active at once.
 3. URL: ${url}
 4. Authentication field: Authorization. Authentication secret: Bearer and the token, with one blank between.

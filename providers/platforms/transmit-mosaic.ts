@@ -1,6 +1,6 @@
 import * as v from "valibot"
 import type { Platform } from "../../main.ts"
-import { optionalText, refuseHook, secretToken } from "../lib.ts"
+import { makeToken, optionalText, refuseHook, secretToken } from "../lib.ts"
 
 const env = {
   TRANSMIT_MOSAIC_TOKEN: secretToken("which is the api_key of the custom gateway"),
@@ -28,7 +28,7 @@ export default {
   },
   setup: (
     url,
-  ) => `1. Make a token of at least 32 characters, set it here as TRANSMIT_MOSAIC_TOKEN, and let the gateway run: Mosaic asks it.
+  ) => `1. Make a token with ${makeToken}, set it here as TRANSMIT_MOSAIC_TOKEN, and let the gateway run: Mosaic asks it.
 2. curl -X PUT https://api.transmitsecurity.io/cis/v1/tenantsmsproviders -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" -d '{"provider": "CustomGateway", "custom_gateway": {"uri": "${url}", "api_key": "<the token>"}}'
 It holds for all applications of the tenant.`,
 } satisfies Platform<typeof env>

@@ -13,7 +13,13 @@ export default {
     )) as typeof import("rate-limiter-flexible")
     const socket = { reconnectStrategy: () => !site.stopping?.aborted && 500 }
     const client = createClient({ url, disableOfflineQueue: true, socket })
-    client.on("error", () => {})
+    let failure: unknown
+    const failed = new Promise<void>((resolve) => {
+      client.on("error", (error: unknown) => {
+        failure = error
+        resolve()
+      })
+    })
     const limiters = new Map<string, RateLimiterRedis>()
     const prefixOf = ({ name, period }: Limit) => `smstask:${name}:${period}`
     const limiterOf = (limit: Limit) => {
@@ -24,10 +30,18 @@ export default {
       limiters.set(keyPrefix, limiter)
       return limiter
     }
-    const connected = client.connect().catch((error: unknown) => error)
+    const connected = client.connect().catch((error: unknown) => {
+      failure = error
+    })
+    /** Waits for the connection. Throws why there is none. */
+    const connect = async () => {
+      await Promise.race([connected, failed])
+      if (failure && !client.isReady) throw failure
+    }
     const store = withSpare(
       {
         async take(key, limit) {
+          await connect()
           const consume = () =>
             limiterOf(limit)
               .consume(key)
@@ -41,8 +55,7 @@ export default {
         },
         giveBack: (key, limit) => limiterOf(limit).reward(key),
         async get(key) {
-          const error = await connected
-          if (error instanceof Error && !client.isReady) throw error
+          await connect()
           const text = await client.get(`smstask:${key}`).catch((error) => {
             if (error instanceof ErrorReply) return null
             throw error

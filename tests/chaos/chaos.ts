@@ -158,7 +158,7 @@ function settings(port: number, redisPort: number, [first, second]: [Provider, P
     STORE: `redis://127.0.0.1:${redisPort}`,
     SMS_PROVIDER: "http,plivo",
     HTTP_URL: `${first.url}/send`,
-    HTTP_BODY: '{"text":"{body}"}',
+    HTTP_BODY: '{"to":"{recipient}","text":"{body}"}',
     HTTP_SUCCESS: '"id":"(.+?)"',
     PLIVO_URL: second.url,
     PLIVO_AUTH_ID: "id",

@@ -22,8 +22,9 @@ export function readmeActions(): string[] {
   return [...readme.matchAll(/^```js\n([\s\S]*?)^```$/gm)].map(([, source = ""]) => source)
 }
 
-/** The connection's JSON in what `platforms auth0` prints. */
-export const connectionIn = (printed: string) => JSON.parse(printed.slice(printed.indexOf('{\n  "name"')))
+/** The connection's JSON in what `platforms auth0` prints, and the Action there. */
+export const connectionIn = (printed: string) => JSON.parse(printed.slice(printed.search(/^\{$/m)))
+export const actionIn = (printed: string) => `${/^const \{ createHmac \}[\s\S]*?^\}$\n(?=\n2\.)/m.exec(printed)?.[0]}`
 
 /** Loads an Action as a CommonJS module in a context of its own; `globals` stand in for the real ones. */
 export function load(source: string, globals: object = {}): Record<string, Handler> {

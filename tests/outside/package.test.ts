@@ -48,7 +48,16 @@ test("the package holds the module and its types, and nothing else", () => {
   run("npm", ["run", "--silent", "build"], {}, root)
   run("npm", ["pack", "--silent", "--pack-destination", folder, "./dist/package"], {}, root)
   const files = run("tar", ["-tf", packed()]).trim().split("\n").sort()
-  const names = ["CHANGELOG.md", "LICENSE", "README.md", "lib.js", "main.d.ts", "package.json", "smstask.js"]
+  const names = [
+    "CHANGELOG.md",
+    "LICENSE",
+    "README.md",
+    "lib.js",
+    "main.d.ts",
+    "openapi.json",
+    "package.json",
+    "smstask.js",
+  ]
   const others = files.filter((file) => !/^package\/providers\/[\w/-]+\.d\.ts$/.test(file))
   assert.deepEqual(others, names.map((name) => `package/${name}`).sort())
 })
@@ -59,6 +68,35 @@ test("the repository itself is never published", () => {
 
 test("the one file is ASCII alone, since Bun reads what it need not transpile as Latin-1", () => {
   assert.match(readFileSync(`${root}dist/smstask.js`, "utf8"), /^#!.*\n\/\/ @bun\n[\t-\r -~]*$/)
+})
+
+/** What an older Node links by name before it runs a line: one that it lacks would end it with a SyntaxError. */
+const linked: Record<string, string[]> = {
+  crypto: ["createHash", "createHmac", "randomBytes", "randomInt", "randomUUID", "verify"],
+  fs: ["lstatSync", "readFileSync", "readdirSync", "unlinkSync", "writeFileSync"],
+  http: ["Agent", "STATUS_CODES", "ServerResponse", "createServer", "request"],
+  https: ["Agent", "request"],
+  os: ["tmpdir"],
+  stream: ["Readable"],
+  "timers/promises": ["setTimeout"],
+  url: ["pathToFileURL"],
+  util: ["parseArgs"],
+}
+test("the one file imports by name only what Node 20 has, so that an older Node is told in one sentence", () => {
+  const source = readFileSync(`${root}dist/smstask.js`, "utf8")
+  const imports = [...source.matchAll(/\bimport\{([^}]+)\}from"node:([a-z_/]+)"/g)]
+  assert.ok(imports.length > 0)
+  for (const [, names = "", module = ""] of imports)
+    for (const name of names.split(",").map((one) => one.split(" as ")[0] ?? ""))
+      assert.ok(linked[module]?.includes(name), `see whether Node 20 has ${name} of node:${module}`)
+})
+
+test("a Node without what the one file starts with is told so, in one sentence and exit code 1", () => {
+  const lacking = "data:text/javascript,delete process.getBuiltinModule"
+  const older = spawnSync("node", ["--import", lacking, `${root}dist/smstask.js`], { encoding: "utf8" })
+  assert.equal(older.status, 1)
+  assert.match(older.stderr, /^smstask needs Node 24\.2, Bun 1\.3 or Deno 2\.5, or newer; this is v[\d.]+\n$/)
+  assert.equal(older.stdout, "")
 })
 
 test("publint and attw find nothing in it", () => {
@@ -126,7 +164,7 @@ test("a provider of one's own is checked against its types and sends by npx", as
   close()
 
   assert.match(
-    run("npx", ["smstask", "providers"]),
+    run("npx", ["smstask", "providers", "acme"]),
     /^acme .*\n {2}missing {3}ACME_URL.*\n {2}missing {3}ACME_KEY: the key$/m,
   )
 })

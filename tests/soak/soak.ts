@@ -68,7 +68,7 @@ async function soak(name: string): Promise<boolean> {
     GATEWAY_TOKEN: secret,
     SMS_PROVIDER: "http,plivo",
     HTTP_URL: `${first.url}/send`,
-    HTTP_BODY: '{"text":"{body}"}',
+    HTTP_BODY: '{"to":"{recipient}","text":"{body}"}',
     HTTP_SUCCESS: '"id":"(.+?)"',
     PLIVO_URL: second.url,
     PLIVO_AUTH_ID: "id",

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { jwtVerify } from "jose"
-import { connectionIn } from "../lib/auth0.ts"
+import { actionIn, connectionIn, readmeActions } from "../lib/auth0.ts"
 import { provider, run } from "../lib/process.ts"
 import { secret } from "../lib/world.ts"
 
@@ -61,7 +61,10 @@ test("platforms auth0 prints the body of POST /api/v2/connections", slow, async 
     /^auth0 {2}POST https:\/\/sms\.example\.com\/ {2}https:\S+\n {2}set {7}GATEWAY_SECRET: .*\n {2}set {7}GATEWAY_URL: .*\n\nThe usual way/,
   )
   // What its other ways need stands there alone.
-  const [, usual = "", whole = "", action = "", connection = ""] = stdout.split("\n\n")
+  assert.equal(actionIn(stdout), readmeActions()[0])
+  const [, before = "", ...parts] = stdout.replace(actionIn(stdout), "").split(/\n\n+/)
+  const [steps = "", whole = "", action = "", connection = ""] = parts
+  const usual = before + steps
   assert.match(action, /GATEWAY_URL=https:\/\/sms\.example\.com\/ and GATEWAY_TOKEN/)
   assert.match(usual, /GATEWAY_URL=https:\/\/sms\.example\.com\/ and GATEWAY_SECRET/)
   assert.doesNotMatch(usual + connection, /PLATFORMS|AUTH0_TOKEN/)
@@ -89,6 +92,17 @@ test("platforms auth0 prints the body of POST /api/v2/connections", slow, async 
       brute_force_protection: true,
     },
   })
+})
+
+test("platforms refuses an address that serving would refuse, and prints how a token is made", slow, async () => {
+  const wrong = await command(["platforms", "auth0"], { GATEWAY_URL: "https://sms.example.com/sms" })
+  assert.equal(wrong.code, 1)
+  assert.match(wrong.stderr, /GATEWAY_URL is wrong: expected the public address of this gateway, .*no path behind it$/m)
+  assert.equal(wrong.stdout, "")
+  const { stdout } = await command(["platforms", "okta"])
+  const [, source = ""] =
+    /^1\. Make a token with node -p "([^"]+)" and set it here as OKTA_TOKEN\.$/m.exec(stdout) ?? []
+  assert.equal(source, "crypto.randomBytes(32).toString('hex')")
 })
 
 test("platforms lists every platform with its variables, and of one the steps", slow, async () => {
@@ -120,7 +134,7 @@ test("check says what serving would, what is doubtful, and fails where nothing w
   assert.equal(good.code, 0)
   assert.match(
     good.stdout,
-    /^SMS {8}console\n[\s\S]*callers +POST \/ by a token signed with GATEWAY_SECRET\n[\s\S]*LIMIT_TOTAL 9\/1m,90\/1h\n/,
+    /^SMS {8}console\n[\s\S]*callers +POST \/ by a token signed with GATEWAY_SECRET\n[\s\S]*^limits +LIMIT_RECIPIENT 5\/10m; LIMIT_PREFIX 50\/10m; LIMIT_TOTAL 9\/1m,90\/1h$/m,
   )
   assert.match(good.stdout, /\ntypes +no premium, pager numbers\ntests +2 of TEST_NUMBERS, sent to nobody\n/)
   const coarse = await command(["check"], { GATEWAY_SECRET: secret, ALLOW_DESTINATIONS: "+44,+1900,+881,US" })
@@ -129,6 +143,8 @@ test("check says what serving would, what is doubtful, and fails where nothing w
     /doubtful +ALLOW_DESTINATIONS names \+44 by digits, so that DENY_TYPES does not hold there/,
   )
   assert.equal(coarse.stdout.match(/by digits/g)?.length, 1)
+  const voice = await command(["check"], { GATEWAY_SECRET: secret, VOICE_PROVIDER: "console", LIMIT_RECIPIENT: "off" })
+  assert.match(voice.stdout, /^limits +LIMIT_VOICE 3\/10m; LIMIT_PREFIX 50\/10m$/m)
   const doubtful = await command(["check"], { GATEWAY_SECRET: "a secret of 24 bytes....", LOG_FORMATS: "json" })
   assert.match(doubtful.stdout, /doubtful +a GATEWAY_SECRET of less than 32 bytes/)
   assert.match(doubtful.stdout, /doubtful +LOG_FORMATS is no setting; did you mean LOG_FORMAT\?/)
@@ -216,10 +232,44 @@ test("send prints the text where the provider is console, even in production wit
   assert.match(stdout, /To \+12223334444:\n {2}hello/)
 })
 
-test("providers lists every provider and which of its variables are set, with nothing configured", slow, async () => {
-  const { code, stdout } = await command(["providers"], { TWILIO_ACCOUNT_SID: "AC-canary" })
+test(
+  "providers is an index: a line for each, with its region and how many of its variables are set",
+  slow,
+  async () => {
+    const { code, stdout } = await command(["providers"], { TWILIO_ACCOUNT_SID: "AC-canary" })
+    assert.equal(code, 0)
+    assert.match(stdout, /^console +text +no variables$/m)
+    assert.match(stdout, /^twilio +text +1 of 7 set +Global$/m)
+    assert.match(stdout, /^twilio-voice +voice +1 of \d+ set +Global$/m)
+    assert.match(stdout, /^kannel +text +0 of \d+ set +/m)
+    assert.match(
+      stdout,
+      /^\d+ providers\. main\.ts providers NAME tells the variables, with --env as lines for \.env\.$/m,
+    )
+    assert.doesNotMatch(stdout, /canary|missing/)
+  },
+)
+
+const chosen: [words: string[], some: string[], none: string[]][] = [
+  [["india"], ["msg91", "fast2sms", "two-factor"], ["twilio", "plivo"]],
+  [["IN"], ["msg91"], ["infobip", "bulksms"]],
+  [["us"], ["bandwidth"], ["smsc-ru", "mobizon"]],
+  [["voice"], ["twilio-voice", "smsc-ru-voice"], ["twilio", "msg91"]],
+  [["voice", "global"], ["twilio-voice"], ["smsc-ru-voice", "twilio"]],
+  [["Twilio"], ["twilio", "twilio-verify", "twilio-voice"], ["plivo"]],
+]
+for (const [words, some, none] of chosen) {
+  test(`providers ${words.join(" ")} lists those that fit`, slow, async () => {
+    const { stdout } = await command(["providers", ...words])
+    const names = [...stdout.matchAll(/^([a-z][\w-]*) +(?:text|voice) /gm)].map(([, name]) => name)
+    for (const name of some) assert.ok(names.includes(name), `${name} is not in ${names}`)
+    for (const name of none) assert.ok(!names.includes(name), name)
+  })
+}
+
+test("providers of a name tells its variables, and which of them are set", slow, async () => {
+  const { code, stdout } = await command(["providers", "twilio", "kannel"], { TWILIO_ACCOUNT_SID: "AC-canary" })
   assert.equal(code, 0)
-  assert.match(stdout, /^console/m)
   assert.match(
     stdout,
     /^twilio {2}Global {2}\(vendor\) {2}https:\/\/www\.twilio\.com\/\S+\n {2}set {7}TWILIO_ACCOUNT_SID: Account SID.*\n {2}optional {2}TWILIO_AUTH_TOKEN: .*\n {2}optional {2}TWILIO_API_KEY/m,
@@ -227,6 +277,20 @@ test("providers lists every provider and which of its variables are set, with no
   assert.match(stdout, /^ {2}missing {3}KANNEL_URL: .+$/m)
   assert.match(stdout, /^ {2}missing {3}TWILIO_SENDER: .*\(or SMS_SENDER or TWILIO_MESSAGING_SERVICE_SID\)$/m)
   assert.doesNotMatch(stdout, /canary/)
+})
+
+test("providers NAME --env prints lines to paste, and a value left as it is does not start", slow, async () => {
+  const { code, stdout } = await command(["providers", "plivo", "--env"], { PLIVO_AUTH_ID: "canary" })
+  assert.equal(code, 0)
+  assert.match(
+    stdout,
+    /^# plivo: https:\S+\nSMS_PROVIDER=plivo\n# .+\nPLIVO_AUTH_ID=<value>\n# .+\nPLIVO_AUTH_TOKEN=<value>\n/,
+  )
+  assert.doesNotMatch(stdout, /canary|=$/m)
+  const pasted = Object.fromEntries(stdout.split("\n").flatMap((line) => [/^(\w+)=(.*)$/.exec(line)?.slice(1) ?? []]))
+  const { code: failed, stderr } = await command(["check"], { GATEWAY_SECRET: secret, ...pasted })
+  assert.equal(failed, 1)
+  assert.match(stderr, /PLIVO_AUTH_ID holds a placeholder: .*\n.*PLIVO_AUTH_TOKEN holds a placeholder/)
 })
 
 test("check says of a first run that it would start, and who could call", slow, async () => {
@@ -250,7 +314,8 @@ const failures: [args: string[], told: RegExp, env?: Record<string, string>][] =
   [["send", "+1", "222", "333", "4444", "hello"], /; one with blanks stands in quotes/],
   [["token", "1h"], /token knows the option --expires alone: main\.ts token --expires/, { GATEWAY_SECRET: secret }],
   [["token", "--expires", "1d"], /--expires must be a duration.*; did you mean 24h\?/, { GATEWAY_SECRET: secret }],
-  [["providers", "Twilio"], /did you mean twilio\?/],
+  [["providers", "--env"], /--env stands behind the name of a provider: providers twilio --env/],
+  [["providers", "voice", "atlantis"], /no provider fits all of these words: voice atlantis/],
   [["providers", "providers/twilio.ts"], /providers\/twilio\.ts is no file's name; did you mean twilio\?/],
   [["providers", "twillio"], /there is no providers\/twillio\.ts; did you mean twilio\?/],
   [["platforms", "supabse"], /did you mean supabase\?/],

@@ -12,7 +12,7 @@ const env = {
   GATEWAY_SECRET: secret,
   SMS_PROVIDER: "http,sinch",
   HTTP_URL: "http://127.0.0.1:9/",
-  HTTP_BODY: "text={body}",
+  HTTP_BODY: "to={recipient}&text={body}",
   HTTP_SUCCESS: "status",
   SINCH_SERVICE_PLAN_ID: "plan",
   SINCH_API_TOKEN: "token-of-sinch",

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict"
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { test } from "node:test"
 import { copy, holdAnswer, patient, provider, root, run, serving, until } from "../lib/process.ts"
 import { message, secret, sign } from "../lib/world.ts"
@@ -195,7 +197,7 @@ const failures: [name: string, env: Record<string, string>, told: RegExp][] = [
   [
     "production with nothing set",
     { NODE_ENV: "production" },
-    /SMS_PROVIDER is missing[\s\S]*GATEWAY_SECRET, GATEWAY_TOKEN or PLATFORMS must be set[\s\S]* {2}SMS_PROVIDER=\n {2}GATEWAY_SECRET=\S{43}\n$/,
+    /SMS_PROVIDER is missing[\s\S]*GATEWAY_SECRET, GATEWAY_TOKEN or PLATFORMS must be set[\s\S]* {2}SMS_PROVIDER=<value>\n {2}GATEWAY_SECRET=\S{43}\n$/,
   ],
   ["Deno Deploy with nothing set", { DENO_DEPLOY: "1" }, /GATEWAY_SECRET/],
   ["a wrong setting", { PORT: "x" }, /^smstask cannot start:\n {2}PORT is wrong/],
@@ -532,6 +534,41 @@ test("a provider file that never finishes loading is told, and does not end with
     assert.notEqual(await ended, 0)
     assert.match(stderr(), /never finishes loading|never resolved/)
   })
+})
+
+test("a first run has the same token after a restart", slow, async () => {
+  const folder = mkdtempSync(join(tmpdir(), "smstask-"))
+  const tokens: string[] = []
+  for (let runs = 0; runs < 2; runs += 1) {
+    const gateway = await serving({ TMPDIR: folder })
+    tokens.push((await until(gateway.stderr, /Authorization: Bearer ([\w-]{43})'/))[1] ?? "")
+    gateway.kill()
+    assert.equal(await gateway.ended, 0)
+  }
+  rmSync(folder, { recursive: true })
+  assert.equal(tokens[0], tokens[1])
+})
+
+test("outside of a terminal the line listening has what a terminal shows, and no whole number", slow, async () => {
+  const more = { VOICE_PROVIDER: "console", DENY_DESTINATIONS: "+12223334444,KP", GATEWAY_ALLOW_IPS: "127.0.0.1" }
+  const page = { PAGES: "log", LOG_TOKEN: "a-token-of-more-than-32-characters-01234" }
+  const gateway = await serving({ GATEWAY_SECRET: secret, SMS_PROVIDER_44: "inbox", ...more, ...page })
+  const [line = ""] = gateway.stdout().split("\n")
+  const { time, level, event, address, look_at, ...inForce } = JSON.parse(line)
+  assert.ok(time && level)
+  assert.equal(event, "listening")
+  assert.equal(look_at, `${address}inbox, ${address}log`)
+  assert.deepEqual(inForce, {
+    sms: "+44: inbox; console",
+    voice: "console",
+    callers: "POST / by a token signed with GATEWAY_SECRET",
+    only_from: "127.0.0.1",
+    limits: "LIMIT_VOICE 3/10m; LIMIT_RECIPIENT 5/10m; LIMIT_PREFIX 50/10m",
+    to: "every country (ALLOW_DESTINATIONS is not set)",
+    not_to: "+1222333…, KP",
+  })
+  gateway.kill()
+  assert.equal(await gateway.ended, 0)
 })
 
 for (const name of ["main.ts", "gateway.ts"]) {

@@ -204,7 +204,10 @@ test("a store that was never there keeps no gateway from starting, serving and s
     const headers = { authorization: `Bearer ${await sign()}` }
     const response = await fetch(gateway.url, { method: "POST", headers, body: JSON.stringify(message) })
     assert.equal(response.status, 200)
-    assert.match(gateway.stdout(), /"store_away"/)
+    assert.match(
+      gateway.stdout(),
+      /"store_away","reason":"nothing listens there; limits and duplicates are kept in memory"/,
+    )
     gateway.kill("SIGTERM")
     assert.equal(await gateway.ended, 0)
   })

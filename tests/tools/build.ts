@@ -4,7 +4,7 @@
  * executables of the module. It needs the packages of the project alone; an executable needs its runtime, from
  * tests/node_modules or installed.
  *
- *     npm run build                dist/smstask.js and dist/package, for npm publish ./dist/package
+ *     npm run build                dist/smstask.js, and dist/package for npm publish ./dist/package
  *     npm run build -- bun|deno    the same, and dist/smstask, an executable with that runtime inside
  */
 import { spawnSync } from "node:child_process"
@@ -60,9 +60,10 @@ if (!["", "bun", "deno"].includes(runtime)) {
   process.exit(1)
 }
 
-function run(command: string, args: string[]) {
-  const { status, stdout, stderr, error } = spawnSync(command, args, { cwd: root, encoding: "utf8" })
-  if (status === 0) return
+/** Runs a program to its end and gives what it printed. */
+function run(command: string, args: string[], env = process.env): string {
+  const { status, stdout, stderr, error } = spawnSync(command, args, { cwd: root, encoding: "utf8", env })
+  if (status === 0) return stdout
   rmSync(whole, { force: true })
   console.error(error ? `There is no ${command} here: npm ci --prefix tests brings it.` : stdout + stderr)
   process.exit(1)
@@ -76,7 +77,7 @@ const manifest = JSON.parse(read("package.json"))
 const { version, dependencies } = manifest
 
 /** What the licenses of the packages inside ask for: their texts. One package brings none, only its name. */
-const licenses = Object.keys(dependencies).map((name) => {
+const licenses = [...Object.keys(dependencies), "@valibot/to-json-schema"].map((name) => {
   const folder = `node_modules/${name}`
   const { version, license } = JSON.parse(read(`${folder}/package.json`))
   const files = readdirSync(`${root}${folder}`).filter((file) => /^licen[cs]e/i.test(file))
@@ -105,6 +106,9 @@ await bundle(`${root}dist/package/lib.js`, { ...common, entryPoints: [`${root}pr
 // The types are checked elsewhere, with those of the runtimes.
 const tsc = join(dirname(fileURLToPath(import.meta.resolve("typescript/package.json"))), "bin", "tsc")
 run(process.execPath, [tsc, "-p", "tests/types.json"])
+// The address of this machine's gateway, if it has one, is nobody else's.
+const openapi = run(process.execPath, [outfile, "openapi"], { ...process.env, GATEWAY_URL: " " })
+writeFileSync(`${root}dist/package/openapi.json`, openapi)
 writePackage()
 
 /**
@@ -149,7 +153,14 @@ const made: [file: string, what: string][] = [
   ["dist/smstask.js", "the gateway in one file"],
   ["dist/package/lib.js", "the helpers for provider files, in the package for npm"],
   ["dist/package/main.d.ts", "the types for them, in the package for npm"],
+  ["dist/package/openapi.json", "what can be called, as OpenAPI 3.1"],
   ["dist/smstask", `an executable with ${runtime} inside`],
 ]
-for (const [file, what] of made.slice(0, runtime ? 4 : 3))
-  console.log(`${file.padEnd(24)} ${(statSync(root + file).size / 1_000_000).toFixed(2).padStart(7)} MB  ${what}`)
+for (const [file, what] of made.slice(0, runtime ? 5 : 4))
+  console.log(`${file.padEnd(25)} ${sizeOf(file).padStart(8)}  ${what}`)
+
+/** In MB, or in kB where that would be next to nothing. */
+function sizeOf(file: string): string {
+  const { size } = statSync(root + file)
+  return size < 100_000 ? `${(size / 1_000).toFixed(1)} kB` : `${(size / 1_000_000).toFixed(2)} MB`
+}
