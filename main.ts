@@ -16,6 +16,7 @@ import { ipRestriction } from "hono/ip-restriction"
 import * as ip from "hono/utils/ipaddr"
 import * as v from "valibot"
 import type * as contract from "./providers/contract.ts"
+import type { Learning } from "./providers/parts/routing.ts"
 
 export type * from "./providers/contract.ts"
 
@@ -44,6 +45,10 @@ export interface Gateway {
   store: contract.Store
   limits: contract.Limit[]
   routes: Routes
+  shares: Shares
+  outcomes: Outcomes
+  /** Where ROUTING names a file: what was learned, by which it orders a route. */
+  learning?: Learning | undefined
   /** Messages that are being sent, by their idempotency keys. */
   inFlight: Map<string, Promise<Delivery | Problem>>
 }
@@ -91,10 +96,12 @@ export async function prepare(given: World, isServing: boolean, print = given.pr
   const clocks = { monotonic: world.monotonic ?? world.clock, after: world.after ?? startTimer }
   const memory = createMemoryStore(clocks.monotonic)
   const store = settings.STORE ? await openStore(settings, world, clocks, memory, log) : memory
-  const { routes } = loaded
+  const { routes, shares } = loaded
   const limits = limitsOf(settings)
   const inFlight: Gateway["inFlight"] = new Map()
-  const gateway = { world, settings, clocks, log, store, limits, routes, inFlight }
+  const parts = { world, settings, clocks, log, store, limits, routes, shares, inFlight }
+  const learning = settings.ROUTING === "ordered" ? undefined : await openRouting(parts, isServing)
+  const gateway = { ...parts, learning, outcomes: learning ?? { count() {} } }
   const warnings = listWarnings(settings, world.env, [...providers.values()])
   return { gateway, providers, callers, pages, warnings, followers }
 }
@@ -153,6 +160,10 @@ async function loadPages({ PAGES = [] }: Settings, world: World): Promise<Loaded
 
 async function openStore(settings: Settings, world: World, clocks: Clocks, memory: contract.Store, log: Log) {
   return await (await loadPart(world, "store")).open(settings, world, clocks, memory, log)
+}
+
+async function openRouting(parts: Omit<Gateway, "outcomes">, isServing: boolean) {
+  return await (await loadPart(parts.world, "routing")).openRouting(parts, isServing)
 }
 
 /** Nothing starts that nobody could call. */
@@ -773,6 +784,12 @@ function createMemoryStore(monotonic: Clocks["monotonic"]): contract.Store {
       values.set(period, before)
       before.kept.set(key, { value, ends: now + period })
     },
+    add(key, by, period) {
+      const before = this.get(key)
+      const sum = (typeof before === "number" ? before : 0) + by
+      this.set(key, sum, period)
+      return sum
+    },
   }
 }
 
@@ -785,6 +802,26 @@ export interface Attempt {
   code?: string
   ms: number
 }
+
+/** Who delivered, for what an outcome counts. `country` is an ISO code, or the calling code's digits where a number has none. */
+export interface Route {
+  provider: string
+  country: string
+  channel: "sms" | "voice"
+}
+/** Learns from outcomes; never on a message's way, never throws. */
+export interface Outcomes {
+  count(
+    route: Route,
+    mark: "good" | "bad",
+    why: "verified" | "again" | "report" | "refused" | "timeout" | "unasked",
+  ): void
+}
+export const routeOf = (provider: string, { country, callingCode, message }: Inbound): Route => ({
+  provider,
+  country: country || callingCode,
+  channel: message.channel ?? "sms",
+})
 
 /** The circuit breaker: after 3 failures in a row a provider is asked last for 30 s; then one message probes it. */
 const breaker = { failures: 3, cooldown: 30_000 }
@@ -814,7 +851,10 @@ async function deliver(inbound: Inbound, gateway: Gateway): Promise<Delivery | P
     attempts.push(result.attempt)
     if ("receipt" in result) {
       const { name } = turn.provider
-      if (settings.RESEND_WINDOW > 0) store.set(resendKey(inbound), name, settings.RESEND_WINDOW)
+      if (settings.RESEND_WINDOW > 0) {
+        store.set(resendKey(inbound), name, settings.RESEND_WINDOW)
+        gateway.learning?.accepted(routeOf(name, inbound), resendKey(inbound))
+      }
       return { id, provider: name, receipt: result.receipt, attempts }
     }
     failures.push(result)
@@ -845,7 +885,9 @@ const isCharged = (failures: Refused[]) => failures.some((one) => one.isPerhapsS
 /** One attempt with its line of the log, and what it says of the provider's health. */
 async function attemptOnce({ provider, isRetry }: Turn, limit: number, inbound: Inbound, gateway: Gateway) {
   const { name, health } = provider
-  const { clocks, log } = gateway
+  const { clocks, log, outcomes } = gateway
+  const route = routeOf(name, inbound)
+  const about = { ...inbound.about, provider: name, country: route.country }
   const began = clocks.monotonic()
   if (health.failures >= breaker.failures) health.retryAt = began + breaker.cooldown
   const abort = new AbortController()
@@ -854,14 +896,15 @@ async function attemptOnce({ provider, isRetry }: Turn, limit: number, inbound: 
   const ms = Math.round(clocks.monotonic() - began)
   if (result && "receipt" in result) {
     health.failures = 0
-    log("info", "accepted", { ...inbound.about, provider: name, receipt: result.receipt, ms })
+    log("info", "accepted", { ...about, receipt: result.receipt, ms })
     return { receipt: result.receipt, attempt: { provider: name, outcome: "accepted", ms } satisfies Attempt }
   }
   // A call in flight, or an answer that was not read to its end.
   abort.abort()
   const { outcome, reason, fault, isOutage, ...rest } = result ?? refuseTimeout()
   const code = String(rest.code)
-  log("warn", outcome, { ...inbound.about, provider: name, code, reason, fault, ms })
+  log("warn", outcome, { ...about, code, reason, fault, ms })
+  if (fault === "provider") outcomes.count(route, "bad", outcome === "timeout" ? "timeout" : "refused")
   if (isOutage) recordFailure(provider, clocks.monotonic(), log)
   const attempt: Attempt = { provider: name, outcome, code, ms }
   return { outcome, code, reason, fault, isOutage, isPerhapsSent: rest.isPerhapsSent, attempt }
@@ -881,21 +924,43 @@ function refuseCountry({ provider: { countries } }: LoadedProvider, { country }:
 
 const resendKey = ({ message, line }: Inbound) => `again:${message.channel}:${line}`
 
-/**
- * The providers for a message, in order. Starts after the provider that accepted this number's last message; providers with an
- * open breaker come last.
- */
+/** The providers for a message, in order. Who accepted this number's last message is asked late, an open breaker comes last. */
 async function chooseRoute(inbound: Inbound, gateway: Gateway): Promise<LoadedProvider[]> {
   const { message, country, about } = inbound
-  const { routes, settings, clocks, log, store } = gateway
+  const { routes, settings, clocks, log, store, outcomes, learning } = gateway
   const before = settings.RESEND_WINDOW > 0 ? await store.get(resendKey(inbound)) : undefined
-  if (typeof before === "string" && isInUse(before, gateway)) log("info", "again", { ...about, provider: before })
+  if (typeof before === "string" && isInUse(before, gateway)) {
+    const asked = routeOf(before, inbound)
+    log("info", "again", { ...about, provider: before, country: asked.country })
+    outcomes.count(asked, "bad", "again")
+  }
   const route = findTargeted(routes[message.channel ?? "sms"], message.recipient, country) ?? []
   if (route.length < 2) return route
-  const next = route.findIndex(({ name }) => name === before) + 1
-  const turned = [...route.slice(next), ...route.slice(0, next)]
+  const drawn = learning?.arrange(route, inbound) ?? drawByShares(route, inbound, gateway)
+  const turned = drawn ? putLast(drawn, before) : startAfter(route, before)
   const now = clocks.monotonic()
-  return turned.toSorted((a, b) => Number(isBreakerOpen(a, now)) - Number(isBreakerOpen(b, now)))
+  const chosen = turned.toSorted((a, b) => Number(isBreakerOpen(a, now)) - Number(isBreakerOpen(b, now)))
+  learning?.tell(chosen, inbound)
+  return chosen
+}
+
+/** A route in its order by hand, from the one after `before` on. */
+function startAfter(route: LoadedProvider[], before: unknown): LoadedProvider[] {
+  const next = route.findIndex(({ name }) => name === before) + 1
+  return [...route.slice(next), ...route.slice(0, next)]
+}
+
+const putLast = (route: LoadedProvider[], name: unknown) =>
+  route.toSorted((a, b) => Number(a.name === name) - Number(b.name === name))
+
+/** The first drawn by the shares of a route, and each next one by those that are left. Undefined where it has none. */
+function drawByShares(route: LoadedProvider[], { message, country }: Inbound, { shares, world }: Gateway) {
+  const found = findTargeted(shares[message.channel ?? "sms"], message.recipient, country) ?? []
+  if (found.length === 0) return undefined
+  // Each waits for a time that is shorter the larger its share is; the first to come is drawn (Efraimidis and Spirakis).
+  const random = world.random ?? Math.random
+  const waits = new Map(route.map((provider, at) => [provider, -Math.log(1 - random()) / (found[at] ?? 1)]))
+  return route.toSorted((a, b) => (waits.get(a) ?? 0) - (waits.get(b) ?? 0))
 }
 
 /**
@@ -1285,6 +1350,7 @@ export interface Files {
   "platforms/": contract.Platform
   "pages/": contract.Page
   "stores/": contract.StoreFile
+  "routing/": contract.Routing
 }
 
 /** Parts of the gateway that only some settings need. */
@@ -1292,6 +1358,7 @@ interface Parts {
   client: typeof import("./providers/parts/client.ts")
   pages: typeof import("./providers/parts/pages.ts")
   platforms: typeof import("./providers/parts/platforms.ts")
+  routing: typeof import("./providers/parts/routing.ts")
   store: typeof import("./providers/parts/store.ts")
 }
 
@@ -1361,6 +1428,7 @@ const shapes = {
   "platforms/": v.object({ env, read: v.function(), setup: v.function() }),
   "pages/": v.object({ env, routes: v.function() }),
   "stores/": v.object({ open: v.function() }),
+  "routing/": v.object({ order: v.function() }),
 }
 
 /** Imports a file by its name and checks its shape. Throws a StartError that says what is wrong with it. */
@@ -1430,25 +1498,32 @@ export interface LoadedProvider {
   warnedAt: number
 }
 export type Routes = Record<"sms" | "voice", Targeted<LoadedProvider[]>[]>
+/** The shares of each route's providers in their order; empty where it has none. */
+type Shares = Record<"sms" | "voice", Targeted<number[]>[]>
 
 /** Loads every provider that a route names, by its name, and the routes of each channel. */
 async function loadRoutes(world: World) {
   const named = readRoutes(world.env)
   const { complaints, collect } = createCollector()
   const providers = new Map<string, LoadedProvider>()
-  for (const name of new Set([...named.sms, ...named.voice].flatMap(({ value }) => value))) {
+  const namesOf = ({ value }: Targeted<Listed[]>) => value.map(({ name }) => name)
+  for (const name of new Set([...named.sms, ...named.voice].flatMap(namesOf))) {
     const channels = (["sms", "voice"] as const).filter((channel) =>
-      named[channel].some(({ value }) => value.includes(name)),
+      named[channel].some((one) => namesOf(one).includes(name)),
     )
     const provider = await collect(() => loadProvider(name, channels, world))
     if (provider) providers.set(name, provider)
   }
-  const load = ({ target, value }: Targeted<string[]>) => {
-    return { target, value: value.flatMap((name) => providers.get(name) ?? []) }
+  const load = ({ target, value }: Targeted<Listed[]>) => {
+    return { target, value: value.flatMap(({ name }) => providers.get(name) ?? []) }
+  }
+  const readShares = ({ target, value }: Targeted<Listed[]>) => {
+    return { target, value: value.flatMap(({ share }) => share ?? []) }
   }
   const routes: Routes = { sms: named.sms.map(load), voice: named.voice.map(load) }
+  const shares: Shares = { sms: named.sms.map(readShares), voice: named.voice.map(readShares) }
   if (complaints.length > 0) throw new StartError(complaints)
-  return { providers, routes }
+  return { providers, routes, shares }
 }
 
 /** Throws a StartError where a provider stands in a route of the other channel. */
@@ -1722,10 +1797,27 @@ const withoutPlus = v.transform((written: string) => written.replace("+", ""))
 const digits = v.pipe(like(/^\+?[1-9]\d{0,14}$/), withoutPlus)
 const destinations = v.optional(listOf(v.union([country(), digits])))
 const isDistinct = v.check((names: string[]) => new Set(names).size === names.length)
+/** A provider in a route, with its share of the first calls where the others have one, too: `twilio:80`. */
+interface Listed {
+  name: string
+  share: number | undefined
+}
+const asListed = v.transform((written: string): Listed => {
+  const [name = "", share] = written.split(":")
+  return { name, share: share === undefined ? undefined : Number(share) }
+})
+const haveDistinctNames = v.check((all: Listed[]) => new Set(all.map(({ name }) => name)).size === all.length)
+const haveSharesOrNone = v.check((all: Listed[]) => new Set(all.map(({ share }) => share === undefined)).size === 1)
 /** `console` and `inbox` show the message to the developer; beside a provider that sends they would hide it. */
-const standAlone = v.check((names: string[]) => names.length === 1 || !/\b(console|inbox)\b/.test(names.join()))
+const standAlone = v.check(
+  (all: Listed[]) => all.length === 1 || !all.some(({ name }) => /^(console|inbox)$/.test(name)),
+)
 const reserved = v.regex(/^(?!(sms|voice|gateway|limit|log|metrics|health|store|default|code|contract|lib)$)/)
-const providerNames = v.pipe(listOf(v.pipe(fileName(), reserved)), standAlone, isDistinct)
+const providerName = v.pipe(fileName(), reserved)
+const isListed = (written: string) =>
+  v.is(providerName, written.split(":")[0]) && /^[^:]+(:[1-9]\d{0,3})?$/.test(written)
+const listed = v.pipe(v.string(), v.check(isListed), asListed)
+const routeOfNames = v.pipe(listOf(listed), standAlone, haveDistinctNames, haveSharesOrNone)
 const fileNames = v.optional(v.pipe(listOf(fileName()), isDistinct))
 const text = v.optional(v.string())
 const flag = v.optional(v.picklist(["true", "false"]), "false")
@@ -1768,6 +1860,7 @@ export const variables = {
   ATTEMPT_TIMEOUT: setting(v.optional(duration, "8s"), "a duration such as 8s, for one call while another can follow"),
   DUPLICATE_WINDOW: setting(v.optional(durationOrOff, "15s"), "a duration such as 15s, or off"),
   SMS_TTL: setting(v.optional(duration), "a duration such as 5m, after which a text is worthless"),
+  ROUTING: setting(v.optional(fileName(), "ordered"), "ordered, or adaptive: the name of a file of providers/routing/"),
   RESEND_WINDOW: setting(v.optional(durationOrOff, "5m"), "a duration such as 5m, or off"),
   GUARD: setting(
     v.optional(v.picklist(["enforce", "observe"]), "enforce"),
@@ -1780,14 +1873,14 @@ export const variables = {
   LIMIT_TOTAL: setting(v.optional(limit, "off"), "count/period for all messages together, or off"),
   ALLOW_DESTINATIONS: setting(destinations, "countries and +digits, separated by commas, as US,CA,+4479"),
   DENY_DESTINATIONS: setting(destinations, "countries and +digits, separated by commas, as US,CA,+4479"),
-  STORE: setting(v.optional(like(/^[a-z][a-z-]*:/)), "a URL: redis://host:6379, or deno-kv:"),
+  STORE: setting(v.optional(like(/^[a-z][a-z-]*:/)), "a URL: redis://host:6379, sqlite:limits.db, or deno-kv:"),
   PORT: setting(v.optional(wholeNumber(65_535), "3000"), "a port, 0 to 65535"),
   HOST: setting(v.optional(host, "0.0.0.0"), "an address to listen on"),
   LOG_FORMAT: setting(v.optional(v.picklist(["pretty", "json"]), "json"), "pretty or json"),
 }
 const providerList = setting(
-  providerNames,
-  "a provider's name in lower case, or several and commas; console and inbox stand alone",
+  routeOfNames,
+  "a provider's name in lower case, or several and commas, each with a share or none: twilio:80,plivo:20; console and inbox stand alone",
 )
 /** May be set per destination: SMS_SENDER, SMS_SENDER_BR, SMS_SENDER_4479. */
 export const families = {
@@ -1956,13 +2049,19 @@ function readTargeted<T>(env: Environment, name: string, schema: Parser<T>, form
 function readRoutes(env: Environment) {
   const sms = readTargeted(env, "SMS_PROVIDER", providerList)
   const voice = readTargeted(env, "VOICE_PROVIDER", providerList)
-  if (isProduction(env) && [...sms, ...voice].some(({ value }) => value.includes("inbox")))
+  const isInbox = ({ name }: Listed) => name === "inbox"
+  if (isProduction(env) && [...sms, ...voice].some(({ value }) => value.some(isInbox)))
     throw new StartError([
       { text: "SMS_PROVIDER=inbox shows every code to whoever opens it: it does not start in production" },
     ])
   if (!env.SMS_PROVIDER && isProduction(env))
     throw new StartError([describeWrong("SMS_PROVIDER", undefined, providerList)])
-  if (!env.SMS_PROVIDER) sms.push({ target: "", value: ["console"] })
+  if (!env.SMS_PROVIDER) sms.push({ target: "", value: [{ name: "console", share: undefined }] })
+  const hasShares = [...sms, ...voice].some(({ value }) => value.some(({ share }) => share !== undefined))
+  if (hasShares && (env.ROUTING ?? "ordered") !== "ordered") {
+    const text = "ROUTING orders a route by itself: leave it out, or the shares in SMS_PROVIDER and VOICE_PROVIDER"
+    throw new StartError([{ text }])
+  }
   return { sms, voice }
 }
 

@@ -192,7 +192,7 @@ const advised: [env: Record<string, string>, told: RegExp][] = [
   [{ VOICE_PROVIDER: "twilio" }, /sends texts: SMS_PROVIDER is its place; did you mean twilio-voice\?$/m],
   [{ SMS_PROVIDER: "twilio-voice" }, /speaks: VOICE_PROVIDER is its place; did you mean twilio\?$/m],
   [{ STORE: "Redis://user:canary@x" }, /STORE is wrong: .*did you mean redis:\/\/…\?\n/],
-  [{ STORE: "valkey://user:canary@x" }, /STORE is wrong: .*did you mean redis:\/\/…\?\n/],
+  [{ STORE: "keydb://user:canary@x" }, /STORE is wrong: .*did you mean redis:\/\/…\?\n/],
   [{ STORE: "memory" }, /STORE is wrong: .*; leave it out to keep all in memory$/m],
   [{ ALLOW_DESTINATIONS: "*" }, /; leave it out to allow every country$/m],
   [{ SMS_SENDER_us: "Acme" }, /; did you mean SMS_SENDER_US\?/],

@@ -135,7 +135,7 @@ function limitMeant(written: string): string | undefined {
 /** The folder whose files a setting names; undefined for every other setting. */
 function folderOf(setting: string): keyof Files | undefined {
   if (/^(SMS|VOICE)_PROVIDER(_|$)/.test(setting)) return ""
-  return setting === "PLATFORMS" ? "platforms/" : setting === "PAGES" ? "pages/" : undefined
+  return [...settingOf].find(([folder, name]) => name === setting && folder !== "stores/")?.[0]
 }
 
 /** The list with what each of its items may mean; undefined where one of them may mean nothing. */
@@ -192,6 +192,7 @@ const settingOf = new Map<keyof Files, string>([
   ["platforms/", "PLATFORMS"],
   ["pages/", "PAGES"],
   ["stores/", "STORE"],
+  ["routing/", "ROUTING"],
 ])
 
 // ───────────────────────────── Complaints: with the line that mends them ─────────────────────────────
@@ -287,7 +288,7 @@ function explainListening(text: string, cause: unknown): string {
 
 /** A file that is missed or broken: the setting that names it, what may be meant, its package, or the place of its fault. */
 async function mendFile(complaint: Complaint, file: string, env: Environment): Promise<Complaint> {
-  const [, folder = "", name = ""] = /^(platforms\/|pages\/|stores\/)?(.*)$/.exec(file) ?? []
+  const [, folder = "", name = ""] = /^(platforms\/|pages\/|stores\/|routing\/)?(.*)$/.exec(file) ?? []
   const kind = folder as keyof Files
   if (file.startsWith("parts/") || file.startsWith("commands/")) return complaint
   const { cause } = complaint
@@ -295,7 +296,7 @@ async function mendFile(complaint: Complaint, file: string, env: Environment): P
   const list =
     kind === "" || kind === "platforms/" ? `; main.ts ${kind.slice(0, -1) || "providers"} lists what there is` : ""
   const isNaming = (key: string) =>
-    folderOf(key) === kind && (env[key] ?? "").split(",").some((one) => one.trim() === name)
+    folderOf(key) === kind && (env[key] ?? "").split(",").some((one) => one.replace(/:\d+$/, "").trim() === name)
   const setting = kind === "stores/" ? "STORE" : Object.keys(env).find(isNaming)
   const elsewhere = findElsewhere(kind, name)
   const meant = kind === "stores/" ? storeMeant(env.STORE ?? "") : fileMeant(kind, name, setting?.startsWith("VOICE"))
@@ -310,12 +311,14 @@ async function mendFile(complaint: Complaint, file: string, env: Environment): P
 function storeMeant(written: string): string | undefined {
   const scheme = written.split(":")[0]?.toLowerCase() ?? ""
   const others = new Map([
-    ["valkey", "redis"],
     ["keydb", "redis"],
     ["dragonfly", "redis"],
     ["deno", "deno-kv"],
+    ["file", "sqlite"],
+    ["sqlite3", "sqlite"],
   ])
   const meant = others.get(scheme) ?? nearest(scheme, listFiles("stores/"))
+  if (meant === "sqlite") return "sqlite:limits.db"
   return meant === undefined ? undefined : meant === "deno-kv" ? "deno-kv:" : `${meant}://…`
 }
 
@@ -362,9 +365,10 @@ function explainBroken(file: string, name: string, thrown: unknown): string {
 // ───────────────────────────── Doubts: what works and is doubtful all the same ─────────────────────────────
 
 /** What works and is doubtful all the same. */
-export function listDoubts({ gateway: { settings, world }, providers, callers, pages, warnings }: Prepared): string[] {
+export function listDoubts({ gateway, providers, callers, pages, warnings }: Prepared): string[] {
+  const { settings, world } = gateway
   const { env } = world
-  const doubts = [...warnings, ...lintEnvFile().doubts]
+  const doubts = [...warnings, ...lintEnvFile().doubts, ...listUnlearned(gateway)]
   for (const page of listFiles("pages/")) {
     const token = `${variablePrefix(page)}_TOKEN`
     if (env[token] && !settings.PAGES?.includes(page)) doubts.push(`${token} is set, and PAGES does not name ${page}`)
@@ -387,7 +391,7 @@ export function listDoubts({ gateway: { settings, world }, providers, callers, p
   })
   const starts = used.map(({ name }) => `${variablePrefix(name)}_`)
   for (const name of Object.keys(env)) {
-    const isLike = /^(CODE|STORE|DEADLINE|ATTEMPT|DEFAULT_C)|^LOG_(?!LEVEL)/.test(name)
+    const isLike = /^(CODE|STORE|DEADLINE|ATTEMPT|DEFAULT_C|ROUTING)|^LOG_(?!LEVEL)/.test(name)
     const isKnown = name in variables || /^(CODE_(TEXT|SPEECH)|LOG_TOKEN$)/.test(name)
     if (isLike && !isKnown) doubts.push(`${name} is no setting${didYouMean(nearest(name, Object.keys(variables)))}`)
     const isUnread = starts.some((start) => name.startsWith(start)) && !/_(SENDER_\w+|PROXY)$/.test(name)
@@ -396,6 +400,21 @@ export function listDoubts({ gateway: { settings, world }, providers, callers, p
     const shown = near || isTellable(name) ? name : "a variable with the prefix of a provider in use"
     if (isUnread && !own.includes(name)) doubts.push(`${shown} is read by nothing${didYouMean(near)}`)
   }
+  return doubts
+}
+
+/** Routes by which nothing is learned, and what is forgotten. */
+function listUnlearned({ settings: { ROUTING, STORE }, routes }: Prepared["gateway"]): string[] {
+  if (ROUTING === "ordered") return []
+  const doubts = Object.entries(routes).flatMap(([channel, all]) =>
+    all.flatMap(({ target, value }) => {
+      const setting = `${channel.toUpperCase()}_PROVIDER${target && `_${target}`}`
+      return value.length === 1
+        ? `ROUTING=${ROUTING} learns nothing of ${setting}: a route of one has no other order`
+        : []
+    }),
+  )
+  if (!STORE) doubts.push(`ROUTING=${ROUTING} begins anew at each start: STORE=sqlite:limits.db keeps what it learned`)
   return doubts
 }
 
