@@ -1222,7 +1222,8 @@ function createPrettyLine() {
   const timeOfDay = new Intl.DateTimeFormat("en-US", { timeStyle: "medium" })
   const colors = { info: "green", warn: "yellow", error: "red" } as const
   return (entry: contract.LogEvent, now: number) => {
-    const { time: _, level, event, request: __, recipient, provider, receipt, code, reason, ms, ...rest } = entry
+    const { time: _, level, event, request: __, country: ___, ...told } = entry
+    const { recipient, provider, receipt, code, reason, ms, ...rest } = told
     const time = timeOfDay.format(now).replaceAll("\u202f", " ").padStart(11)
     const others = Object.entries(rest).map(([name, value]) => value && `${name}=${value}`)
     const parts = [recipient, provider, receipt, code, reason, ...others, ms !== undefined && `${ms} ms`]

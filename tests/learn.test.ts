@@ -145,7 +145,7 @@ test("an order is told with the counts behind it", async () => {
   for (let sent = 0; sent < 6; sent += 1) await gateway.send()
   const { order, reason, country } = routed(gateway)
   assert.deepEqual([country, order], ["US", "a, b"])
-  assert.match(String(reason), /^good lately: a not known, b 0 of [1-6]$/)
+  assert.match(String(reason), /^good lately in US: a not known, b 0 of [1-6]$/)
 })
 
 test("without ROUTING nothing is drawn and nothing is told", async () => {
@@ -186,7 +186,7 @@ test("silence until the attempt's end is bad", async () => {
   assert.equal((await answering).status, 504)
   gateway.post({ recipient: "+12223335555", body: "another", sender: "" })
   await until(() => gateway.events().filter(({ event }) => event === "routed").length === 2)
-  assert.match(reason(gateway), /^good lately: (a|b) 0 of 1, (a|b) 0 of 1$/)
+  assert.match(reason(gateway), /^good lately in US: (a|b) 0 of 1, (a|b) 0 of 1$/)
 })
 
 test("asking again is bad for who accepted before, who goes to the end whatever was drawn", async () => {

@@ -241,7 +241,7 @@ function tell({ table, world, log }: State, route: LoadedProvider[], inbound: In
     return asked > 0 ? `${name} ${Math.round(good / weight)} of ${asked}` : `${name} not known`
   })
   const order = route.map(({ name }) => name).join(", ")
-  log("info", "routed", { ...inbound.about, country, order, reason: `good lately: ${texts.join(", ")}` })
+  log("info", "routed", { ...inbound.about, country, order, reason: `good lately in ${country}: ${texts.join(", ")}` })
 }
 
 /** Tells the store what is new and learns from it. It works on a copy, and no message waits for it. Never throws. */

@@ -23,6 +23,7 @@ const env = {
   LOG_TOKEN: token,
   METRICS_TOKEN: token,
   STORE: "redis://127.0.0.1:1",
+  ROUTING: "adaptive",
   LOG_FORMAT: "json",
   PORT: "0",
   HOST: "127.0.0.1",
@@ -35,6 +36,7 @@ const files = [
   "pages/log.ts",
   "pages/metrics.ts",
   "stores/redis.ts",
+  "routing/adaptive.ts",
   "parts/platforms.ts",
   "parts/proof.ts",
   "parts/pages.ts",
@@ -42,6 +44,7 @@ const files = [
   "parts/door-page.ts",
   "parts/log-page.ts",
   "parts/reports.ts",
+  "parts/routing.ts",
   "parts/store.ts",
 ]
 const sinch = { "providers/sinch.ts": readFileSync(`${root}providers/sinch.ts`, "utf8") }
