@@ -1,0 +1,71 @@
+/** What ROUTING=adaptive adds to a message: the CPU of all that happens between its reading and its acceptance, in one process. */
+import {
+  type Gateway,
+  type Inbound,
+  loadFile,
+  once,
+  type Provider,
+  prepare,
+  readMessage,
+  type World,
+} from "../../main.ts"
+import { numberOf, token } from "./calls.ts"
+import { type Aim, median, table } from "./figures.ts"
+
+const messages = 20_000
+
+/** Accepts without a call, so that nothing but the gateway is measured. */
+const instant: Provider = { docs: "", env: {}, url: "", request: () => ({ id: "x-1" }), receipt: () => ({ id: "" }) }
+
+async function prepareGateway(routing: string, providers: number): Promise<Gateway> {
+  const names = Array.from({ length: providers }, (_, at) => `p${at}`)
+  const world: World = {
+    env: { GATEWAY_TOKEN: token, SMS_PROVIDER: names.join(), ROUTING: routing, LOG_FORMAT: "json" },
+    clock: Date.now,
+    monotonic: () => performance.now(),
+    // No copy is refreshed while a message is measured.
+    after: () => () => {},
+    fetch: async () => new Response(),
+    print() {},
+    load: async (path) => (names.includes(path) ? { default: instant } : await loadFile(path)),
+  }
+  return (await prepare(world, true)).gateway
+}
+
+/** Microseconds of CPU for a message. */
+async function cost(routing: string, providers: number, inbounds: Inbound[]): Promise<number> {
+  const gateway = await prepareGateway(routing, providers)
+  for (const { name } of gateway.routes.sms[0]?.value ?? [])
+    for (let at = 0; at < 50; at += 1)
+      gateway.outcomes.count({ provider: name, country: "US", channel: "sms" }, at % 3 ? "good" : "bad", "verified")
+  const before = process.cpuUsage()
+  for (const inbound of inbounds) await once(inbound, gateway)
+  const { user, system } = process.cpuUsage(before)
+  return (user + system) / inbounds.length
+}
+
+export async function decide(rounds: number): Promise<Aim[]> {
+  const own = await prepareGateway("ordered", 1)
+  const inbounds: Inbound[] = []
+  for (let n = 0; n < messages; n += 1) {
+    const arrival = { id: `${n}`, caller: "", about: { request: `${n}` }, deadline: Number.POSITIVE_INFINITY }
+    const written = { recipient: `+1${numberOf(n)}`, body: `Your code is ${100_000 + n}`, sender: "" }
+    inbounds.push((await readMessage(written, arrival, own)) as Inbound)
+  }
+  const rows: (string | number)[][] = []
+  const aims: Aim[] = []
+  for (const providers of [2, 5]) {
+    const found: Record<string, number[]> = { ordered: [], adaptive: [] }
+    // The first round is for the compiler.
+    for (let round = 0; round <= rounds; round += 1)
+      for (const routing of ["ordered", "adaptive"]) {
+        const us = await cost(routing, providers, inbounds)
+        if (round > 0) found[routing]?.push(us)
+      }
+    const [ordered, adaptive] = [median(found.ordered ?? []), median(found.adaptive ?? [])]
+    rows.push([`${providers} providers`, ordered, adaptive, adaptive - ordered])
+    aims.push({ what: `µs more with ${providers} providers`, ratio: adaptive - ordered, most: 10, noise: 0 })
+  }
+  table("from the reading of a message to its acceptance, in µs of CPU", ["", "ordered", "adaptive", "more"], rows)
+  return aims
+}
