@@ -936,11 +936,12 @@ async function chooseRoute(inbound: Inbound, gateway: Gateway): Promise<LoadedPr
   }
   const route = findTargeted(routes[message.channel ?? "sms"], message.recipient, country) ?? []
   if (route.length < 2) return route
-  const drawn = learning?.arrange(route, inbound) ?? drawByShares(route, inbound, gateway)
+  const learned = learning?.arrange(route, inbound)
+  const drawn = learned?.arranged ?? drawByShares(route, inbound, gateway)
   const turned = drawn ? putLast(drawn, before) : startAfter(route, before)
   const now = clocks.monotonic()
   const chosen = turned.toSorted((a, b) => Number(isBreakerOpen(a, now)) - Number(isBreakerOpen(b, now)))
-  learning?.tell(chosen, inbound)
+  if (learned) learning?.tell(chosen, learned.candidates, inbound)
   return chosen
 }
 

@@ -10,6 +10,7 @@ import {
   type Inbound,
   importFile,
   type LoadedProvider,
+  type Log,
   type Outcomes,
   placeOf,
   type Route,
@@ -78,7 +79,7 @@ export function weigh(name: string, learned: Learned | undefined, now: number): 
   return { name, good: learned.good * left, bad: learned.bad * left }
 }
 
-const keyOf = ({ provider, country, channel }: Route) => `${provider}:${country}:${channel}`
+const keyOf = (provider: string, { country, channel }: Route) => `${provider}:${country}:${channel}`
 
 // ───────────────────────────── The store: what instances tell each other ─────────────────────────────
 
@@ -144,10 +145,10 @@ function toKept(table: Map<string, Learned>, verified: number, now: number) {
 
 /** What main.ts uses of it. */
 export interface Learning extends Outcomes {
-  /** The providers in the order in which they are to be asked. */
-  arrange(route: LoadedProvider[], inbound: Inbound): LoadedProvider[]
+  /** The providers in the order in which they are to be asked, and the counts behind it. */
+  arrange(route: LoadedProvider[], inbound: Inbound): { arranged: LoadedProvider[]; candidates: Candidate[] }
   /** Tells the order in which they are asked, and the counts behind it. */
-  tell(route: LoadedProvider[], inbound: Inbound): void
+  tell(route: LoadedProvider[], candidates: Candidate[], inbound: Inbound): void
   /** Keeps an acceptance until RESEND_WINDOW ends, when it is known whether the number asked again. */
   accepted(route: Route, resendKey: string): void
 }
@@ -189,7 +190,7 @@ export async function openRouting(given: World, isServing: boolean): Promise<Lea
   return {
     count: (route, mark, why) => count(state, route, mark, why),
     arrange: (route, inbound) => arrange(state, route, inbound),
-    tell: (route, inbound) => tell(state, route, inbound),
+    tell: (route, candidates, inbound) => tell(route, candidates, inbound, given.log),
     accepted(route, resendKey) {
       const ends = given.clocks.monotonic() + given.settings.RESEND_WINDOW
       if (state.waiting.length < mostWaiting) state.waiting.push({ route, resendKey, ends })
@@ -199,7 +200,7 @@ export async function openRouting(given: World, isServing: boolean): Promise<Lea
 
 const count = (state: State, route: Route, mark: Mark, why: Parameters<Outcomes["count"]>[2]) => {
   const { table, touched, routes, world } = state
-  const name = keyOf(route)
+  const name = keyOf(route.provider, route)
   // A store may bring a provider of another instance.
   const isKnown = routes[route.channel]?.some(({ value }) => value.some((one) => one.name === route.provider))
   if (!isKnown || !v.is(key, name)) return
@@ -216,27 +217,32 @@ const count = (state: State, route: Route, mark: Mark, why: Parameters<Outcomes[
 function arrange({ file, table, touched, world, log }: State, route: LoadedProvider[], inbound: Inbound) {
   const now = world.clock()
   const serving = route.filter(({ provider: { countries } }) => !countries || countries.includes(inbound.country))
+  const target = routeOf("", inbound)
   const candidates = serving.map(({ name }) => {
-    const key = keyOf(routeOf(name, inbound))
+    const key = keyOf(name, target)
     touched.add(key)
     return weigh(name, table.get(key), now)
   })
-  const ordered: LoadedProvider[] = []
+  const arranged = new Set<LoadedProvider>()
   try {
-    for (const name of file.order(candidates, world.random ?? Math.random))
-      ordered.push(...serving.filter((one) => one.name === name))
+    for (const name of file.order(candidates, world.random ?? Math.random)) {
+      const provider = serving.find((one) => one.name === name)
+      if (provider) arranged.add(provider)
+    }
   } catch (error) {
-    const place = error instanceof Error ? placeOf(error) : ""
-    log("error", "failure", { ...inbound.about, reason: Object(error).name, place })
+    logFailure(error, log)
   }
-  return [...new Set([...ordered, ...serving, ...route])]
+  for (const provider of serving) arranged.add(provider)
+  for (const provider of route) arranged.add(provider)
+  return { arranged: [...arranged], candidates }
 }
 
-function tell({ table, world, log }: State, route: LoadedProvider[], inbound: Inbound) {
-  const now = world.clock()
+const logFailure = (error: unknown, log: Log) =>
+  log("error", "failure", { reason: Object(error).name, place: error instanceof Error ? placeOf(error) : "" })
+
+function tell(route: LoadedProvider[], candidates: Candidate[], inbound: Inbound, log: Log) {
   const { country } = routeOf("", inbound)
-  const texts = route.map(({ name }) => {
-    const { good, bad } = weigh(name, table.get(keyOf(routeOf(name, inbound))), now)
+  const texts = candidates.map(({ name, good, bad }) => {
     const asked = Math.round((good + bad) / weight)
     return asked > 0 ? `${name} ${Math.round(good / weight)} of ${asked}` : `${name} not known`
   })
@@ -252,7 +258,7 @@ async function refresh(state: State): Promise<void> {
     await lookAtWaiting(state)
     await share(state)
   } catch (error) {
-    state.log("error", "failure", { reason: Object(error).name, place: error instanceof Error ? placeOf(error) : "" })
+    logFailure(error, state.log)
   }
   state.isBusy = false
 }

@@ -22,8 +22,11 @@ function drawGamma(shape: number, random: () => number): number {
     const normal = drawNormal(random)
     const cubed = (1 + c * normal) ** 3
     if (cubed <= 0) continue
-    const bound = 0.5 * normal * normal + d - d * cubed + d * Math.log(cubed)
-    if (Math.log(1 - random()) < bound) return d * cubed
+    const chance = 1 - random()
+    const squared = normal * normal
+    // Nearly always this is enough, and spares two logarithms.
+    if (chance < 1 - 0.0331 * squared * squared) return d * cubed
+    if (Math.log(chance) < 0.5 * squared + d - d * cubed + d * Math.log(cubed)) return d * cubed
   }
   return d
 }

@@ -1,4 +1,4 @@
-/** What ROUTING=adaptive adds to a message: the CPU of all that happens between its reading and its acceptance, in one process. */
+/** What ROUTING=adaptive adds to a message between its reading and its acceptance: the choice, its line of the log, the counts. */
 import {
   type Gateway,
   type Inbound,
@@ -13,6 +13,8 @@ import { numberOf, token } from "./calls.ts"
 import { type Aim, median, table } from "./figures.ts"
 
 const messages = 20_000
+/** So many messages are measured together. Of such batches the quickest counts: others use the machine, too. */
+const batch = 250
 
 /** Accepts without a call, so that nothing but the gateway is measured. */
 const instant: Provider = { docs: "", env: {}, url: "", request: () => ({ id: "x-1" }), receipt: () => ({ id: "" }) }
@@ -32,16 +34,19 @@ async function prepareGateway(routing: string, providers: number): Promise<Gatew
   return (await prepare(world, true)).gateway
 }
 
-/** Microseconds of CPU for a message. */
+/** Microseconds for a message. */
 async function cost(routing: string, providers: number, inbounds: Inbound[]): Promise<number> {
   const gateway = await prepareGateway(routing, providers)
   for (const { name } of gateway.routes.sms[0]?.value ?? [])
     for (let at = 0; at < 50; at += 1)
       gateway.outcomes.count({ provider: name, country: "US", channel: "sms" }, at % 3 ? "good" : "bad", "verified")
-  const before = process.cpuUsage()
-  for (const inbound of inbounds) await once(inbound, gateway)
-  const { user, system } = process.cpuUsage(before)
-  return (user + system) / inbounds.length
+  let least = Number.POSITIVE_INFINITY
+  for (let from = 0; from < inbounds.length; from += batch) {
+    const began = performance.now()
+    for (const inbound of inbounds.slice(from, from + batch)) await once(inbound, gateway)
+    least = Math.min(least, ((performance.now() - began) * 1_000) / batch)
+  }
+  return least
 }
 
 export async function decide(rounds: number): Promise<Aim[]> {
@@ -66,6 +71,6 @@ export async function decide(rounds: number): Promise<Aim[]> {
     rows.push([`${providers} providers`, ordered, adaptive, adaptive - ordered])
     aims.push({ what: `µs more with ${providers} providers`, ratio: adaptive - ordered, most: 10, noise: 0 })
   }
-  table("from the reading of a message to its acceptance, in µs of CPU", ["", "ordered", "adaptive", "more"], rows)
+  table("from the reading of a message to its acceptance, in µs", ["", "ordered", "adaptive", "more"], rows)
   return aims
 }
