@@ -4,6 +4,7 @@
  * @module
  */
 import { createHash } from "node:crypto"
+import * as routes from "./log-routes.ts"
 
 const style = `
 :root { color-scheme: light dark; --ground: light-dark(#f4f5f7, #0e1013); --card: light-dark(#fff, #191c21);
@@ -147,7 +148,7 @@ footer { color: var(--quiet); font-size: .8125rem; padding: 20px 4px 0 }
 @media (max-width: 640px) { #head { display: none } }
 @media (prefers-reduced-motion: no-preference) {
   .new { animation: come .4s ease-out } @keyframes come { from { background: light-dark(#e9effe, #232c42) } } }
-`
+${routes.style}`
 
 /** What an event brings reaches the page by textContent and attributes alone. */
 const script = String.raw`
@@ -614,7 +615,7 @@ setInterval(() => { if (!document.hidden && instance) drawFigures() }, 1000)
 setInterval(look, 10000)
 document.addEventListener("visibilitychange", () => { if (!document.hidden && instance) { drawFigures(); look() } })
 connect()
-`
+${routes.script}`
 
 /** Drawn on 16 by 16, with a stroke of the text's colour. */
 const icons = {
@@ -707,6 +708,7 @@ export const page = `<!doctype html>
   <div class="section"><h2 id="providers-title">Providers</h2></div>
   <p id="none-yet" class="card">No provider was asked yet.</p>
   <ul id="providers" aria-labelledby="providers-title"></ul>
+  ${routes.html}
   <div class="section"><h2 id="rows-title">Messages</h2></div>
   <div id="bar" role="search" aria-label="Filter">
     <label for="by-provider" class="unseen">Provider</label>

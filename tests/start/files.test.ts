@@ -43,6 +43,8 @@ const files = [
   "parts/door.ts",
   "parts/door-page.ts",
   "parts/log-page.ts",
+  "parts/log-routes.ts",
+  "parts/tally.ts",
   "parts/reports.ts",
   "parts/routing.ts",
   "parts/store.ts",
