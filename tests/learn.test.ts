@@ -2,6 +2,7 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 import fc from "fast-check"
 import { type Candidate, loadFile, type Outcomes, prepare, type Route, type Store, type World } from "../main.ts"
+import { listDoubts } from "../providers/commands/advice.ts"
 import { createLearned, learn, weigh } from "../providers/parts/routing.ts"
 import adaptive from "../providers/routing/adaptive.ts"
 import { createRandom } from "./lib/random.ts"
@@ -504,4 +505,48 @@ test("who asks again is not sent to the same provider by its share, and an open 
   const down = await route({ a: status(500), b: () => take() }, { SMS_PROVIDER: "a:9999,b:1" })
   for (let sent = 0; sent < 8; sent += 1) assert.equal((await down.send()).answer.provider, "b")
   assert.equal(down.asked.filter((name) => name === "a").length, 3)
+})
+
+// ───────────────────────────── What is shown ─────────────────────────────
+
+const pages = { PAGES: "log,metrics", LOG_TOKEN: "l".repeat(32), METRICS_TOKEN: "m".repeat(32) }
+
+test("the page and the metrics count by provider and country: first calls, sent, asked again", async () => {
+  const gateway = await route({ a: status(402), b: () => take() }, { SMS_PROVIDER_DE: "b", ...pages })
+  for (const number of ["+12223334444", "+12223334444", "+12223335555", "+4915112345678"]) await gateway.send(number)
+  const read = async (path: string, token: string) =>
+    await (await gateway.call({ headers: { authorization: `Bearer ${token}` } }, path)).text()
+  const rows = async () => JSON.parse(await read("/log/routes", pages.LOG_TOKEN)).routes as Record<string, unknown>[]
+  const told = (await rows()).map(({ line, ...row }) => ({ ...row, last: (line as unknown[]).at(-1) }))
+  const none = { verified: 0, undelivered: 0 }
+  assert.deepEqual(told, [
+    // The second message of the number that asked again went past the one that accepted the first.
+    { provider: "a", country: "US", ...none, again: 0, first: 3, sent: 0, share: 1, last: null },
+    { provider: "b", country: "US", ...none, again: 1, first: 0, sent: 3, share: 0, last: 2 / 3 },
+    { provider: "b", country: "DE", ...none, again: 0, first: 1, sent: 1, share: 1, last: 1 },
+  ])
+  const metrics = await read("/metrics", pages.METRICS_TOKEN)
+  for (const [country, outcome, count] of [
+    ["US", "sent", 3],
+    ["US", "again", 1],
+    ["DE", "first", 1],
+  ])
+    assert.match(
+      metrics,
+      new RegExp(`smstask_routes_total\\{provider="b",country="${country}",outcome="${outcome}"\\} ${count}`),
+    )
+  gateway.time.pass(25 * 3_600_000)
+  assert.deepEqual(await rows(), [])
+})
+
+test("check says of a route of one that it learns nothing, and what is forgotten without STORE", async () => {
+  const given = providers(all)
+  const world = { ...standing().world, fetch: async () => take(), print() {}, load: filesOf({}) }
+  const doubtsOf = async (env: World["env"]) =>
+    listDoubts(await prepare({ ...world, env: { GATEWAY_SECRET: secret, ...given.env, ...env } }, true)).join("\n")
+  const doubts = await doubtsOf({ ...learning, SMS_PROVIDER_DE: "a" })
+  assert.match(doubts, /ROUTING=adaptive learns nothing of SMS_PROVIDER_DE: a route of one/)
+  assert.doesNotMatch(doubts, /nothing of SMS_PROVIDER:/)
+  assert.match(doubts, /ROUTING=adaptive begins anew at each start/)
+  assert.doesNotMatch(await doubtsOf({ SMS_PROVIDER: "a" }), /ROUTING/)
 })

@@ -58,6 +58,6 @@ export const script = String.raw`
 
 const heads = ["First calls", "Sent", "Verified", "Asked again", "Undelivered", "Arrived, by hour"]
 export const html = `<div class="section" id="routes-head" hidden><h2 id="routes-title">Routes, last 24 hours</h2></div>
-  <div id="routes-card" class="card" hidden tabindex="0" role="region" aria-labelledby="routes-title"><table>
+  <div id="routes-card" class="card" hidden><table aria-labelledby="routes-title">
     <thead><tr><th scope="col">Country, provider</th>${heads.map((head) => `<th scope="col">${head}</th>`).join("")}</tr></thead>
     <tbody id="routes"></tbody></table></div>`
