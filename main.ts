@@ -852,8 +852,9 @@ async function deliver(inbound: Inbound, gateway: Gateway): Promise<Delivery | P
     if ("receipt" in result) {
       const { name } = turn.provider
       if (settings.RESEND_WINDOW > 0) {
-        store.set(resendKey(inbound), name, settings.RESEND_WINDOW)
-        gateway.learning?.accepted(routeOf(name, inbound), resendKey(inbound))
+        const key = resendKey(inbound)
+        store.set(key, name, settings.RESEND_WINDOW)
+        gateway.learning?.accepted(routeOf(name, inbound), key)
       }
       return { id, provider: name, receipt: result.receipt, attempts }
     }
@@ -952,7 +953,7 @@ function startAfter(route: LoadedProvider[], before: unknown): LoadedProvider[] 
 }
 
 const putLast = (route: LoadedProvider[], name: unknown) =>
-  route.toSorted((a, b) => Number(a.name === name) - Number(b.name === name))
+  name === undefined ? route : route.toSorted((a, b) => Number(a.name === name) - Number(b.name === name))
 
 /** The first drawn by the shares of a route, and each next one by those that are left. Undefined where it has none. */
 function drawByShares(route: LoadedProvider[], { message, country }: Inbound, { shares, world }: Gateway) {

@@ -125,7 +125,8 @@ function adopt(foreign: unknown, table: Map<string, Learned>, now: number): numb
     // Another host's clock may be a little ahead. What is from the future would never fade.
     const isNewer = at <= now + 60_000 && at > (own?.at ?? 0)
     if (!isNewer || (own && own.owed.good + own.owed.bad > 0)) continue
-    table.set(name, { ...createLearned(), good, bad, at, seen: { good: seenGood, bad: seenBad } })
+    const learned = own ?? createLearned()
+    table.set(name, Object.assign(learned, { good, bad, at, seen: { good: seenGood, bad: seenBad } }))
   }
   return Math.min(parsed.output.verified, now)
 }
@@ -134,7 +135,7 @@ function adopt(foreign: unknown, table: Map<string, Learned>, now: number): numb
 function toKept(table: Map<string, Learned>, verified: number, now: number) {
   const round = (value: number) => Math.max(0, Math.round(value * 100) / 100)
   const lines = [...table].flatMap(([name, { good, bad, at, seen, owed }]) =>
-    now - at < kept
+    at > 0 && now - at < kept
       ? [[name, [round(good - weight * owed.good), round(bad - weight * owed.bad), at, seen.good, seen.bad]]]
       : [],
   )
@@ -159,12 +160,19 @@ type World = Pick<Gateway, "settings" | "world" | "clocks" | "store" | "routes" 
 interface State extends World {
   file: Routing
   table: Map<string, Learned>
+  /** The same by the number's country and channel, and by provider: a message builds no text to find it. */
+  near: Map<string, Map<LoadedProvider, Near>>
   /** Routes that were asked or counted for since the store was told of them. */
   touched: Set<string>
   waiting: Waiting[]
   /** When a code was entered last, as far as anyone said so, in milliseconds since 1970. */
   verified: number
   isBusy: boolean
+}
+
+interface Near {
+  name: string
+  learned: Learned
 }
 
 /** An acceptance; `ends` is on the monotonic clock. */
@@ -177,7 +185,14 @@ interface Waiting {
 /** Loads the file that ROUTING names, and what was learned before. Where it serves, the copy is refreshed from then on. */
 export async function openRouting(given: World, isServing: boolean): Promise<Learning> {
   const file = await importFile("routing/", given.settings.ROUTING, given.world)
-  const empty = { table: new Map(), touched: new Set<string>(), waiting: [], verified: 0, isBusy: false }
+  const empty = {
+    table: new Map(),
+    near: new Map(),
+    touched: new Set<string>(),
+    waiting: [],
+    verified: 0,
+    isBusy: false,
+  }
   const state: State = { ...given, file, ...empty }
   await refresh(state)
   const { stopping } = given.world
@@ -206,22 +221,22 @@ const count = (state: State, route: Route, mark: Mark, why: Parameters<Outcomes[
   if (!isKnown || !v.is(key, name)) return
   const now = world.clock()
   if (why === "verified") state.verified = now
-  const learned = table.get(name) ?? createLearned()
+  const learned = findOrCreate(table, name)
   learn(learned, { good: Number(mark === "good"), bad: Number(mark === "bad") }, now)
   learned.owed[mark] += 1
-  table.set(name, learned)
   touched.add(name)
 }
 
 /** Those that serve the country as the file orders them, then whoever it left out, then the others. */
-function arrange({ file, table, touched, world, log }: State, route: LoadedProvider[], inbound: Inbound) {
+function arrange(state: State, route: LoadedProvider[], inbound: Inbound) {
+  const { file, touched, world, log } = state
   const now = world.clock()
   const serving = route.filter(({ provider: { countries } }) => !countries || countries.includes(inbound.country))
   const target = routeOf("", inbound)
-  const candidates = serving.map(({ name }) => {
-    const key = keyOf(name, target)
-    touched.add(key)
-    return weigh(name, table.get(key), now)
+  const candidates = serving.map((provider) => {
+    const { name, learned } = findNear(state, provider, target)
+    touched.add(name)
+    return weigh(provider.name, learned, now)
   })
   const arranged = new Set<LoadedProvider>()
   try {
@@ -237,17 +252,37 @@ function arrange({ file, table, touched, world, log }: State, route: LoadedProvi
   return { arranged: [...arranged], candidates }
 }
 
+function findOrCreate(table: Map<string, Learned>, name: string): Learned {
+  const learned = table.get(name) ?? createLearned()
+  table.set(name, learned)
+  return learned
+}
+
+function findNear({ near, table }: State, provider: LoadedProvider, target: Route): Near {
+  const place = `${target.country}${target.channel}`
+  const found = near.get(place) ?? new Map<LoadedProvider, Near>()
+  const before = found.get(provider)
+  if (before) return before
+  const name = keyOf(provider.name, target)
+  const one = { name, learned: findOrCreate(table, name) }
+  near.set(place, found.set(provider, one))
+  return one
+}
+
 const logFailure = (error: unknown, log: Log) =>
   log("error", "failure", { reason: Object(error).name, place: error instanceof Error ? placeOf(error) : "" })
 
 function tell(route: LoadedProvider[], candidates: Candidate[], inbound: Inbound, log: Log) {
   const { country } = routeOf("", inbound)
-  const texts = candidates.map(({ name, good, bad }) => {
+  let order = ""
+  for (const { name } of route) order += order ? `, ${name}` : name
+  let reason = `good lately in ${country}`
+  for (const [at, { name, good, bad }] of candidates.entries()) {
     const asked = Math.round((good + bad) / weight)
-    return asked > 0 ? `${name} ${Math.round(good / weight)} of ${asked}` : `${name} not known`
-  })
-  const order = route.map(({ name }) => name).join(", ")
-  log("info", "routed", { ...inbound.about, country, order, reason: `good lately in ${country}: ${texts.join(", ")}` })
+    const known = asked > 0 ? `${Math.round(good / weight)} of ${asked}` : "not known"
+    reason += `${at > 0 ? "," : ":"} ${name} ${known}`
+  }
+  log("info", "routed", { ...inbound.about, country, order, reason })
 }
 
 /** Tells the store what is new and learns from it. It works on a copy, and no message waits for it. Never throws. */
@@ -267,15 +302,16 @@ async function share(state: State) {
   const { table, touched, store, world } = state
   const names = [...touched]
   touched.clear()
+  let isAllTold = true
   for (const name of names) {
-    const learned = table.get(name) ?? createLearned()
+    const learned = findOrCreate(table, name)
     const isTold = await exchange(name, learned, state)
-    if (learned.at > 0) table.set(name, learned)
-    if (!isTold) touched.add(name)
+    if (isTold) continue
+    touched.add(name)
+    isAllTold = false
   }
   state.verified = Math.max(state.verified, adopt(await store.get(nameOfAll), table, world.clock()))
-  if (names.length > 0 && touched.size === 0)
-    await store.set(nameOfAll, toKept(table, state.verified, world.clock()), kept)
+  if (names.length > 0 && isAllTold) await store.set(nameOfAll, toKept(table, state.verified, world.clock()), kept)
 }
 
 /** Where nobody said for a day that a code was entered, nobody asking again says that the text arrived. */

@@ -2,7 +2,7 @@ import type { RateLimiterRedis } from "rate-limiter-flexible"
 import { type Limit, type StoreFile, tryOr } from "../../main.ts"
 import { withSpare } from "../parts/store.ts"
 
-/** What is no answer of Redis, so that it is away; a refusal of its own speaks of what stands at the key. */
+/** Gives null for an error that Redis answered with, since it concerns one key. Any other error means that Redis is away. */
 function requireReply(error: unknown, ErrorReply: new () => Error): null {
   if (error instanceof ErrorReply) return null
   throw error
