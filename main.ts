@@ -16,6 +16,7 @@ import { ipRestriction } from "hono/ip-restriction"
 import * as ip from "hono/utils/ipaddr"
 import * as v from "valibot"
 import type * as contract from "./providers/contract.ts"
+import type { Learning } from "./providers/parts/routing.ts"
 
 export type * from "./providers/contract.ts"
 
@@ -44,10 +45,12 @@ export interface Gateway {
   store: contract.Store
   limits: Window[]
   routes: Routes
+  shares: Shares
+  outcomes: Outcomes
+  /** Where ROUTING names a file: what was learned, by which it orders a route. */
+  learning?: Learning | undefined
   /** Messages that are being sent, by their idempotency keys. */
   inFlight: Map<string, Promise<Delivery | Problem>>
-  /** Who learns from outcomes, where a setting names one. */
-  outcomes?: Outcomes | undefined
   /** Tells vendors whether codes were entered, where `<NAME>_FEEDBACK` is on. Nobody waits for it. */
   feedback?: ((acceptance: Acceptance, isVerified: boolean) => void) | undefined
   unverified?: UnverifiedBudget | undefined
@@ -96,10 +99,12 @@ export async function prepare(given: World, isServing: boolean, print = given.pr
   const clocks = { monotonic: world.monotonic ?? world.clock, after: world.after ?? startTimer }
   const memory = createMemoryStore(clocks.monotonic)
   const store = settings.STORE ? await openStore(settings, world, clocks, memory, log) : memory
-  const { routes } = loaded
+  const { routes, shares } = loaded
   const limits = limitsOf(settings)
   const inFlight: Gateway["inFlight"] = new Map()
-  const gateway: Gateway = { world, settings, clocks, log, store, limits, routes, inFlight }
+  const parts = { world, settings, clocks, log, store, limits, routes, shares, inFlight }
+  const learning = settings.ROUTING === "ordered" ? undefined : await openRouting(parts, isServing)
+  const gateway: Gateway = { ...parts, learning, outcomes: learning ?? { count() {} } }
   gateway.feedback = await loadFeedback([...providers.values()], gateway)
   const [budget] = settings.LIMIT_UNVERIFIED
   if (isServing && budget)
@@ -184,6 +189,10 @@ async function loadFeedback(providers: LoadedProvider[], gateway: Gateway): Prom
   return named.length > 0 ? (await loadPart(world, "feedback")).createFeedback(named, gateway) : undefined
 }
 
+async function openRouting(parts: Omit<Gateway, "outcomes">, isServing: boolean) {
+  return await (await loadPart(parts.world, "routing")).openRouting(parts, isServing)
+}
+
 /** Nothing starts that nobody could call. */
 function requireCaller(env: Environment) {
   if (hasOwnProof(env) || env.PLATFORMS) return
@@ -192,6 +201,8 @@ function requireCaller(env: Environment) {
 }
 
 const createSecret = () => builtin("node:crypto").randomBytes(32).toString("base64url")
+
+const hasOwnSecret = ({ keys, GATEWAY_TOKEN }: Settings) => keys.length > 0 || GATEWAY_TOKEN !== undefined
 
 /** What works and is doubtful all the same, where it protects. */
 function listWarnings(settings: Settings, { env, isOneOfMany }: World, providers: LoadedProvider[]): string[] {
@@ -204,6 +215,8 @@ function listWarnings(settings: Settings, { env, isOneOfMany }: World, providers
     warnings.push("TEST_NUMBERS: messages to these numbers are answered as accepted, and nobody gets them")
   if (isProduction(env) && providers.some(({ name }) => name === "console"))
     warnings.push("SMS_PROVIDER=console prints every code and sends none")
+  if (settings.GATEWAY_AUTH === "none" && hasOwnSecret(settings))
+    warnings.push("GATEWAY_AUTH=none asks for no token, although GATEWAY_SECRET or GATEWAY_TOKEN is set")
   if (isOneOfMany && !settings.STORE)
     warnings.push("without STORE each instance of this host counts limits and duplicates by itself")
   return warnings
@@ -285,7 +298,7 @@ async function take(request: Request, caller: Caller, gateway: Gateway): Promise
   const call = readCall(arrived.text, request.headers, caller, gateway.world.clock())
   if ("problem" in call) return answer(call, about, caller, gateway)
   if (!call.written) return new Response(null, { status: 204 })
-  const { isInternational } = platform
+  const isInternational = name ? (platform.isInternational ?? false) : undefined
   const arrival = { id, caller: name, isInternational, about, deadline, proofId: arrived.proofId }
   const language = v.parse(languageTag, call.written.locale)
   const inbound = await readMessage(call.written, arrival, gateway)
@@ -530,7 +543,7 @@ export interface Inbound {
 export interface Arrival extends Pick<Inbound, "id" | "about" | "deadline"> {
   /** The platform's name; "" is the gateway's own. */
   caller: string
-  /** Whether the platform always sends the country. */
+  /** Whether the platform always sends the country; undefined where no platform calls. */
   isInternational?: boolean | undefined
   proofId?: string | undefined
 }
@@ -670,7 +683,7 @@ function describeOthers(fields: object): string {
 function readRecipient(written: string, arrival: Arrival, country: string | undefined, numbers: Numbers) {
   const digits = normalize(written).trim()
   if (arrival.isInternational) return readNumber(digits.replace(/^(?=[1-9])/, "+"), country, numbers)
-  const isBare = arrival.caller !== "" && !country && /^[1-9]\d+$/.test(digits)
+  const isBare = arrival.isInternational === false && !country && /^[1-9]\d+$/.test(digits)
   const abroad = isBare ? readNumber(`+${digits}`, country, numbers) : undefined
   return abroad && !("problem" in abroad) ? abroad : readNumber(written, country, numbers)
 }
@@ -929,6 +942,12 @@ function createMemoryStore(monotonic: Clocks["monotonic"]): contract.Store {
       values.set(period, before)
       before.kept.set(key, { value, ends: now + period })
     },
+    add(key, by, period) {
+      const before = this.get(key)
+      const sum = (typeof before === "number" ? before : 0) + by
+      this.set(key, sum, period)
+      return sum
+    },
   }
 }
 
@@ -956,6 +975,11 @@ export interface Outcomes {
     why: "verified" | "again" | "report" | "refused" | "timeout" | "unasked",
   ): void
 }
+export const routeOf = (provider: string, { country, callingCode, message }: Inbound): Route => ({
+  provider,
+  country: country || callingCode,
+  channel: message.channel ?? "sms",
+})
 
 /** The circuit breaker: after 3 failures in a row a provider is asked last for 30 s; then one message probes it. */
 const breaker = { failures: 3, cooldown: 30_000 }
@@ -987,6 +1011,7 @@ async function deliver(inbound: Inbound, gateway: Gateway): Promise<Delivery | P
     if ("receipt" in result) {
       const { name } = turn.provider
       rememberAcceptance(inbound, name, result.receipt, earlier, gateway)
+      if (settings.RESEND_WINDOW > 0) gateway.learning?.accepted(inbound, name)
       return { id, provider: name, receipt: result.receipt, attempts }
     }
     failures.push(result)
@@ -1017,7 +1042,9 @@ const isCharged = (failures: Refused[]) => failures.some((one) => one.isPerhapsS
 /** One attempt with its line of the log, and what it says of the provider's health. */
 async function attemptOnce({ provider, isRetry }: Turn, limit: number, inbound: Inbound, gateway: Gateway) {
   const { name, health } = provider
-  const { clocks, log } = gateway
+  const { clocks, log, outcomes } = gateway
+  const route = routeOf(name, inbound)
+  const about = { ...inbound.about, provider: name, country: route.country }
   const began = clocks.monotonic()
   if (health.failures >= breaker.failures) health.retryAt = began + breaker.cooldown
   const abort = new AbortController()
@@ -1026,14 +1053,15 @@ async function attemptOnce({ provider, isRetry }: Turn, limit: number, inbound: 
   const ms = Math.round(clocks.monotonic() - began)
   if (result && "receipt" in result) {
     health.failures = 0
-    log("info", "accepted", { ...inbound.about, provider: name, receipt: result.receipt, ms })
+    log("info", "accepted", { ...about, receipt: result.receipt, ms })
     return { receipt: result.receipt, attempt: { provider: name, outcome: "accepted", ms } satisfies Attempt }
   }
   // A call in flight, or an answer that was not read to its end.
   abort.abort()
   const { outcome, reason, fault, isOutage, ...rest } = result ?? refuseTimeout()
   const code = String(rest.code)
-  log("warn", outcome, { ...inbound.about, provider: name, code, reason, fault, ms })
+  log("warn", outcome, { ...about, code, reason, fault, ms })
+  if (fault === "provider") outcomes.count(route, "bad", outcome === "timeout" ? "timeout" : "refused")
   if (isOutage) recordFailure(provider, clocks.monotonic(), log)
   const attempt: Attempt = { provider: name, outcome, code, ms }
   return { outcome, code, reason, fault, isOutage, isPerhapsSent: rest.isPerhapsSent, attempt }
@@ -1051,27 +1079,50 @@ function refuseCountry({ provider: { countries } }: LoadedProvider, { country }:
   return { ...classify({ code: "country", fault: "account" }, 0), reason: `serves ${countries.join(", ")}` }
 }
 
-/**
- * The providers for a message, in order. Starts after the provider that accepted this number's last message; providers with an
- * open breaker come last.
- */
+/** The providers for a message, in order. Who accepted this number's last message is asked late, an open breaker comes last. */
 async function chooseRoute(
   inbound: Inbound,
   earlier: Promise<Acceptance[]>,
   gateway: Gateway,
 ): Promise<LoadedProvider[]> {
   const { message, country, about } = inbound
-  const { routes, settings, clocks, log, world } = gateway
+  const { routes, settings, clocks, log, world, outcomes, learning } = gateway
   const since = world.clock() - settings.RESEND_WINDOW
   const isAgain = ({ channel, at }: Acceptance) => channel === message.channel && at > since
   const before = settings.RESEND_WINDOW > 0 ? (await earlier).find(isAgain)?.provider : undefined
-  if (before && isInUse(before, gateway)) log("info", "again", { ...about, provider: before })
+  if (before && isInUse(before, gateway)) {
+    const asked = routeOf(before, inbound)
+    log("info", "again", { ...about, provider: before, country: asked.country })
+    outcomes.count(asked, "bad", "again")
+  }
   const route = findTargeted(routes[message.channel ?? "sms"], message.recipient, country) ?? []
   if (route.length < 2) return route
-  const next = route.findIndex(({ name }) => name === before) + 1
-  const turned = [...route.slice(next), ...route.slice(0, next)]
+  const learned = learning?.arrange(route, inbound)
+  const drawn = learned?.arranged ?? drawByShares(route, inbound, gateway)
+  const turned = drawn ? putLast(drawn, before) : startAfter(route, before)
   const now = clocks.monotonic()
-  return turned.toSorted((a, b) => Number(isBreakerOpen(a, now)) - Number(isBreakerOpen(b, now)))
+  const chosen = turned.toSorted((a, b) => Number(isBreakerOpen(a, now)) - Number(isBreakerOpen(b, now)))
+  if (learned) learning?.tell(chosen, learned.candidates, inbound)
+  return chosen
+}
+
+/** A route in its order by hand, from the one after `before` on. */
+function startAfter(route: LoadedProvider[], before: unknown): LoadedProvider[] {
+  const next = route.findIndex(({ name }) => name === before) + 1
+  return [...route.slice(next), ...route.slice(0, next)]
+}
+
+const putLast = (route: LoadedProvider[], name: unknown) =>
+  name === undefined ? route : route.toSorted((a, b) => Number(a.name === name) - Number(b.name === name))
+
+/** The first drawn by the shares of a route, and each next one by those that are left. Undefined where it has none. */
+function drawByShares(route: LoadedProvider[], { message, country }: Inbound, { shares, world }: Gateway) {
+  const found = findTargeted(shares[message.channel ?? "sms"], message.recipient, country) ?? []
+  if (found.length === 0) return undefined
+  // Each waits for a time that is shorter the larger its share is; the first to come is drawn (Efraimidis and Spirakis).
+  const random = world.random ?? Math.random
+  const waits = new Map(route.map((provider, at) => [provider, -Math.log(1 - random()) / (found[at] ?? 1)]))
+  return route.toSorted((a, b) => (waits.get(a) ?? 0) - (waits.get(b) ?? 0))
 }
 
 /**
@@ -1123,7 +1174,10 @@ export const acceptanceKey = (person: { line: string } | { platform: string; use
   `accepted:${"line" in person ? person.line : `${person.platform}/${person.user}`}`
 
 /** The acceptances of the last 15 minutes, newest first. What another wrote there is foreign, and counts as absent. */
-export async function findAcceptances(key: string, { store, world }: Gateway): Promise<Acceptance[]> {
+export async function findAcceptances(
+  key: string,
+  { store, world }: Pick<Gateway, "store" | "world">,
+): Promise<Acceptance[]> {
   const value = await store.get(key)
   const since = world.clock() - acceptances.period
   const found: Acceptance[] = []
@@ -1400,7 +1454,8 @@ function createPrettyLine() {
   const timeOfDay = new Intl.DateTimeFormat("en-US", { timeStyle: "medium" })
   const colors = { info: "green", warn: "yellow", error: "red" } as const
   return (entry: contract.LogEvent, now: number) => {
-    const { time: _, level, event, request: __, recipient, provider, receipt, code, reason, ms, ...rest } = entry
+    const { time: _, level, event, request: __, country: ___, ...told } = entry
+    const { recipient, provider, receipt, code, reason, ms, ...rest } = told
     const time = timeOfDay.format(now).replaceAll("\u202f", " ").padStart(11)
     const others = Object.entries(rest).map(([name, value]) => value && `${name}=${value}`)
     const parts = [recipient, provider, receipt, code, reason, ...others, ms !== undefined && `${ms} ms`]
@@ -1528,6 +1583,7 @@ export interface Files {
   "platforms/": contract.Platform
   "pages/": contract.Page
   "stores/": contract.StoreFile
+  "routing/": contract.Routing
 }
 
 /** Parts of the gateway that only some settings need. */
@@ -1536,6 +1592,7 @@ interface Parts {
   feedback: typeof import("./providers/parts/feedback.ts")
   pages: typeof import("./providers/parts/pages.ts")
   platforms: typeof import("./providers/parts/platforms.ts")
+  routing: typeof import("./providers/parts/routing.ts")
   store: typeof import("./providers/parts/store.ts")
   traces: typeof import("./providers/parts/traces.ts")
   unverified: typeof import("./providers/parts/unverified.ts")
@@ -1616,6 +1673,7 @@ const shapes = {
   }),
   "pages/": v.object({ env, routes: v.function() }),
   "stores/": v.object({ open: v.function() }),
+  "routing/": v.object({ order: v.function() }),
 }
 
 /** Imports a file by its name and checks its shape. Throws a StartError that says what is wrong with it. */
@@ -1685,25 +1743,32 @@ export interface LoadedProvider {
   warnedAt: number
 }
 export type Routes = Record<"sms" | "voice", Targeted<LoadedProvider[]>[]>
+/** The shares of each route's providers in their order; empty where it has none. */
+type Shares = Record<"sms" | "voice", Targeted<number[]>[]>
 
 /** Loads every provider that a route names, by its name, and the routes of each channel. */
 async function loadRoutes(world: World) {
   const named = readRoutes(world.env)
   const { complaints, collect } = createCollector()
   const providers = new Map<string, LoadedProvider>()
-  for (const name of new Set([...named.sms, ...named.voice].flatMap(({ value }) => value))) {
+  const namesOf = ({ value }: Targeted<Listed[]>) => value.map(({ name }) => name)
+  for (const name of new Set([...named.sms, ...named.voice].flatMap(namesOf))) {
     const channels = (["sms", "voice"] as const).filter((channel) =>
-      named[channel].some(({ value }) => value.includes(name)),
+      named[channel].some((one) => namesOf(one).includes(name)),
     )
     const provider = await collect(() => loadProvider(name, channels, world))
     if (provider) providers.set(name, provider)
   }
-  const load = ({ target, value }: Targeted<string[]>) => {
-    return { target, value: value.flatMap((name) => providers.get(name) ?? []) }
+  const load = ({ target, value }: Targeted<Listed[]>) => {
+    return { target, value: value.flatMap(({ name }) => providers.get(name) ?? []) }
+  }
+  const readShares = ({ target, value }: Targeted<Listed[]>) => {
+    return { target, value: value.flatMap(({ share }) => share ?? []) }
   }
   const routes: Routes = { sms: named.sms.map(load), voice: named.voice.map(load) }
+  const shares: Shares = { sms: named.sms.map(readShares), voice: named.voice.map(readShares) }
   if (complaints.length > 0) throw new StartError(complaints)
-  return { providers, routes }
+  return { providers, routes, shares }
 }
 
 /** Throws a StartError where a provider stands in a route of the other channel. */
@@ -2129,10 +2194,27 @@ const destinations = v.optional(listOf(v.union([country(), digits])))
 const dropNone = v.transform((names: string[]) => names.filter((name) => name !== "none"))
 const types = v.pipe(listOf(v.picklist(["none", ...typeNames])), v.check(isAlone("none")), dropNone)
 const isDistinct = v.check((names: string[]) => !hasRepeats(names))
+/** A provider in a route, with its share of the first calls where the others have one, too: `twilio:80`. */
+interface Listed {
+  name: string
+  share: number | undefined
+}
+const asListed = v.transform((written: string): Listed => {
+  const [name = "", share] = written.split(":")
+  return { name, share: share === undefined ? undefined : Number(share) }
+})
+const haveDistinctNames = v.check((all: Listed[]) => !hasRepeats(all.map(({ name }) => name)))
+const haveSharesOrNone = v.check((all: Listed[]) => new Set(all.map(({ share }) => share === undefined)).size === 1)
 /** `console` and `inbox` show the message to the developer; beside a provider that sends they would hide it. */
-const standAlone = v.check((names: string[]) => names.length === 1 || !/\b(console|inbox)\b/.test(names.join()))
+const standAlone = v.check(
+  (all: Listed[]) => all.length === 1 || !all.some(({ name }) => /^(console|inbox)$/.test(name)),
+)
 const reserved = v.regex(/^(?!(sms|voice|gateway|limit|log|metrics|health|verified|store|default|code|contract|lib)$)/)
-const providerNames = v.pipe(listOf(v.pipe(fileName(), reserved)), standAlone, isDistinct)
+const providerName = v.pipe(fileName(), reserved)
+const isListed = (written: string) =>
+  v.is(providerName, written.split(":")[0]) && /^[^:]+(:[1-9]\d{0,3})?$/.test(written)
+const listed = v.pipe(v.string(), v.check(isListed), asListed)
+const routeOfNames = v.pipe(listOf(listed), standAlone, haveDistinctNames, haveSharesOrNone)
 const fileNames = v.optional(v.pipe(listOf(fileName()), isDistinct))
 const text = v.optional(v.string())
 const flag = v.optional(v.picklist(["true", "false"]), "false")
@@ -2175,6 +2257,7 @@ export const variables = {
   ATTEMPT_TIMEOUT: setting(v.optional(duration, "8s"), "a duration such as 8s, for one call while another can follow"),
   DUPLICATE_WINDOW: setting(v.optional(durationOrOff, "15s"), "a duration such as 15s, or off"),
   SMS_TTL: setting(v.optional(duration), "a duration such as 5m, after which a text is worthless"),
+  ROUTING: setting(v.optional(fileName(), "ordered"), "ordered, or adaptive: the name of a file of providers/routing/"),
   RESEND_WINDOW: setting(v.optional(durationOrOff, "5m"), "a duration such as 5m, or off"),
   GUARD: setting(
     v.optional(v.picklist(["enforce", "observe"]), "enforce"),
@@ -2205,14 +2288,14 @@ export const variables = {
     v.optional(testNumbers),
     "numbers with + and their beginnings, of four digits at least, separated by commas",
   ),
-  STORE: setting(v.optional(like(/^[a-z][a-z-]*:/)), "a URL: redis://host:6379, or deno-kv:"),
+  STORE: setting(v.optional(like(/^[a-z][a-z-]*:/)), "a URL: redis://host:6379, sqlite:limits.db, or deno-kv:"),
   PORT: setting(v.optional(wholeNumber(65_535), "3000"), "a port, 0 to 65535"),
   HOST: setting(v.optional(host, "0.0.0.0"), "an address to listen on"),
   LOG_FORMAT: setting(v.optional(v.picklist(["pretty", "json"]), "json"), "pretty or json"),
 }
 const providerList = setting(
-  providerNames,
-  "a provider's name in lower case, or several and commas; console and inbox stand alone",
+  routeOfNames,
+  "a provider's name in lower case, or several and commas, each with a share or none: twilio:80,plivo:20; console and inbox stand alone",
 )
 /** May be set per destination: SMS_SENDER, SMS_SENDER_BR, SMS_SENDER_4479. */
 export const families = {
@@ -2397,13 +2480,19 @@ function readTargeted<T>(env: Environment, name: string, schema: Parser<T>, form
 function readRoutes(env: Environment) {
   const sms = readTargeted(env, "SMS_PROVIDER", providerList)
   const voice = readTargeted(env, "VOICE_PROVIDER", providerList)
-  if (isProduction(env) && [...sms, ...voice].some(({ value }) => value.includes("inbox")))
+  const isInbox = ({ name }: Listed) => name === "inbox"
+  if (isProduction(env) && [...sms, ...voice].some(({ value }) => value.some(isInbox)))
     throw new StartError([
       { text: "SMS_PROVIDER=inbox shows every code to whoever opens it: it does not start in production" },
     ])
   if (!env.SMS_PROVIDER && isProduction(env))
     throw new StartError([describeWrong("SMS_PROVIDER", undefined, providerList)])
-  if (!env.SMS_PROVIDER) sms.push({ target: "", value: ["console"] })
+  if (!env.SMS_PROVIDER) sms.push({ target: "", value: [{ name: "console", share: undefined }] })
+  const hasShares = [...sms, ...voice].some(({ value }) => value.some(({ share }) => share !== undefined))
+  if (hasShares && (env.ROUTING ?? "ordered") !== "ordered") {
+    const text = "ROUTING orders a route by itself: leave it out, or the shares in SMS_PROVIDER and VOICE_PROVIDER"
+    throw new StartError([{ text }])
+  }
   return { sms, voice }
 }
 
@@ -2418,7 +2507,7 @@ export async function readSettings(env: Environment) {
   const sentences = await collect(() => readSentences(env))
   const settings = await collect(() => parseVariables(env, variables))
   const keys = settings && (await collect(() => readKeys(settings)))
-  if (settings) complaints.push(...listOpen(settings), ...listContradictory(settings))
+  if (settings) complaints.push(...listOpen(settings))
   if (!settings || !keys || !sentences || complaints.length > 0) throw new StartError(complaints)
   const texts: Record<"sms" | "voice", TextsByLanguage> = {
     sms: { texts: codeTexts ?? [], defaultText: "Your code is {code}" },
@@ -2476,21 +2565,6 @@ function listOpen({ GATEWAY_AUTH, GATEWAY_ALLOW_IPS: rules = [] }: Parsed): Comp
   if (GATEWAY_AUTH !== "none" || (rules.length > 0 && !rules.some(isWide))) return []
   const text = "GATEWAY_AUTH=none lets anyone send at your cost, unless GATEWAY_ALLOW_IPS names the few who may call"
   return [{ text: `${text}: no range wider than /8, or /16 of IPv6`, setting: "GATEWAY_ALLOW_IPS" }]
-}
-
-/** Complains of settings that contradict each other, where one of them protects. */
-function listContradictory(settings: Parsed): Complaint[] {
-  const { GATEWAY_AUTH, GATEWAY_SECRET, GATEWAY_TOKEN, ALLOW_DESTINATIONS, DENY_DESTINATIONS } = settings
-  const complaints: Complaint[] = []
-  const proof = GATEWAY_SECRET ? "GATEWAY_SECRET" : GATEWAY_TOKEN && "GATEWAY_TOKEN"
-  if (GATEWAY_AUTH === "none" && proof)
-    complaints.push({ text: `GATEWAY_AUTH=none asks for no token, and ${proof} is set: leave out one of them` })
-  const both = DENY_DESTINATIONS?.find((target) => ALLOW_DESTINATIONS?.includes(target))
-  // Digits may be a whole number.
-  const shown = both && /^\d/.test(both) ? "the same digits" : both
-  if (both)
-    complaints.push({ text: `ALLOW_DESTINATIONS and DENY_DESTINATIONS name ${shown}: leave it out of one of them` })
-  return complaints
 }
 
 // ───────────────────────────── Names: what looks like a setting and is none ─────────────────────────────

@@ -303,6 +303,27 @@ export interface Platform<E extends Variables = Variables> {
   setup(url: string, env: Environment): string
 }
 
+// ───────────────────────────── Routing: who is asked first ─────────────────────────────
+
+/**
+ * A provider of a route, with what became of its messages in the number's country. Each outcome weighs 2, good or bad; both
+ * fade with a half-life of one day, and together weigh at most 100. A provider that was never asked has 0 and 0.
+ */
+export interface Candidate {
+  name: string
+  good: number
+  bad: number
+}
+
+/** The default export of `providers/routing/<name>.ts`, which ROUTING names. */
+export interface Routing {
+  /**
+   * The names of the candidates, the one to be asked first in front. Called once for each message, before its first call;
+   * `random` gives numbers from 0 up to 1. Who is left out comes last.
+   */
+  order(candidates: readonly Candidate[], random: () => number): string[]
+}
+
 // ───────────────────────────── Pages and stores ─────────────────────────────
 
 /** The default export of `providers/pages/<name>.ts`. It is served to whoever brings `<NAME>_TOKEN`, and to nobody else. */
@@ -346,6 +367,11 @@ export interface Store {
   get(key: Key): unknown
   /** Keeps a value that JSON can hold for `period` milliseconds. */
   set(key: Key, value: unknown, period: number): unknown
+  /**
+   * Adds a whole number to a sum that all instances share, and gives the sum; 0 only reads it. A sum that nothing was added to
+   * for `period` milliseconds begins anew, and so does what is none. Undefined while the store is away: nothing was added.
+   */
+  add(key: Key, by: number, period: number): number | undefined | Promise<number | undefined>
 }
 export interface StoreFile {
   /** Throws where the URL is none of its own. */
@@ -402,6 +428,8 @@ export interface World extends Partial<Clocks> {
   answered?(answer: Answer): void
   /** 32 hexadecimal digits, random unless a test needs the same ones again. */
   nonce?(): string
+  /** From 0 up to 1, for routes that draw; random unless a test needs the same numbers again. */
+  random?(): number
   /** Imports `providers/<path>.ts`; left out: beside main.ts, or in the bundle that holds it. */
   load?(path: string): Promise<{ default?: unknown }>
   /** Aborted when the gateway is to stop: `/health` answers 503 from then on. */

@@ -222,7 +222,7 @@ test("who rests and a store that is away are told", async () => {
   let isAway = false
   let now = 1_000_000
   const ask = async () => (isAway ? await Promise.reject(new Error("ECONNREFUSED")) : 0)
-  const shared: Store = { take: ask, giveBack: ask, get: async () => void (await ask()), set: ask }
+  const shared: Store = { take: ask, giveBack: ask, get: async () => void (await ask()), set: ask, add: ask }
   const file: StoreFile = { open: async (_, site) => withSpare(shared, site) }
   const load = async (path: string) => (path === "stores/fake" ? { default: file } : await loadFile(path))
   const down = () => new Response("", { status: 503 })

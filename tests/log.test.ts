@@ -45,7 +45,7 @@ test("json is one object a line, with time, level, event and request first", asy
   )
   assert.match(
     accepted,
-    /"event":"accepted","request":"[\da-f-]{36}","recipient":"\+1•••4444","provider":"http","receipt":"m-1","ms":0\}$/,
+    /"event":"accepted","request":"[\da-f-]{36}","recipient":"\+1•••4444","provider":"http","country":"US","receipt":"m-1","ms":0\}$/,
   )
 })
 

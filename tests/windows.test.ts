@@ -124,6 +124,7 @@ test("a store is asked for each window by its period, and the memory in its plac
         giveBack: async () => {},
         get: async () => undefined,
         set: async () => {},
+        add: async () => 0,
       },
       site,
     )

@@ -179,7 +179,7 @@ function windowMeant(written: string): string | undefined {
 /** The folder whose files a setting names; undefined for every other setting. */
 function folderOf(setting: string): keyof Files | undefined {
   if (/^(SMS|VOICE)_PROVIDER(_|$)/.test(setting)) return ""
-  return setting === "PLATFORMS" ? "platforms/" : setting === "PAGES" ? "pages/" : undefined
+  return [...settingOf].find(([folder, name]) => name === setting && folder !== "stores/")?.[0]
 }
 
 /** The list with what each of its items may mean; undefined where one of them may mean nothing. */
@@ -237,6 +237,7 @@ const settingOf = new Map<keyof Files, string>([
   ["platforms/", "PLATFORMS"],
   ["pages/", "PAGES"],
   ["stores/", "STORE"],
+  ["routing/", "ROUTING"],
 ])
 
 // ───────────────────────────── Complaints: with the line that mends them ─────────────────────────────
@@ -366,7 +367,7 @@ function explainListening(text: string, cause: unknown): string {
 
 /** A file that is missed or broken: the setting that names it, what may be meant, its package, or the place of its fault. */
 async function mendFile(complaint: Complaint, file: string, env: Environment): Promise<Complaint> {
-  const [, folder = "", name = ""] = /^(platforms\/|pages\/|stores\/)?(.*)$/.exec(file) ?? []
+  const [, folder = "", name = ""] = /^(platforms\/|pages\/|stores\/|routing\/)?(.*)$/.exec(file) ?? []
   const kind = folder as keyof Files
   if (file.startsWith("parts/") || file.startsWith("commands/")) return complaint
   const { cause } = complaint
@@ -374,7 +375,7 @@ async function mendFile(complaint: Complaint, file: string, env: Environment): P
   const list =
     kind === "" || kind === "platforms/" ? `; main.ts ${kind.slice(0, -1) || "providers"} lists what there is` : ""
   const isNaming = (key: string) =>
-    folderOf(key) === kind && (env[key] ?? "").split(",").some((one) => one.trim() === name)
+    folderOf(key) === kind && (env[key] ?? "").split(",").some((one) => one.replace(/:\d+$/, "").trim() === name)
   const setting = kind === "stores/" ? "STORE" : Object.keys(env).find(isNaming)
   const elsewhere = findElsewhere(kind, name)
   const meant = kind === "stores/" ? storeMeant(env.STORE ?? "") : fileMeant(kind, name, setting?.startsWith("VOICE"))
@@ -391,12 +392,14 @@ async function mendFile(complaint: Complaint, file: string, env: Environment): P
 function storeMeant(written: string): string | undefined {
   const scheme = written.split(":")[0]?.toLowerCase() ?? ""
   const others = new Map([
-    ["valkey", "redis"],
     ["keydb", "redis"],
     ["dragonfly", "redis"],
     ["deno", "deno-kv"],
+    ["file", "sqlite"],
+    ["sqlite3", "sqlite"],
   ])
   const meant = others.get(scheme) ?? nearest(scheme, listFiles("stores/"))
+  if (meant === "sqlite") return "sqlite:limits.db"
   return meant === undefined ? undefined : meant === "deno-kv" ? "deno-kv:" : `${meant}://…`
 }
 
@@ -443,7 +446,8 @@ function explainBroken(file: string, name: string, thrown: unknown): string {
 // ───────────────────────────── Doubts: what works and is doubtful all the same ─────────────────────────────
 
 /** What works and is doubtful all the same. */
-export function listDoubts({ gateway: { settings, world }, providers, callers, pages, warnings }: Prepared): string[] {
+export function listDoubts({ gateway, providers, callers, pages, warnings }: Prepared): string[] {
+  const { settings, world } = gateway
   const { env } = world
   const ofProviders = [...providers.values()].map(({ name, provider: file }) => ({ name, file }))
   const used: Used[] = [
@@ -452,7 +456,7 @@ export function listDoubts({ gateway: { settings, world }, providers, callers, p
     ...pages.map(({ name, page: file }) => ({ name, file })),
   ]
   const sends = ofProviders.some(({ name }) => !/^(console|inbox)$/.test(name))
-  const doubts = [...warnings, ...lintEnvFile().doubts]
+  const doubts = [...warnings, ...lintEnvFile().doubts, ...listUnlearned(gateway)]
   const codes = settings.ALLOW_DESTINATIONS?.filter((target) => /^(?!8[78]|979)\d{1,3}$/.test(target)) ?? []
   for (const code of settings.DENY_TYPES.length > 0 ? codes : [])
     doubts.push(`ALLOW_DESTINATIONS names +${code} by digits, so that DENY_TYPES does not hold there: name the country`)
@@ -465,7 +469,7 @@ export function listDoubts({ gateway: { settings, world }, providers, callers, p
   const untold = [...listUnnamed(env), ...listSenderless(ofProviders, env)]
   doubts.push(...untold.map(({ text }) => text), ...listContradictions(settings, env), ...listUnread(used, env))
   for (const name of Object.keys(env)) {
-    const isLike = /^(CODE|STORE|DEADLINE|ATTEMPT|DEFAULT_C)|^LOG_(?!LEVEL)/.test(name)
+    const isLike = /^(CODE|STORE|DEADLINE|ATTEMPT|DEFAULT_C|ROUTING)|^LOG_(?!LEVEL)/.test(name)
     const isKnown = name in variables || /^(CODE_(TEXT|SPEECH)|LOG_TOKEN$)/.test(name)
     if (isLike && !isKnown) doubts.push(`${name} is no setting${didYouMean(nearest(name, Object.keys(variables)))}`)
   }
@@ -485,8 +489,8 @@ async function importUsed(env: Environment): Promise<Used[]> {
   const used = new Map<string, Used>()
   for (const [setting, value = ""] of Object.entries(env)) {
     const kind = folderOf(setting)
-    for (const name of kind === undefined ? [] : value.split(",").map((one) => one.trim())) {
-      const isThere = kind !== undefined && kind !== "stores/" && listFiles(kind).includes(name)
+    for (const name of kind === undefined ? [] : value.split(",").map((one) => one.replace(/:\d+ *$/, "").trim())) {
+      const isThere = kind !== undefined && kind !== "stores/" && kind !== "routing/" && listFiles(kind).includes(name)
       const file = isThere ? await collect(() => importFile(kind, name, world)) : undefined
       if (file) used.set(`${kind}${name}`, { name, file })
     }
@@ -530,6 +534,11 @@ function listContradictions(settings: Settings, env: Environment): string[] {
   const doubts: string[] = []
   if (env.ATTEMPT_TIMEOUT && settings.ATTEMPT_TIMEOUT > settings.DEADLINE)
     doubts.push("ATTEMPT_TIMEOUT is longer than DEADLINE, which ends every call")
+  const { ALLOW_DESTINATIONS, DENY_DESTINATIONS } = settings
+  const both = DENY_DESTINATIONS?.find((target) => ALLOW_DESTINATIONS?.includes(target))
+  // Digits may be a whole number.
+  const shown = both && /^\d/.test(both) ? "the same digits" : both
+  if (both) doubts.push(`ALLOW_DESTINATIONS and DENY_DESTINATIONS name ${shown}, which is denied: leave out one`)
   const { protocol, hostname = "" } = URL.parse(settings.GATEWAY_URL ?? "") ?? {}
   if (protocol === "http:" && !/^(localhost|127\..*|\[::1\])$/.test(hostname))
     doubts.push("GATEWAY_URL is http: tokens and codes cross the network as they are, write https")
@@ -568,6 +577,21 @@ function listUnread(used: Used[], env: Environment): string[] {
     const shown = near || isTellable(name) ? name : "a variable with the prefix of a provider in use"
     doubts.push(`${shown} is read by nothing${didYouMean(near)}`)
   }
+  return doubts
+}
+
+/** Routes by which nothing is learned, and what is forgotten. */
+function listUnlearned({ settings: { ROUTING, STORE }, routes }: Prepared["gateway"]): string[] {
+  if (ROUTING === "ordered") return []
+  const doubts = Object.entries(routes).flatMap(([channel, all]) =>
+    all.flatMap(({ target, value }) => {
+      const setting = `${channel.toUpperCase()}_PROVIDER${target && `_${target}`}`
+      return value.length === 1
+        ? `ROUTING=${ROUTING} learns nothing of ${setting}: a route of one has no other order`
+        : []
+    }),
+  )
+  if (!STORE) doubts.push(`ROUTING=${ROUTING} begins anew at each start: STORE=sqlite:limits.db keeps what it learned`)
   return doubts
 }
 

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto"
 import type { LogEvent, Page } from "../../main.ts"
 import { headers, page } from "../parts/log-page.ts"
+import { createTally } from "../parts/tally.ts"
 
 /** One that reads the stream; the page's events have numbers, so that it misses none when it connects again. */
 type Reader = { stream: ReadableStreamDefaultController<Uint8Array>; isNumbered: boolean }
@@ -10,7 +11,7 @@ const most = 1_000
 
 /**
  * `GET /log`: the log as server-sent events, for at most 20 readers; a page of it for browsers. `GET /log/events`: the last
- * 1,000 events as JSON; `GET /log/state`: how providers and the store are.
+ * 1,000 events as JSON; `GET /log/state`: how providers and the store are; `GET /log/routes`: who delivered where.
  */
 export default {
   env: {},
@@ -37,6 +38,8 @@ export default {
       const first = count - kept.length + 1
       return name === instance ? Math.max(first, (parseInt(number ?? "", 10) || 0) + 1) : first
     }
+    const tally = createTally(site.clock)
+    site.follow(tally.count)
     site.follow((event) => {
       count += 1
       kept.push(event)
@@ -82,6 +85,7 @@ export default {
       return { instance, now: new Date(site.clock()).toISOString(), storeAway, providers }
     }
     app.get("/state", (c) => c.json(state()))
+    app.get("/routes", (c) => c.json({ instance, routes: tally.rows() }))
     app.get("/events", (c) => c.json({ ...state(), first: count - kept.length + 1, events: kept }))
   },
 } satisfies Page

@@ -1,6 +1,7 @@
 import type { LogEvent, Page, Site } from "../../main.ts"
 import { missingPackage } from "../lib.ts"
 import { installLine } from "../parts/packages.ts"
+import { createReader } from "../parts/tally.ts"
 
 /** Codes that main.ts itself gives where no answer of a provider is there; each other one must stand in its file. */
 const ownCodes = ["dns", "refused", "tls", "answer", "reset", "timeout", "exception", "country", "no_code"]
@@ -45,6 +46,12 @@ async function counting(site: Site) {
   const again = counter("again", "Messages to a number that asked again, by the provider before.", ["provider"])
   const refusals = counter("guard_refusals", "Messages that a limit refused, or would have.", ["limit", "guard"])
   const reports = counter("reports", "Delivery reports, by what became of the message.", ["provider", "state"])
+  const routes = counter(
+    "routes",
+    "What became of messages, by country: sent, first calls, verified, again, undelivered.",
+    ["provider", "country", "outcome"],
+  )
+  const read = createReader()
   const seconds = new Histogram({
     name: "smstask_attempt_seconds",
     help: "Seconds until a provider answered, or was no longer waited for.",
@@ -85,6 +92,7 @@ async function counting(site: Site) {
     const known = codes.get(String(entry.provider))
     // What a shared store brings may be a provider of another instance.
     const provider = known ? String(entry.provider) : "other"
+    for (const { country, outcome } of read(entry)) routes.inc({ provider, country, outcome })
     if (event === "received") received.inc({ platform })
     else if (event === "duplicate") duplicates.inc({ platform })
     else if (event === "again") again.inc({ provider })

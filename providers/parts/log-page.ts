@@ -4,6 +4,7 @@
  * @module
  */
 import { createHash } from "node:crypto"
+import * as routes from "./log-routes.ts"
 import { heading, headingStyle, icon } from "./mark.ts"
 
 const style = `
@@ -152,7 +153,7 @@ footer { color: var(--quiet); font-size: .8125rem; padding: 20px 4px 0 }
 @media (max-width: 640px) { #head { display: none } }
 @media (prefers-reduced-motion: no-preference) {
   .new { animation: come .4s ease-out } @keyframes come { from { background: light-dark(#e9effe, #232c42) } } }
-`
+${routes.style}`
 
 /** What an event brings reaches the page by textContent and attributes alone. */
 const script = String.raw`
@@ -640,7 +641,7 @@ setInterval(look, 10000)
 document.addEventListener("visibilitychange", () => { if (!document.hidden && instance) { drawFigures(); look() } })
 arrange()
 connect()
-`
+${routes.script}`
 
 /** Drawn on 16 by 16, with a stroke of the text's colour. */
 const icons = {
@@ -735,6 +736,7 @@ export const page = `<!doctype html>
   <p id="none-yet" class="card">No provider was asked yet.</p>
   <ul id="providers" aria-labelledby="providers-title"></ul>
   </div>
+  ${routes.html}
   <div class="section" id="messages"><h2 id="rows-title">Messages</h2></div>
   <div id="bar" role="search" aria-label="Filter">
     <label for="by-provider" class="unseen">Provider</label>

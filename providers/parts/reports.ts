@@ -32,36 +32,40 @@ export function mountReports(
   { name, provider, values, hidden }: LoadedProvider,
   key: string,
   site: Site,
-  { world, settings }: Pick<Gateway, "world" | "settings">,
+  { world, settings, outcomes }: Pick<Gateway, "world" | "settings" | "outcomes">,
 ) {
   const { report: file } = provider
   if (!file) return
   const { log, problem, clock } = site
   const safe = (foreign: unknown) => redact(foreign, hidden, nobody, "id")
-  const acceptedAt = new Map<unknown, number>()
+  const channel = provider.channel ?? "sms"
+  const acceptances = new Map<unknown, { at: number; country: string }>()
   // Vendors repeat their reports, and a call that was overheard can be repeated too.
   const final = new Set<string>()
-  site.follow(({ event, provider, receipt }) => {
+  site.follow(({ event, provider, receipt, country }) => {
     if (event !== "accepted" || provider !== name || !receipt) return
-    acceptedAt.set(receipt, clock())
-    if (acceptedAt.size > most) acceptedAt.delete(acceptedAt.keys().next().value)
+    acceptances.set(receipt, { at: clock(), country: `${country}` })
+    if (acceptances.size > most) acceptances.delete(acceptances.keys().next().value)
   })
   const tell = ({ id, state, code, fault }: Report) => {
     const receipt = safe(id)
     if (state === "pending" || final.has(receipt)) return
     final.add(receipt)
     if (final.size > most) final.delete(final.values().next().value ?? "")
-    const before = acceptedAt.get(receipt)
-    acceptedAt.delete(receipt)
+    const before = acceptances.get(receipt)
+    acceptances.delete(receipt)
     const told = {
       provider: name,
       receipt,
       ...(code !== undefined && { code: redactCode(code, hidden, nobody) }),
       ...(fault && { fault }),
+      ...(before && { country: before.country, ms: Math.round(clock() - before.at) }),
     }
     const isDelivered = state === "delivered"
-    const ms = before === undefined ? {} : { ms: Math.round(clock() - before) }
-    log(isDelivered ? "info" : "warn", isDelivered ? "delivered" : "undelivered", { ...told, ...ms })
+    // A number that does not exist says nothing of its provider.
+    if (before && !isDelivered && fault !== "recipient")
+      outcomes.count({ provider: name, country: before.country, channel }, "bad", "report")
+    log(isDelivered ? "info" : "warn", isDelivered ? "delivered" : "undelivered", told)
   }
   /** A file that a proof needs, such as a certificate. */
   const fetch = async (url: string, init?: RequestInit) => {

@@ -85,6 +85,9 @@ export function withSpare(shared: Store, { spare, hash, log, ...clocks }: StoreS
       }),
     get: (key) => either((store, named) => store.get(named(key))),
     set: (key, value, period) => either((store, named) => store.set(named(key), value, period)),
+    // Whoever adds keeps what was not added, and tells it later.
+    add: (key, by, period) =>
+      either((store, named) => (store === spare ? undefined : store.add(named(key), by, period))),
   }
 }
 

@@ -16,6 +16,7 @@ interface Atomic {
 }
 const Window = v.object({ count: v.pipe(v.number(), v.minValue(0)), ends: v.number() })
 const Entry = v.object({ value: v.unknown(), ends: v.number() })
+const Sum = v.object({ value: v.pipe(v.number(), v.safeInteger(), v.minValue(0)), ends: v.number() })
 
 /** One message to count (1) or to give back (-1), and who waits for it. */
 interface Change {
@@ -90,6 +91,18 @@ export default {
         },
         set: (key, value, period) =>
           kv.set(["smstask", String(key)], { value, ends: Date.now() + period }, { expireIn: period }),
+        async add(key, by, period) {
+          const path = ["smstask", String(key)]
+          for (let tries = 0; tries < 20; tries += 1) {
+            const { value, versionstamp } = await kv.get(path)
+            const sum = (v.is(Sum, value) && value.ends > Date.now() ? value.value : 0) + by
+            if (by === 0) return sum
+            const entry = { value: sum, ends: Date.now() + period }
+            const set = kv.atomic().check({ key: path, versionstamp }).set(path, entry, { expireIn: period })
+            if ((await set.commit().catch(loseRace)).ok) return sum
+          }
+          throw new Error("BUSY: twenty others changed the same sum")
+        },
       },
       site,
     )

@@ -2,7 +2,14 @@ import type { RateLimiterRedis } from "rate-limiter-flexible"
 import { type Limit, type StoreFile, tryOr } from "../../main.ts"
 import { withSpare } from "../parts/store.ts"
 
-/** Redis or Valkey, as STORE=redis://host:6379 or rediss:// with TLS. Windows are each key's own. */
+/** Gives null for an error that Redis answered with, since it concerns one key. Any other error means that Redis is away. */
+function requireReply(error: unknown, ErrorReply: new () => Error): null {
+  if (error instanceof ErrorReply) return null
+  throw error
+}
+const isSum = (sum: unknown): sum is number => typeof sum === "number" && Number.isSafeInteger(sum) && sum >= 0
+
+/** Redis or Valkey, as STORE=redis://host:6379 or rediss:// with TLS, valkey:// or valkeys://. Windows are each key's own. */
 export default {
   async open(url, site) {
     // Loaded here, so that one file with everything inside starts without them. Deno would fetch them at every start, were
@@ -12,7 +19,7 @@ export default {
       "rate-limiter-flexible" as string
     )) as typeof import("rate-limiter-flexible")
     const socket = { reconnectStrategy: () => !site.stopping?.aborted && 500 }
-    const client = createClient({ url, disableOfflineQueue: true, socket })
+    const client = createClient({ url: url.replace(/^valkey/, "redis"), disableOfflineQueue: true, socket })
     let failure: unknown
     const failed = new Promise<void>((resolve) => {
       client.on("error", (error: unknown) => {
@@ -56,13 +63,21 @@ export default {
         giveBack: (key, limit) => limiterOf(limit).reward(key),
         async get(key) {
           await connect()
-          const text = await client.get(`smstask:${key}`).catch((error) => {
-            if (error instanceof ErrorReply) return null
-            throw error
-          })
+          const text = await client.get(`smstask:${key}`).catch((error) => requireReply(error, ErrorReply))
           return tryOr(() => JSON.parse(text ?? "null"), undefined) ?? undefined
         },
         set: (key, value, period) => client.set(`smstask:${key}`, JSON.stringify(value), { PX: period }),
+        async add(key, by, period) {
+          const name = `smstask:${key}`
+          const read = async () => Number(await client.get(name))
+          const change = () => (by === 0 ? read() : client.incrBy(name, by))
+          const increase = () => change().catch((error) => requireReply(error, ErrorReply))
+          let sum = await increase()
+          // Another wrote there what is no sum.
+          if (!isSum(sum) && (await client.del(name)) > 0) sum = await increase()
+          if (by !== 0) await client.pExpire(name, period)
+          return isSum(sum) ? sum : undefined
+        },
       },
       site,
     )

@@ -10,11 +10,14 @@
  *     npm run bench -- stages [rounds] [runtime]   what each stage of a message costs under load: under five minutes
  *     npm run bench -- profile [rounds]            what the time of a message goes to, part by part
  *     npm run bench -- against MAIN.TS [rounds]    this main.ts beside another one
+ *     npm run bench -- learn [seeds]               ROUTING=adaptive in a simulation of a day, and what it adds to a message
  */
 import { spawnSync } from "node:child_process"
 import { availableParallelism, cpus, loadavg } from "node:os"
 import { against } from "./against.ts"
+import { decide } from "./decide.ts"
 import { type Aim, tellAims } from "./figures.ts"
+import { simulateLearning } from "./learn.ts"
 import { memory } from "./memory.ts"
 import { others } from "./others.ts"
 import { profile } from "./profile.ts"
@@ -43,6 +46,7 @@ const parts: Record<string, () => Promise<Aim[]>> = {
   stages: () => stagesOn(roundsOr(1), rest[1]),
   profile: () => profile(roundsOr(3)),
   against: () => against(rest[0] ?? "", roundsOr(5, rest[1])),
+  learn: async () => [...(await simulateLearning(roundsOr(60))), ...(await decide(5))],
 }
 
 const run = parts[part]
@@ -50,12 +54,13 @@ if (!run) {
   console.error(`there is no part ${part}: ${Object.keys(parts).join(", ")}`)
   process.exit(1)
 }
-if (spawnSync("wrk", ["-v"]).error) {
+const isAlone = part === "learn"
+if (!isAlone && spawnSync("wrk", ["-v"]).error) {
   console.error("the bench needs wrk: apt-get install wrk")
   process.exit(1)
 }
 // At its first start Deno fetches packages, which takes longer than a server is waited for.
-spawnSync(runtimes.Deno[0] ?? "", ["cache", "--quiet", `${root}main.ts`, `${here}hono.ts`], { cwd: root })
+if (!isAlone) spawnSync(runtimes.Deno[0] ?? "", ["cache", "--quiet", `${root}main.ts`, `${here}hono.ts`], { cwd: root })
 const started = performance.now()
 console.log(`${availableParallelism()} × ${cpus()[0]?.model}, load before the run ${loadavg()[0]?.toFixed(2)}`)
 const aims = await run()

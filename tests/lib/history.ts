@@ -88,7 +88,7 @@ export async function history(minutes = 60, more: Record<string, string> = {}, r
   const report = { read: ({ text }: { text: string }): Report[] => [JSON.parse(text)] }
   /** STORE=gone: is a store that never answers. */
   const away = async () => Promise.reject(new Error("ECONNREFUSED"))
-  const gone = { take: away, giveBack: away, get: away, set: away }
+  const gone = { take: away, giveBack: away, get: away, set: away, add: away }
   const files: Record<string, unknown> = {
     plivo: { ...plivo, report },
     "stores/gone": { open: async (_, site) => withSpare(gone, site) } satisfies StoreFile,

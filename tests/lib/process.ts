@@ -22,12 +22,15 @@ if (alone) cpSync(entry, join(alone, basename(entry)))
 process.on("exit", () => alone && rmSync(alone, { recursive: true }))
 
 /** The command of `deno task start`, `bun` or `node`, with nothing to be fetched; an executable is one itself. */
-const command = (folder: string, name = basename(entry)): string[] => {
+const command = (folder: string, name = basename(entry), store = ""): string[] => {
   const file = join(folder, name)
   if (!/\.[jt]s$/.test(file)) return [file]
   if (process.versions.bun) return [process.execPath, "--no-install", file]
   if (!process.versions.deno) return [process.execPath, file]
-  const flags = ["--no-prompt", "--allow-net", "--allow-env", "--allow-read=.env,providers"]
+  const [, database] = /^sqlite:(.+)/.exec(store) ?? []
+  const readable = database ? `.env,providers,${database}` : ".env,providers"
+  const flags = ["--no-prompt", "--allow-net", "--allow-env", `--allow-read=${readable}`]
+  if (database) flags.push(`--allow-write=${database}`)
   return [process.execPath, "run", "--cached-only", ...flags, file]
 }
 
@@ -71,7 +74,7 @@ export function run(
   name?: string,
 ): Run {
   const options = { cwd, env: { ...Object.fromEntries(machine), NO_COLOR: "1", ...env } }
-  const [file = "", ...rest] = [...around, ...command(folder, name)]
+  const [file = "", ...rest] = [...around, ...command(folder, name, env.STORE)]
   const child = spawn(file, [...rest, ...args], options)
   children.add(child)
   let stdout = ""
@@ -140,7 +143,7 @@ export async function copy(files: Record<string, string>, work: (folder: string)
     mkdirSync(`${folder}/providers`)
     cpSync(`${root}package.json`, `${folder}/package.json`)
     // main.ts alone has a folder with nothing in it.
-    const house = ["contract.ts", "lib.ts", "http.ts", "commands", "pages", "parts", "platforms", "stores"]
+    const house = ["contract.ts", "lib.ts", "http.ts", "commands", "pages", "parts", "platforms", "routing", "stores"]
     for (const path of SMSTASK || isAlone ? [] : house)
       cpSync(`${root}providers/${path}`, `${folder}/providers/${path}`, { recursive: true })
     for (const [path, text] of Object.entries(files)) writeFileSync(`${folder}/${path}`, text)

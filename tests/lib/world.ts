@@ -53,10 +53,8 @@ const startOrExplain: typeof gateway = (world) =>
 export async function start(env: World["env"] = {}, answer: Answer = accepted, rest: Partial<World> = {}) {
   const lines: string[] = []
   const calls: { request: Request; init: Parameters<World["fetch"]>[1]; text: string }[] = []
-  // Who asks for no token has no secret.
-  const own = { GATEWAY_SECRET: env.GATEWAY_AUTH === "none" ? "" : secret }
   const app = await startOrExplain({
-    env: { ...own, ...httpEnv, ...env },
+    env: { GATEWAY_SECRET: secret, ...httpEnv, ...env },
     fetch: async (request, init) => {
       calls.push({ request, init, text: await request.clone().text() })
       return await answer(request, init)

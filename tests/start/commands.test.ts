@@ -137,6 +137,11 @@ test("check says what serving would, what is doubtful, and fails where nothing w
     /^SMS {8}console\n[\s\S]*callers +POST \/ by a token signed with GATEWAY_SECRET\n[\s\S]*^limits +LIMIT_RECIPIENT 5\/10m; LIMIT_PREFIX 50\/10m; LIMIT_TOTAL 9\/1m,90\/1h$/m,
   )
   assert.match(good.stdout, /\ntypes +no premium, pager numbers\ntests +2 of TEST_NUMBERS, sent to nobody\n/)
+  const contrary = { GATEWAY_AUTH: "none", GATEWAY_ALLOW_IPS: "10.0.0.1", GATEWAY_SECRET: secret }
+  const lists = { ALLOW_DESTINATIONS: "US,DE", DENY_DESTINATIONS: "DE" }
+  const { stdout: told } = await command(["check"], { ...contrary, ...lists })
+  assert.match(told, /doubtful +GATEWAY_AUTH=none asks for no token, although GATEWAY_SECRET or GATEWAY_TOKEN is set/)
+  assert.match(told, /doubtful +ALLOW_DESTINATIONS and DENY_DESTINATIONS name DE, which is denied: leave out one/)
   const coarse = await command(["check"], { GATEWAY_SECRET: secret, ALLOW_DESTINATIONS: "+44,+1900,+881,US" })
   assert.match(
     coarse.stdout,
