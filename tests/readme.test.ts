@@ -85,8 +85,11 @@ test("the newest heading of CHANGELOG.md is the version, or says that it is not 
 })
 
 test("Deno is told the versions of package.json, since its task does not read that", () => {
-  const dependencies: [string, string][] = Object.entries(JSON.parse(read("../package.json")).dependencies)
-  const imports = dependencies.map(([name, version]) => [name, `npm:${name}@${version}`])
+  const { dependencies, devDependencies } = JSON.parse(read("../package.json"))
+  // What `openapi` alone needs is there for development.
+  const converter = "@valibot/to-json-schema"
+  const all: Record<string, string> = { ...dependencies, [converter]: devDependencies[converter] }
+  const imports = Object.entries(all).map(([name, version]) => [name, `npm:${name}@${version}`])
   assert.deepEqual(JSON.parse(read("../deno.json")).imports, Object.fromEntries(imports))
 })
 

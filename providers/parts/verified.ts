@@ -119,7 +119,13 @@ async function countVerified(key: string, about: Fields, gateway: Gateway) {
     const isSettled = (await store.take(acceptance.id, once)) > 0
     if (isSettled && isVerified) return tellUnmatched()
     if (isSettled || !isInUse(provider, gateway)) continue
-    log("info", isVerified ? "verified" : "unverified", { ...about, provider, receipt, ms: world.clock() - at })
+    log("info", isVerified ? "verified" : "unverified", {
+      ...about,
+      provider,
+      country,
+      receipt,
+      ms: world.clock() - at,
+    })
     const next = found[index - 1]
     // Asking again within RESEND_WINDOW was bad already.
     const isCounted = next && next.channel === channel && next.at - at < settings.RESEND_WINDOW
