@@ -609,7 +609,7 @@ export function senderVariables(name: string, { needsSender, env: schemas }: Pro
 // ───────────────────────────── .env: lines that are read otherwise than they look ─────────────────────────────
 
 const assignment =
-  /^[ \t]*(?:export[ \t]+)?(?<name>[\w.-]+)[ \t]*=(?<blank>[ \t]*)(?:(?<quote>["'`])(?<inside>[^"'`]*)\k<quote>(?<behind>[^\n]*)|(?<bare>[^\n]*))$/gm
+  /^[ \t]*(?:export[ \t]+)?(?<name>[\w.-]+)[ \t]*=(?<blank>[ \t]*)(?:(?:"(?<double>[^"]*)"|'(?<single>[^']*)'|`(?<back>[^`]*)`)(?<behind>[^\n]*)|(?<bare>[^\n]*))$/gm
 
 /** How a line of `.env` is told. Its name may be all of a secret, whose base64 ends in "=": only what can be a setting is told. */
 const isTellable = (name: string) => /^[A-Z]{1,12}\d{0,3}(_[A-Z]{0,12}\d{0,3}){0,6}$/.test(name)
@@ -640,7 +640,7 @@ function lintEnvFile(): { values: Environment; doubts: string[] } {
     if (!isSetting(name))
       doubts.push(isTellable(name) ? `${name} in .env is read by nothing` : `line ${line} of .env is read by nothing`)
     lines.set(name, line)
-    values[name] = groups.inside ?? groups.bare ?? ""
+    values[name] = groups.double ?? groups.single ?? groups.back ?? groups.bare ?? ""
   }
   const outside = text.replace(assignment, (found) => found.replace(/[^\n]/g, ""))
   const stray = outside.split("\n").findIndex((line) => /^\s*[^\s#]/.test(line)) + 1

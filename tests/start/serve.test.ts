@@ -438,6 +438,11 @@ const files: [name: string, written: string | Buffer, told: RegExp | undefined][
     `GATEWAY_SECRET=${secret}\nHTTP_BODY="{\\"canary\\": 1}"\n`,
     /HTTP_BODY in line 2 of \.env has more behind the quote that ends it/,
   ],
+  [
+    "with quotes of one kind inside of those of another",
+    `GATEWAY_SECRET=${secret}\nCODE_TEXT='Your "code" is {code}'\nSMS_SENDER="O'Neill"\n`,
+    undefined,
+  ],
   ["with a line that is none", `# ours\n\nGATEWAY_SECRET=${secret}\nPORT: 4000\n`, /line 4 of \.env is no NAME=value/],
 ]
 for (const [name, written, told] of files) {
