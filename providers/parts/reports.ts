@@ -73,7 +73,7 @@ export function mountReports(
     const reply = await world.fetch(new Request(url, init), { redirect: "manual", signal })
     const bytes = await readBytes(reply)
     if (reply.status !== 200 || !bytes) throw new Error(`${name} answered ${reply.status}`)
-    return new Response(bytes)
+    return new Response(new Uint8Array(bytes))
   }
   /** Whether the vendor's own proof holds, where it gives one beside the key in the path. */
   const isProven = async (call: ReportCall) => {
