@@ -116,6 +116,8 @@ export async function prepare(given: World, isServing: boolean, print = given.pr
 
 const startTimer: Clocks["after"] = (milliseconds, run) => clearTimeout.bind(null, setTimeout(run, milliseconds))
 
+// ───────────────────────────── Paths: what is served, and to whom ─────────────────────────────
+
 /** The routes: `POST /` and platforms, pages, and what is there for everyone. */
 export async function createApp(prepared: Prepared): Promise<App> {
   const { gateway, providers, callers, pages } = prepared
@@ -131,20 +133,8 @@ export async function createApp(prepared: Prepared): Promise<App> {
     ["/", ["GET", "HEAD"]],
     ["/health", ["GET", "HEAD"]],
   ])
-  const loadVerified = memoize(() => loadPart(world, "verified"))
-  for (const caller of hasOwnProof(world.env) ? [createOwnCaller(gateway), ...callers] : callers) {
-    const { name, greet, verified } = caller
-    for (const path of name ? [`/${name}`, `/${name}/`] : ["/"]) {
-      app.post(path, (c) => take(c.req.raw, caller, gateway))
-      if (greet) app.get(path, (c) => greet(limitHeaders(c.req.raw.headers), log))
-      methods.set(path, [...(methods.get(path) ?? (greet ? ["GET"] : [])), "POST"])
-    }
-    if (verified) {
-      const path = name ? `/${name}/verified` : "/verified"
-      app.post(path, async (c) => (await loadVerified()).takeVerified(c.req.raw, verified, gateway))
-      methods.set(path, ["POST"])
-    }
-  }
+  for (const caller of hasOwnProof(world.env) ? [createOwnCaller(gateway), ...callers] : callers)
+    serveCaller(app, caller, gateway, methods)
   const hasRoutes = ({ name, provider: { routes, report } }: LoadedProvider) =>
     routes ?? (report && world.env[`${variablePrefix(name)}_REPORT_KEY`])
   if (pages.length > 0 || [...providers.values()].some(hasRoutes))
@@ -166,6 +156,21 @@ export async function createApp(prepared: Prepared): Promise<App> {
     return refuse(log, "internal_error", "a fault of the gateway: the log says where")
   })
   return app
+}
+
+/** The paths of one caller, which join those of `methods`. */
+function serveCaller(app: App, caller: Caller, gateway: Gateway, methods: Map<string, string[]>) {
+  const { name, greet, verified } = caller
+  for (const path of name ? [`/${name}`, `/${name}/`] : ["/"]) {
+    app.post(path, (c) => take(c.req.raw, caller, gateway))
+    if (greet) app.get(path, (c) => greet(limitHeaders(c.req.raw.headers), gateway.log))
+    methods.set(path, [...(methods.get(path) ?? (greet ? ["GET"] : [])), "POST"])
+  }
+  if (!verified) return
+  const path = name ? `/${name}/verified` : "/verified"
+  const loadVerified = memoize(() => loadPart(gateway.world, "verified"))
+  app.post(path, async (c) => (await loadVerified()).takeVerified(c.req.raw, verified, gateway))
+  methods.set(path, ["POST"])
 }
 
 async function loadCallers({ PLATFORMS = [] }: Settings, world: World, providers: Map<string, unknown>) {
@@ -295,7 +300,7 @@ async function take(request: Request, caller: Caller, gateway: Gateway): Promise
   const about: Fields = name ? { request: id, platform: name } : { request: id }
   const arrived = await receive(request, caller, deadline - clocks.monotonic(), clocks)
   if ("problem" in arrived) return refuseCall(arrived, request.headers, caller, about, log)
-  const call = readCall(arrived.text, request.headers, caller, gateway.world.clock())
+  const call = await readCall(arrived.text, request.headers, caller, gateway.world)
   if ("problem" in call) return answer(call, about, caller, gateway)
   if (!call.written) return new Response(null, { status: 204 })
   const isInternational = name ? (platform.isInternational ?? false) : undefined
@@ -375,6 +380,8 @@ export function refuseCall(
   const response = refuse(log, problem, detail, details)
   return caller.platform.isShown ? new Response(JSON.stringify({ code: problem }), response) : response
 }
+
+// ───────────────────────────── Reply: what a caller is told ─────────────────────────────
 
 type Details = { about?: Fields; attempts?: Attempt[]; headers?: Record<string, string>; level?: contract.Level }
 
@@ -553,25 +560,29 @@ export const invalid = (detail: string): Problem => ({ problem: "invalid_message
 const badNumber = (detail: string): Problem => ({ ...invalid(detail), sentenceOf: "invalid_recipient" })
 
 /** What the platform's file reads of a call. `written` is undefined where nothing is to be sent. */
-function readCall(
+async function readCall(
   text: string,
   headers: Headers,
   { name, platform }: Caller,
-  now: number,
-): { written?: contract.Written | undefined } | Problem {
+  world: World,
+): Promise<{ written?: contract.Written | undefined } | Problem> {
   const type = headers.get("content-type") ?? ""
   const fields = readFields(text, type)
   if (!fields) {
     const isBroken = parseJson(text) === undefined && (/^\s*[[{"']/.test(text) || (/json/i.test(type) && text !== ""))
-    const place = isBroken ? `; its JSON breaks at ${placeOfBreak(text)}` : ""
+    const slips = isBroken ? await loadSlips(world) : undefined
+    const place = slips ? `; its JSON breaks at ${slips.placeOfBreak(text)}` : ""
     return invalid(`the body must be a JSON object or a UTF-8 form${name ? "" : ": {recipient, body}"}${place}`)
   }
   try {
-    return { written: platform.read(fields, now) }
+    return { written: platform.read(fields, world.clock()) }
   } catch (error) {
     return invalid(v.isValiError(error) ? describeIssues(error.issues) : `it is not what ${name} sends`)
   }
 }
+
+/** The words for slips in a call, which are missed without harm. */
+const loadSlips = async (world: World) => (await loadOptional("parts/slips", world)) as Parts["slips"] | undefined
 
 /** JSON, or the fields of a form; undefined where it is neither. */
 export function readFields(text: string, type: string): object | undefined {
@@ -610,30 +621,25 @@ export const written = v.object({
 })
 /** Makes a message of what a platform wrote, or says which field is wrong. */
 export async function readMessage(foreign: contract.Written, arrival: Arrival, gateway: Gateway) {
-  const { settings, routes, log } = gateway
+  const { settings, world } = gateway
   const { id, caller, about, deadline, proofId } = arrival
   const parsed = v.safeParse(written, foreign)
-  const others = caller === "" ? describeOthers(foreign) : ""
+  const describeOthers = async () =>
+    caller === "" ? ((await loadSlips(world))?.describeOthers(foreign, Object.keys(written.entries)) ?? "") : ""
   if (!parsed.success)
-    return invalid(`${describeIssues(parsed.issues)}${foreign.recipient === undefined ? others : ""}`)
+    return invalid(describeIssues(parsed.issues) + (foreign.recipient === undefined ? await describeOthers() : ""))
   const { code: sent, locale, channel, ip, key, user } = parsed.output
   const number = readRecipient(parsed.output.recipient, arrival, settings.DEFAULT_COUNTRY, await loadNumbers())
   if ("problem" in number) return number
   const { recipient, country, callingCode, type } = number
   const body = parsed.output.body ?? (sent && renderCode(sent, settings.texts[channel], locale))
-  if (!body) return invalid(`body is missing${others}`)
+  if (!body) return invalid(`body is missing${await describeOthers()}`)
   const raw = describeRaw(parsed.output.body ?? "", sent)
   if (raw) return invalid(raw)
-  const given = v.safeParse(sender, parsed.output.sender)
-  if (!given.success) {
-    const wrong = describeIssues(given.issues, "sender")
-    const route = findTargeted(routes[channel], recipient, country) ?? []
-    const hasOther = (provider: LoadedProvider) => chooseSender(provider, recipient, country, "", settings.senders)
-    if (!route.every(hasOther)) return invalid(`${wrong}; set SMS_SENDER or the provider's own sender to use another`)
-    log("warn", "warning", { ...about, reason: `${wrong}; the configured sender is used` })
-  }
+  const given = readSender(parsed.output.sender, { recipient, country, channel }, about, gateway)
+  if (typeof given === "object") return given
   const code = sent || findCode(body, settings.CODE_PATTERN)
-  const message = { recipient, body, sender: given.success ? given.output : "", code, locale, channel }
+  const message = { recipient, body, sender: given, code, locale, channel }
   const line = lineOf(recipient)
   const idempotencyKeys: Inbound["idempotencyKeys"] = []
   const text = `${channel}:${line}\n${body}\n${sent}`
@@ -659,6 +665,20 @@ export async function readMessage(foreign: contract.Written, arrival: Arrival, g
   } satisfies Inbound
 }
 
+type Destination = { recipient: string; country: string; channel: "sms" | "voice" }
+/** The sender of a call, or "" where it is wrong and every provider of the route has another one. */
+function readSender(written: string, { recipient, country, channel }: Destination, about: Fields, gateway: Gateway) {
+  const { settings, routes, log } = gateway
+  const parsed = v.safeParse(sender, written)
+  if (parsed.success) return parsed.output
+  const wrong = describeIssues(parsed.issues, "sender")
+  const route = findTargeted(routes[channel], recipient, country) ?? []
+  const hasOther = (provider: LoadedProvider) => chooseSender(provider, recipient, country, "", settings.senders)
+  if (!route.every(hasOther)) return invalid(`${wrong}; set SMS_SENDER or the provider's own sender to use another`)
+  log("warn", "warning", { ...about, reason: `${wrong}; the configured sender is used` })
+  return ""
+}
+
 /** What is wrong with a text or a code that was meant for a machine; undefined where nothing is. */
 function describeRaw(body: string, code: string): string | undefined {
   const inBody = findUnfilled(body)
@@ -666,17 +686,6 @@ function describeRaw(body: string, code: string): string | undefined {
   if (inBody) return `body holds ${inBody}, which the platform's template left unfilled`
   if (inCode) return `code holds ${inCode}, which the platform's template left unfilled`
   return isEncoded(body) ? "body is still encoded: %XX or + stands where a blank should" : undefined
-}
-
-/** What others call a number, a text, a code and a sender. */
-const usualName =
-  /^to$|phone|number|mobile|cell|tel|msisdn|dest|dst|recip|receiv|address|text|message|msg|sms|content|otp|code|from|sender|src|source/i
-
-/** The names of fields that others use, so that whoever writes the call sees them. Only a usual name is told: it is no value. */
-function describeOthers(fields: object): string {
-  const isOther = (name: string) => !(name in written.entries) && /^[a-z][a-z_-]*$/i.test(name) && usualName.test(name)
-  const names = Object.keys(fields).flatMap((name) => (isOther(name) ? name.slice(0, 20) : []))
-  return names.length > 0 ? `; the body has ${names.slice(0, 5).join(", ")}` : ""
 }
 
 /** Digits alone get a plus where their platform always sends the country, or where no DEFAULT_COUNTRY says what they mean. */
@@ -693,6 +702,8 @@ function requireRoute({ message, country }: Inbound, { routes }: Gateway): Probl
   if (findTargeted(routes[message.channel ?? "sms"], message.recipient, country)) return undefined
   return { problem: "unsupported_channel", detail: "no provider is named for it: see VOICE_PROVIDER" }
 }
+
+// ───────────────────────────── Code: found in a text, or put into one ─────────────────────────────
 
 /**
  * The one-time code in a text: what the pattern finds, or a WebOTP line says, or the only run of 4 to 10 digits that stands
@@ -1078,6 +1089,8 @@ function refuseCountry({ provider: { countries } }: LoadedProvider, { country }:
   if (!countries || countries.includes(country)) return undefined
   return { ...classify({ code: "country", fault: "account" }, 0), reason: `serves ${countries.join(", ")}` }
 }
+
+// ───────────────────────────── Route: who is asked, in which order, and by which sender ─────────────────────────────
 
 /** The providers for a message, in order. Who accepted this number's last message is asked late, an open breaker comes last. */
 async function chooseRoute(
@@ -1594,6 +1607,7 @@ interface Parts {
   platforms: typeof import("./providers/parts/platforms.ts")
   routing: typeof import("./providers/parts/routing.ts")
   store: typeof import("./providers/parts/store.ts")
+  slips: typeof import("./providers/parts/slips.ts")
   traces: typeof import("./providers/parts/traces.ts")
   unverified: typeof import("./providers/parts/unverified.ts")
   verified: typeof import("./providers/parts/verified.ts")
@@ -1868,7 +1882,7 @@ async function requireSendable({ provider, values, context }: LoadedProvider, en
   }
 }
 
-// ───────────────────────────── Numbers and texts: what people write, and what it means ─────────────────────────────
+// ───────────────────────────── Numbers: what people write, and what it means ─────────────────────────────
 
 /** All metadata knows types of numbers, and costs 0.35 MiB more than the least; both would cost 0.9 MiB more. */
 export const loadNumbers = memoize(() => import("libphonenumber-js/max"))
@@ -1966,6 +1980,8 @@ function toAsciiDigit(digit: string): string {
   return String(value % 10)
 }
 
+// ───────────────────────────── Templates: what a platform left unfilled or encoded ─────────────────────────────
+
 /** What template engines leave where they had no value, and no text has by itself. */
 const unfilled = [
   /@@\s{0,9}[\w.]{1,40}\s{0,9}@@|@\{[A-Za-z_][^{}]{0,80}\}/,
@@ -2045,42 +2061,13 @@ export function readAddress(written: unknown): string {
   return [...toBytes(high), ...toBytes(low)].join(".")
 }
 
+// ───────────────────────────── Texts: bytes, JSON, secrets, and time ─────────────────────────────
+
 const utf8 = new TextDecoder()
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true })
 /** Never throws: what is not JSON is undefined. */
 function parseJson(text: string): unknown {
   return tryOr(() => JSON.parse(text), undefined)
-}
-
-const jsonText = String.raw`"[^"\\\u0000-\u001f]*(?:\\(?:["\\/bfnrt]|u[\da-fA-F]{4})[^"\\\u0000-\u001f]*)*`
-const jsonScalar = String.raw`-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null`
-
-/** Where a text stops being JSON (RFC 8259), without a word of it: `line 1, column 9`. */
-function placeOfBreak(text: string): string {
-  const token = new RegExp(`([ \\t\\r\\n]*)(?:(${jsonText}")|(${jsonScalar})|([{}[\\],:]))?`, "y")
-  const values = '"0{['
-  const closers: string[] = []
-  let allowed = values
-  let at = 0
-  for (;;) {
-    token.lastIndex = at
-    const [whole = "", blank = "", string, scalar, sign = ""] = token.exec(text) ?? []
-    const kind = string ? '"' : scalar ? "0" : sign
-    at += blank.length
-    if (!kind || !allowed.includes(kind)) break
-    at += whole.length - blank.length
-    if (kind === "{" || kind === "[") closers.push(kind === "{" ? "}" : "]")
-    else if (kind === closers.at(-1)) closers.pop()
-    const isInObject = closers.at(-1) === "}"
-    const isKey = kind === '"' && /^"}?$/.test(allowed)
-    const afterValue = closers.length > 0 ? `,${closers.at(-1)}` : ""
-    const next: Record<string, string> = { "{": '"}', "[": `${values}]`, ":": values, ",": isInObject ? '"' : values }
-    allowed = isKey ? ":" : (next[kind] ?? afterValue)
-  }
-  // Inside of a text that is wrong, it is the wrong character.
-  if (allowed.includes('"')) at += new RegExp(jsonText, "y").exec(text.slice(at))?.[0].length ?? 0
-  const before = text.slice(0, at)
-  return `line ${before.split("\n").length}, column ${at - before.lastIndexOf("\n")}`
 }
 
 /** The charset that a form declares, where that is not UTF-8; else "". JSON is always UTF-8 (RFC 8259). */
@@ -2310,6 +2297,8 @@ export const textFamilies = {
   SENTENCE: setting(like(/^\P{Cc}{1,200}$/u), "a sentence of at most 200 characters"),
 }
 
+// ───────────────────────────── Schemas: what settings and files are made of ─────────────────────────────
+
 function like(pattern: RegExp) {
   return v.pipe(v.string(), v.regex(pattern))
 }
@@ -2442,6 +2431,8 @@ export function parseVariables<E extends Variables>(env: Environment, variables:
     [...names].flatMap((name) => (variables[name] ? describeWrong(name, env[name], variables[name]) : [])),
   )
 }
+
+// ───────────────────────────── Targets: values for a part of the numbers, or a language ─────────────────────────────
 
 /** The value for the longest digits that fit, else for the country, else for all. */
 export function findTargeted<T>(all: readonly Targeted<T>[], recipient: string, country: string): T | undefined {
@@ -2620,7 +2611,7 @@ function isOneSlip(one: string, other: string): boolean {
   return Math.max(left.length, right.length) < 2 || (left.length === 2 && left === [...right].reverse().join(""))
 }
 
-// ───────────────────────────── Process: standard output, signals, .env ─────────────────────────────
+// ───────────────────────────── Process: standard output and signals ─────────────────────────────
 
 const newline = 10
 
@@ -2739,6 +2730,8 @@ function handleSignals({ world, settings, log }: Gateway, stopping: AbortControl
     world.flush?.().then(() => process.exit(1))
   })
 }
+
+// ───────────────────────────── Values: .env, and files that hold one ─────────────────────────────
 
 /** `.env` of the working directory, in UTF-8 or UTF-16, alike on every runtime. Throws a StartError where it cannot be trusted. */
 function readEnvFile(): Environment {
