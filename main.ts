@@ -1218,7 +1218,15 @@ async function rememberAcceptance(
   const { store, world, unverified } = gateway
   const channel = message.channel ?? "sms"
   const address = unverified?.addressOf(inbound) ?? "-"
-  const own = { id, at: world.clock(), channel, country: country || callingCode, provider, address, receipt }
+  const own = {
+    id,
+    at: Math.round(world.clock()),
+    channel,
+    country: country || callingCode,
+    provider,
+    address,
+    receipt,
+  }
   for (const [index, key] of acceptanceKeys.entries()) {
     const before = index === 0 ? await earlier : await findAcceptances(key, gateway)
     const kept = [own, ...before].slice(0, acceptances.most)

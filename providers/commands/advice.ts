@@ -566,7 +566,8 @@ function listUnread(used: Used[], env: Environment): string[] {
   const doubts: string[] = []
   for (const name of Object.keys(env)) {
     const start = ["SMS_", ...starts].filter((start) => name.startsWith(start)).sort((a, b) => b.length - a.length)[0]
-    if (start === undefined || own.includes(name)) continue
+    const isRead = own.includes(name.replace(/_FILE$/, "")) || name.replace(/_FILE$/, "") in variables
+    if (start === undefined || isRead) continue
     const sender = senderWords.test(name.slice(start.length)) ? `${start}SENDER` : undefined
     const isOfCountry = name.endsWith("_SENDER_ID")
     if (isOfCountry && sender && !env[sender])

@@ -15,12 +15,16 @@ export function describeOthers(fields: object, known: readonly string[]): string
   return names.length > 0 ? `; the body has ${names.slice(0, 5).join(", ")}` : ""
 }
 
-const jsonText = String.raw`"[^"\\\u0000-\u001f]*(?:\\(?:["\\/bfnrt]|u[\da-fA-F]{4})[^"\\\u0000-\u001f]*)*`
+/** The inside of a text up to the quote that ends it. */
+export const jsonText = String.raw`"[^"\\\u0000-\u001f]*(?:\\(?:["\\/bfnrt]|u[\da-fA-F]{4})[^"\\\u0000-\u001f]*)*`
 const jsonScalar = String.raw`-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null`
+
+/** One part of JSON, with the blanks before it. */
+export const jsonToken = `([ \\t\\r\\n]*)(?:(${jsonText}")|(${jsonScalar})|([{}[\\],:]))?`
 
 /** Where a text stops being JSON (RFC 8259), without a word of it: `line 1, column 9`. */
 export function placeOfBreak(text: string): string {
-  const token = new RegExp(`([ \\t\\r\\n]*)(?:(${jsonText}")|(${jsonScalar})|([{}[\\],:]))?`, "y")
+  const token = new RegExp(jsonToken, "y")
   const values = '"0{['
   const closers: string[] = []
   let allowed = values

@@ -70,12 +70,13 @@ export function withSpare(shared: Store, { spare, hash, log, ...clocks }: StoreS
     awayUntil = clocks.monotonic() + pause
     return await use(spare, (key) => key)
   }
-  // The memory counts first, so that it goes on from what is known whenever the store is late.
+  // The memory counts first, so that it goes on from what is known whenever the store is late. What it refuses is refused.
   return {
     async take(key, limit) {
       const own = await spare.take(key, limit)
-      const wait = await either((store, named) => (store === spare ? own : store.take(named(key), limit)))
-      if (wait > 0 && own === 0) await spare.giveBack(key, limit)
+      if (own > 0) return own
+      const wait = await either((store, named) => (store === spare ? 0 : store.take(named(key), limit)))
+      if (wait > 0) await spare.giveBack(key, limit)
       return wait
     },
     giveBack: (key, limit) =>

@@ -3,6 +3,7 @@ import assert from "node:assert/strict"
 import { readdirSync, readFileSync } from "node:fs"
 import { test } from "node:test"
 import { check } from "recheck"
+import { jsonText, jsonToken } from "../../providers/parts/slips.ts"
 
 interface Expression {
   source: string
@@ -71,9 +72,13 @@ const files = ["main.ts", ...inProviders.map((file) => `providers/${file}`)].fil
 /** What is built while the program runs, as it comes out; "" where the operator writes it, or all of it is escaped text. */
 const built: Record<string, Expression[]> = {
   "main.ts": [operators(), operators(), { source: "(?<![\\w.-])[\\w.-]+\\.[jt]s:\\d+(:\\d+)?", flags: "", before: "" }],
-  "providers/commands/advice.ts": [operators(), operators()],
+  "providers/commands/advice.ts": [operators(), operators(), operators()],
   "providers/http.ts": [operators(), operators()],
   "providers/mitake.ts": [{ source: "^msgid=([^\\r\\n]{1,200})", flags: "m", before: "" }],
+  "providers/parts/slips.ts": [
+    { source: jsonToken, flags: "y", before: "" },
+    { source: jsonText, flags: "y", before: "" },
+  ],
   "providers/parts/door.ts": [{ source: "(?:^|; *)smstask_log=([\\w-]+)", flags: "", before: "" }],
 }
 function operators(): Expression {

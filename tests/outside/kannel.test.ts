@@ -136,7 +136,10 @@ describe("Kannel", { timeout: limit, skip }, () => {
   test("without an SMSC a text is perhaps sent, and the next provider is asked", async () => {
     const response = await post("+12025550201", "Your code is 111111")
     assert.equal(response.status, 200)
-    await until(gateway.stdout, /"event":"refused"[^\n]*"provider":"kannel","code":"queued"[^\n]*"fault":"provider"/)
+    await until(
+      gateway.stdout,
+      /"event":"refused"[^\n]*"provider":"kannel"[^\n]*"code":"queued"[^\n]*"fault":"provider"/,
+    )
     await until(gateway.stdout, /"event":"accepted"[^\n]*"provider":"http"/)
     received = start(fakesmsc, ["-H", "127.0.0.1", "-r", `${smsc}`, "-i", "1"])
     await until(received, /Got message 1: <ACME \+12025550201 text Your code is 111111>/)

@@ -565,6 +565,7 @@ test("outside of a terminal the line listening has what a terminal shows, and no
   assert.equal(look_at, `${address}inbox, ${address}log`)
   assert.deepEqual(inForce, {
     sms: "+44: inbox; console",
+    types: "no premium, shared-cost, pager, voicemail, personal, satellite numbers",
     voice: "console",
     callers: "POST / by a token signed with GATEWAY_SECRET",
     only_from: "127.0.0.1",

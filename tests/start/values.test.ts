@@ -2,7 +2,7 @@
 import assert from "node:assert/strict"
 import { mkdirSync, writeFileSync } from "node:fs"
 import { test } from "node:test"
-import { copy, provider, run, serving } from "../lib/process.ts"
+import { copy, provider, run, serving, until } from "../lib/process.ts"
 import { message, secret, sign } from "../lib/world.ts"
 
 const slow = { timeout: 280_000 }
@@ -43,7 +43,11 @@ test("settings, and the variables of providers, platforms and pages, come as fil
     })
     const { CODE_TEXT_DE_FILE, LOGTO_TOKEN_FILE, ...rest } = named
     writeFileSync(`${folder}/.env`, `CODE_TEXT_DE_FILE=${CODE_TEXT_DE_FILE}\nLOGTO_TOKEN_FILE="${LOGTO_TOKEN_FILE}"\n`)
-    const http = { HTTP_URL: url, HTTP_BODY: '{"from":"{sender}","text":"{body}"}', HTTP_SUCCESS: '"id":"([^"]+)"' }
+    const http = {
+      HTTP_URL: url,
+      HTTP_BODY: '{"to":"{recipient}","from":"{sender}","text":"{body}"}',
+      HTTP_SUCCESS: '"id":"([^"]+)"',
+    }
     const gateway = await serving({ ...rest, ...http, PAGES: "log", OTHERS_CERT_FILE: "/nowhere/at/all" }, folder)
     const recipient = "+12015550123"
     assert.equal((await send(gateway.url, `Bearer ${await sign()}`, { ...message, recipient })).status, 200)
@@ -54,8 +58,8 @@ test("settings, and the variables of providers, platforms and pages, come as fil
     assert.equal(page.status, 200)
     await page.body?.cancel()
     assert.deepEqual(asked, [
-      `canary-of-http {"from":"Acme","text":"${message.body}"}`,
-      'canary-of-http {"from":"Acme","text":"Ihr Code ist 326162"}',
+      `canary-of-http {"to":"${recipient}","from":"Acme","text":"${message.body}"}`,
+      'canary-of-http {"to":"+12015550124","from":"Acme","text":"Ihr Code ist 326162"}',
     ])
     gateway.kill()
     await gateway.ended
@@ -164,6 +168,7 @@ test("main.ts alone reads values of files, and refuses, counts and answers tests
     assert.equal(await statusOf("+12015550100", "a test"), 200)
     assert.equal(await statusOf("+12015550123", "one"), 200)
     assert.equal(await statusOf("+12015550123", "two"), 429)
+    await until(gateway.stdout, /"event":"rejected"[^\n]*LIMIT_RECIPIENT/)
     assert.deepEqual(gateway.stdout().match(/To \+\d+/g), ["To +12015550123"])
     gateway.kill()
     assert.equal(await gateway.ended, 0)
