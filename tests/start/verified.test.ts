@@ -168,8 +168,20 @@ test(
         .filter((key) => /^smstask:[\w-]+$/.test(key))
       return keys.map((key) => ask("get", key)).join()
     }
+    // A first message loads what it needs, and a busy machine may take the store for late meanwhile.
+    const acceptances = () => kept().split(" twilio ").length
+    const sendUntilKept = async (gateway: Run & { url: string }, start: string) => {
+      const before = acceptances()
+      for (let at = 0; at < 10 && acceptances() === before; at += 1) {
+        await call(gateway, "/", { recipient: `${start}${at}`, body: `warm ${at}` })
+        await new Promise((resolve) => setTimeout(resolve, 500))
+      }
+    }
+    await sendUntilKept(one, "+1222333555")
+    await sendUntilKept(other, "+1222333666")
+    const before = acceptances()
     assert.equal(await send(one, "first"), "twilio")
-    await until(kept, / twilio /)
+    await until(() => String(acceptances() > before), /true/)
     assert.equal(await send(other, "second"), "vonage-sms")
     await until(kept, / vonage-sms /)
     await Promise.all([call(one, "/verified", { recipient }), call(other, "/verified", { recipient })])
