@@ -305,7 +305,8 @@ async function take(request: Request, caller: Caller, gateway: Gateway): Promise
   if (!call.written) return new Response(null, { status: 204 })
   const isInternational = name ? (platform.isInternational ?? false) : undefined
   const arrival = { id, caller: name, isInternational, about, deadline, proofId: arrived.proofId }
-  const language = v.parse(languageTag, call.written.locale)
+  const { locale } = call.written
+  const language = locale === undefined ? undefined : v.parse(languageTag, locale)
   const inbound = await readMessage(call.written, arrival, gateway)
   if ("problem" in inbound) return answer(inbound, about, caller, gateway, language)
   const unspoken = requireRoute(inbound, gateway)
@@ -405,8 +406,7 @@ export function answer(
   language?: string,
 ): Response {
   const code = "problem" in result ? (result.sentenceOf ?? result.problem) : "accepted"
-  const sentence = chooseText(settings.sentences[code], language)
-  const inItsWords = caller.answer?.(result, String(about.request), sentence)
+  const inItsWords = caller.answer?.(result, String(about.request), chooseText(settings.sentences[code], language))
   if ("receipt" in result) return inItsWords ?? new Response(JSON.stringify(result), isJson)
   const { problem, detail, attempts, retryAfter } = result
   const details: Details = { about }
@@ -2013,6 +2013,8 @@ const slots = new Set(
  * signs of all kinds: there `mayBeNamed` is false.
  */
 function findUnfilled(text: string, mayBeNamed = true): string | undefined {
+  // Most texts have none of the signs of a slot.
+  if (!/[@{$#%<[*]/.test(text)) return undefined
   const isSlot = (word: string) => slots.has(word) || /(code|otp|password|token)$/.test(word)
   const wordsOf = (name: string) => name.split(/[\W_]+|(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])/)
   const isNamed = ([, ...names]: string[]) =>
