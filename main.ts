@@ -2653,7 +2653,8 @@ function createPrinter(): Required<Pick<World, "print" | "flush">> {
     if (lost > 0) dropped += lost + announced - Math.sign(announced)
     const last = bytes.length - unwritten.length - 1
     if (last >= 0) isTorn = bytes[last] !== newline
-    setTimeout(writeQueue, 10)
+    // A write costs as much as a message. Where lines come faster than they are written, those of 10 ms go out in one.
+    setTimeout(writeQueue, queue.lines.length > 0 ? 10 : 0)
   }
   process.on("exit", () => {
     // Node waits for a write that is stuck, for ever.
@@ -2668,8 +2669,7 @@ function createPrinter(): Required<Pick<World, "print" | "flush">> {
     }
     queue.size += line.length
     queue.lines.push(line)
-    // A write costs as much as a message: the lines of a hundredth of a second go out in one.
-    if (!isBusy) setTimeout(writeQueue, 10)
+    if (!isBusy) setImmediate(writeQueue)
     isBusy = true
   }
   const flush = () =>

@@ -6,7 +6,7 @@ import { type AddressInfo, createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, test } from "node:test"
-import { copy, patient, provider, serving } from "../lib/process.ts"
+import { copy, patient, provider, serving, until } from "../lib/process.ts"
 import { whySkipped } from "../lib/programs.ts"
 
 const slow = { timeout: 120_000 }
@@ -70,7 +70,7 @@ async function prove(store: string) {
     const one = await learning(store, url, folder)
     const two = await learning(store, url, folder)
     await one.send(1_000, 60)
-    assert.match(one.stdout(), /"event":"routed".*"reason":"good lately in US: .*lost 0 of \d+/)
+    await until(one.stdout, /"event":"routed".*"reason":"good lately in US: .*lost 0 of \d+/)
     // Each tells the store and asks it every two seconds.
     await wait(6_000)
     const arrived = await two.send(2_000, 30)

@@ -606,7 +606,7 @@ for (const name of ["main.ts", "gateway.ts"]) {
       }
       assert.equal(await call({ recipient: "+12015550123", code: "326162" }), 200)
       assert.equal(await call({ recipient: "+4915112345678", code: "326162" }), 422)
-      assert.match(gateway.stdout(), /To \+12015550123:\n {2}Kode 326162/)
+      await until(gateway.stdout, /To \+12015550123:\n {2}Kode 326162/)
       // Deno Deploy stops by SIGINT, and others by SIGTERM.
       gateway.kill(name === "main.ts" ? "SIGINT" : "SIGTERM")
       assert.equal(await gateway.ended, 0)

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, test } from "node:test"
 import type { World } from "../../main.ts"
-import { copy, patient, provider, root, serving } from "../lib/process.ts"
+import { copy, patient, provider, root, until as seen, serving } from "../lib/process.ts"
 import { whySkipped } from "../lib/programs.ts"
 import { accepted, httpEnv, message, secret, sign, standing, start, until } from "../lib/world.ts"
 
@@ -204,8 +204,8 @@ test("a store that was never there keeps no gateway from starting, serving and s
     const headers = { authorization: `Bearer ${await sign()}` }
     const response = await fetch(gateway.url, { method: "POST", headers, body: JSON.stringify(message) })
     assert.equal(response.status, 200)
-    assert.match(
-      gateway.stdout(),
+    await seen(
+      gateway.stdout,
       /"store_away","reason":"nothing listens there; limits and duplicates are kept in memory"/,
     )
     gateway.kill("SIGTERM")

@@ -82,6 +82,7 @@ test("two providers, a code that is entered, and both vendors told once", slow, 
   assert.deepEqual(told.sort(), ["twilio SM1 Outcome=unconfirmed", "vonage V2 delivered=true"])
   // Whoever entered a code asks for the next one, and not again.
   assert.equal(await send(gateway, "third 326164"), "twilio")
+  await until(gateway.stdout, /(?:"event":"accepted"[\s\S]*){3}/)
   assert.equal(eventsOf(gateway, "again").length, 1)
   assert.equal((await call(gateway, "/verified", { recipient }, "x".repeat(40))).status, 401)
   for (const word of [token, "326162", "2223334444"]) assert.ok(!gateway.stdout().includes(word), word)
@@ -200,7 +201,11 @@ test(
     other.kill("SIGTERM")
     await Promise.all([one.ended, other.ended])
     const again = await serving(shared)
-    assert.equal((await call(again, "/verified", { recipient })).status, 204)
+    // A busy machine may take the store for late at first.
+    for (let at = 0; at < 9 && !/"event":"verified"/.test(again.stdout()); at += 1) {
+      assert.equal((await call(again, "/verified", { recipient })).status, 204)
+      await new Promise((resolve) => setTimeout(resolve, 500))
+    }
     await until(again.stdout, /"event":"verified"/)
     again.kill("SIGKILL")
     server.kill("SIGKILL")
