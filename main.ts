@@ -250,6 +250,10 @@ export interface Problem {
   sentenceOf?: contract.ProblemCode
 }
 
+export const invalid = (detail: string): Problem => ({ problem: "invalid_message", detail })
+/** A number that can be none: the person who typed it is told so. */
+const badNumber = (detail: string): Problem => ({ ...invalid(detail), sentenceOf: "invalid_recipient" })
+
 const failed = "The code could not be sent."
 /** The stable codes of every problem: status, title (RFC 9457), and a sentence for the person who logs in. */
 export const problems: Readonly<
@@ -555,10 +559,6 @@ export interface Arrival extends Pick<Inbound, "id" | "about" | "deadline"> {
   proofId?: string | undefined
 }
 
-export const invalid = (detail: string): Problem => ({ problem: "invalid_message", detail })
-/** A number that can be none: the person who typed it is told so. */
-const badNumber = (detail: string): Problem => ({ ...invalid(detail), sentenceOf: "invalid_recipient" })
-
 /** What the platform's file reads of a call. `written` is undefined where nothing is to be sent. */
 async function readCall(
   text: string,
@@ -677,15 +677,6 @@ function readSender(written: string, { recipient, country, channel }: Destinatio
   if (!route.every(hasOther)) return invalid(`${wrong}; set SMS_SENDER or the provider's own sender to use another`)
   log("warn", "warning", { ...about, reason: `${wrong}; the configured sender is used` })
   return ""
-}
-
-/** What is wrong with a text or a code that was meant for a machine; undefined where nothing is. */
-function describeRaw(body: string, code: string): string | undefined {
-  const inBody = findUnfilled(body)
-  const inCode = findUnfilled(code, false)
-  if (inBody) return `body holds ${inBody}, which the platform's template left unfilled`
-  if (inCode) return `code holds ${inCode}, which the platform's template left unfilled`
-  return isEncoded(body) ? "body is still encoded: %XX or + stands where a blank should" : undefined
 }
 
 /** Digits alone get a plus where their platform always sends the country, or where no DEFAULT_COUNTRY says what they mean. */
@@ -912,9 +903,11 @@ function createGenerations<T>(most: number) {
 
 /** What this process remembers by itself: of each window 100,000 counts, of each period 50,000 values. */
 function createMemoryStore(monotonic: Clocks["monotonic"]): contract.Store {
+  return { ...createCounts(monotonic), ...createValues(monotonic) }
+}
+
+function createCounts(monotonic: Clocks["monotonic"]): Pick<contract.Store, "take" | "giveBack"> {
   const windows = new Map<string, { counts: ReturnType<typeof createGenerations<number>>; ends: number }>()
-  type Value = { value: unknown; ends: number }
-  const values = new Map<number, { kept: ReturnType<typeof createGenerations<Value>>; ends: number }>()
   // Of one limit and period all windows begin together.
   const windowOf = ({ name, period }: contract.Limit) => {
     const before = windows.get(`${name} ${period}`)
@@ -937,29 +930,35 @@ function createMemoryStore(monotonic: Clocks["monotonic"]): contract.Store {
       if (left > 0) counts.set(key, left)
       else counts.delete(key)
     },
-    get(key) {
-      for (const { kept } of values.values()) {
-        const entry = kept.get(key)
-        if (entry) return entry.ends > monotonic() ? entry.value : undefined
-      }
-      return undefined
-    },
-    set(key, value, period) {
-      const now = monotonic()
-      const before = values.get(period) ?? { kept: createGenerations<Value>(25_000), ends: now + period }
-      // What one generation holds is over when the next one ends.
-      if (now >= before.ends) before.kept.turn()
-      if (now >= before.ends) before.ends = now + period
-      values.set(period, before)
-      before.kept.set(key, { value, ends: now + period })
-    },
-    add(key, by, period) {
-      const before = this.get(key)
-      const sum = (typeof before === "number" ? before : 0) + by
-      this.set(key, sum, period)
-      return sum
-    },
   }
+}
+
+function createValues(monotonic: Clocks["monotonic"]): Pick<contract.Store, "get" | "set" | "add"> {
+  type Value = { value: unknown; ends: number }
+  const values = new Map<number, { kept: ReturnType<typeof createGenerations<Value>>; ends: number }>()
+  const get = (key: contract.Key) => {
+    for (const { kept } of values.values()) {
+      const entry = kept.get(key)
+      if (entry) return entry.ends > monotonic() ? entry.value : undefined
+    }
+    return undefined
+  }
+  const set = (key: contract.Key, value: unknown, period: number) => {
+    const now = monotonic()
+    const before = values.get(period) ?? { kept: createGenerations<Value>(25_000), ends: now + period }
+    // What one generation holds is over when the next one ends.
+    if (now >= before.ends) before.kept.turn()
+    if (now >= before.ends) before.ends = now + period
+    values.set(period, before)
+    before.kept.set(key, { value, ends: now + period })
+  }
+  const add = (key: contract.Key, by: number, period: number) => {
+    const before = get(key)
+    const sum = (typeof before === "number" ? before : 0) + by
+    set(key, sum, period)
+    return sum
+  }
+  return { get, set, add }
 }
 
 // ───────────────────────────── Deliver: along a route, until a provider accepts ─────────────────────────────
@@ -1990,6 +1989,15 @@ function toAsciiDigit(digit: string): string {
 
 // ───────────────────────────── Templates: what a platform left unfilled or encoded ─────────────────────────────
 
+/** What is wrong with a text or a code that was meant for a machine; undefined where nothing is. */
+function describeRaw(body: string, code: string): string | undefined {
+  const inBody = findUnfilled(body)
+  const inCode = findUnfilled(code, false)
+  if (inBody) return `body holds ${inBody}, which the platform's template left unfilled`
+  if (inCode) return `code holds ${inCode}, which the platform's template left unfilled`
+  return isEncoded(body) ? "body is still encoded: %XX or + stands where a blank should" : undefined
+}
+
 /** What template engines leave where they had no value, and no text has by itself. */
 const unfilled = [
   /@@\s{0,9}[\w.]{1,40}\s{0,9}@@|@\{[A-Za-z_][^{}]{0,80}\}/,
@@ -2656,12 +2664,7 @@ function createPrinter(): Required<Pick<World, "print" | "flush">> {
     // A write costs as much as a message. Where lines come faster than they are written, those of 10 ms go out in one.
     setTimeout(writeQueue, queue.lines.length > 0 ? 10 : 0)
   }
-  process.on("exit", () => {
-    // Node waits for a write that is stuck, for ever.
-    if (performance.now() - writingSince > 1_000) process.kill(process.pid, "SIGKILL")
-    const text = queue.lines.map((line) => `${line}\n`).join("")
-    tryOr(() => builtin("node:fs").writeSync(1, text), 0)
-  })
+  process.on("exit", () => writeRest(queue.lines, performance.now() - writingSince))
   const print = (line: string) => {
     if (queue.size > 1_048_576) {
       dropped += 1
@@ -2678,6 +2681,14 @@ function createPrinter(): Required<Pick<World, "print" | "flush">> {
       if (!isBusy) resolve()
     })
   return { print, flush }
+}
+
+/** Writes what is left when the process ends; `stuck` is how long the last write has taken so far, in milliseconds. */
+function writeRest(lines: string[], stuck: number) {
+  // Node waits for a write that is stuck, for ever.
+  if (stuck > 1_000) process.kill(process.pid, "SIGKILL")
+  const text = lines.map((line) => `${line}\n`).join("")
+  tryOr(() => builtin("node:fs").writeSync(1, text), 0)
 }
 
 const describeDropped = (lines: number) => JSON.stringify({ time: new Date(), level: "warn", event: "dropped", lines })

@@ -16,7 +16,9 @@ type Schema = Record<string, unknown>
 /** The conversion of schemas, which this command alone needs. */
 async function loadConversion(): Promise<(schema: v.GenericSchema) => Schema> {
   try {
-    const { toJsonSchema } = await import("@valibot/to-json-schema")
+    const { toJsonSchema } = (await import(
+      "@valibot/to-json-schema" as string
+    )) as typeof import("@valibot/to-json-schema")
     return (schema) => {
       // What a check or a transformation adds is told in words.
       const config = { target: "draft-2020-12", typeMode: "input", errorMode: "ignore" } as const

@@ -1,5 +1,5 @@
 import { closeSync, openSync } from "node:fs"
-import { DatabaseSync } from "node:sqlite"
+import type { DatabaseSync } from "node:sqlite"
 import { setTimeout as sleep } from "node:timers/promises"
 import { type StoreFile, tryOr } from "../../main.ts"
 import { withSpare } from "../parts/store.ts"
@@ -27,7 +27,9 @@ const schema = `
 async function openFile(path: string): Promise<DatabaseSync> {
   try {
     closeSync(openSync(path, "a", 0o600))
-    const database = new DatabaseSync(path)
+    // An older Node lacks it, and would end where the one file is linked, before it says so.
+    const sqlite = await import("node:sqlite")
+    const database = new sqlite.DatabaseSync(path)
     // Where several processes make the file at once, SQLite lets only one do so and asks the others to come again.
     for (let tries = 0; tries < 50 && !isMade(database); tries += 1) await sleep(20)
     database.exec(schema)
