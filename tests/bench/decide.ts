@@ -9,7 +9,7 @@ import {
   readMessage,
   type World,
 } from "../../main.ts"
-import { numberOf, token } from "./calls.ts"
+import { token } from "./calls.ts"
 import { type Aim, table } from "./figures.ts"
 
 const messages = 10_000
@@ -54,7 +54,7 @@ export async function decide(rounds: number): Promise<Aim[]> {
   const inbounds: Inbound[] = []
   for (let n = 0; n < messages; n += 1) {
     const arrival = { id: `${n}`, caller: "", about: { request: `${n}` }, deadline: Number.POSITIVE_INFINITY }
-    const written = { recipient: `+1${numberOf(n)}`, body: `Your code is ${100_000 + n}`, sender: "" }
+    const written = { recipient: `+1201${2_000_000 + n}`, body: `Your code is ${100_000 + n}`, sender: "" }
     inbounds.push((await readMessage(written, arrival, own)) as Inbound)
   }
   const rows: (string | number)[][] = []
