@@ -43,7 +43,8 @@ async function cost(routing: string, providers: number, inbounds: Inbound[]): Pr
   let least = Number.POSITIVE_INFINITY
   for (let from = 0; from < inbounds.length; from += batch) {
     const began = performance.now()
-    for (const inbound of inbounds.slice(from, from + batch)) await once(inbound, gateway)
+    for (const inbound of inbounds.slice(from, from + batch))
+      if ("problem" in (await once(inbound, gateway))) throw new Error("a message was refused")
     least = Math.min(least, ((performance.now() - began) * 1_000) / batch)
   }
   return least
@@ -54,7 +55,11 @@ export async function decide(rounds: number): Promise<Aim[]> {
   const inbounds: Inbound[] = []
   for (let n = 0; n < messages; n += 1) {
     const arrival = { id: `${n}`, caller: "", about: { request: `${n}` }, deadline: Number.POSITIVE_INFINITY }
-    const written = { recipient: `+1201${2_000_000 + n}`, body: `Your code is ${100_000 + n}`, sender: "" }
+    const written = {
+      recipient: `+1201${2_000_000 + ((n * 736_877) % 7_999_993)}`,
+      body: `Your code is ${100_000 + n}`,
+      sender: "",
+    }
     inbounds.push((await readMessage(written, arrival, own)) as Inbound)
   }
   const rows: (string | number)[][] = []
