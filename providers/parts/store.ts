@@ -39,6 +39,12 @@ export function withSpare(shared: Store, { spare, hash, log, ...clocks }: StoreS
   let isAway = false
   let awayUntil = 0
   let answeredAt = 0
+  /** When the memory last answered in place of the store, which knows nothing of that. */
+  let stoodInAt = Number.NEGATIVE_INFINITY
+  const standIn = <T>(use: Use<T>) => {
+    stoodInAt = clocks.monotonic()
+    return use(spare, (key) => key)
+  }
   /** What the store says, or undefined where it is away. */
   const waitFor = async <T>(work: Promise<T>): Promise<T | undefined> => {
     const since = clocks.monotonic()
@@ -55,7 +61,7 @@ export function withSpare(shared: Store, { spare, hash, log, ...clocks }: StoreS
   }
   type Use<T> = (store: Store, named: (key: Key) => Key) => T | Promise<T>
   const either = async <T>(use: Use<T>): Promise<T> => {
-    if (clocks.monotonic() < awayUntil) return await use(spare, (key) => key)
+    if (clocks.monotonic() < awayUntil) return await standIn(use)
     const ask = async () => {
       const value = await use(shared, hash)
       answeredAt = clocks.monotonic()
@@ -73,15 +79,16 @@ export function withSpare(shared: Store, { spare, hash, log, ...clocks }: StoreS
     if (!isAway) log("warn", "store_away", { reason: `${told}; limits and duplicates are kept in memory` })
     isAway = true
     awayUntil = clocks.monotonic() + pause
-    return await use(spare, (key) => key)
+    return await standIn(use)
   }
-  // The memory counts first, so that it goes on from what is known whenever the store is late. What it refuses is refused.
+  // The memory counts first, so that it goes on from what is known whenever the store is late.
   return {
     async take(key, limit) {
       const own = await spare.take(key, limit)
-      if (own > 0) return own
-      const wait = await either((store, named) => (store === spare ? 0 : store.take(named(key), limit)))
-      if (wait > 0) await spare.giveBack(key, limit)
+      // For a period after it stood in, it knows of messages that the store does not.
+      if (own > 0 && clocks.monotonic() - stoodInAt < limit.period) return own
+      const wait = await either((store, named) => (store === spare ? own : store.take(named(key), limit)))
+      if (wait > 0 && own === 0) await spare.giveBack(key, limit)
       return wait
     },
     giveBack: (key, limit) =>

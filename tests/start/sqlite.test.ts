@@ -8,7 +8,7 @@ import { after, test } from "node:test"
 import type { Limit, Store, StoreSite } from "../../main.ts"
 import file from "../../providers/stores/sqlite.ts"
 import { copy, patient, root, run, serving } from "../lib/process.ts"
-import { accepted, httpEnv, message, secret, sign, standing, start } from "../lib/world.ts"
+import { accepted, httpEnv, message, secret, sign, standing, start, until } from "../lib/world.ts"
 
 const slow = { timeout: 60_000 }
 const folders: string[] = []
@@ -210,6 +210,18 @@ test("while another process holds the file limits count in memory, and it is bac
   time.pass(600_000)
   assert.equal(await send(), 200)
   assert.equal(told("store_back"), 1)
+})
+
+test("what another instance gives back is free here, too", async () => {
+  const env = { STORE: `sqlite:${newFile()}`, LIMIT_UNVERIFIED: "2/1h", LIMIT_RECIPIENT: "off", LIMIT_PREFIX: "off" }
+  const [one, other] = [await start(env), await start(env)]
+  for (let sent = 0; sent < 6; sent += 1) {
+    const recipient = `+1222333${4_000 + sent}`
+    assert.equal((await one.post({ ...message, recipient, body: `code ${sent}` })).status, 200, `message ${sent}`)
+    const isVerified = () => other.events().filter(({ event }) => event === "verified").length > sent
+    assert.equal((await other.post({ recipient }, {}, "/verified")).status, 204)
+    await until(isVerified)
+  }
 })
 
 test("a file that cannot be opened keeps the gateway from starting, with what is missing", slow, async () => {
