@@ -304,7 +304,8 @@ async function take(request: Request, caller: Caller, gateway: Gateway): Promise
   const about: Fields = name ? { request: id, platform: name } : { request: id }
   const arrived = await receive(request, caller, deadline - clocks.monotonic(), clocks)
   if ("problem" in arrived) return refuseCall(arrived, request.headers, caller, about, log)
-  const call = await readCall(arrived.text, request.headers, caller, gateway.world)
+  const read = (fields: object) => platform.read(fields, gateway.world.clock())
+  const call = await readCall(arrived.text, request.headers, name || "{recipient, body}", read, gateway.world)
   if ("problem" in call) return answer(call, about, caller, gateway)
   if (!call.written) return new Response(null, { status: 204 })
   const isInternational = name ? (platform.isInternational ?? false) : undefined
@@ -559,25 +560,27 @@ export interface Arrival extends Pick<Inbound, "id" | "about" | "deadline"> {
   proofId?: string | undefined
 }
 
-/** What the platform's file reads of a call. `written` is undefined where nothing is to be sent. */
-async function readCall(
+/** Has `read` of a platform's file read a call; `expected` is the platform's name, or the fields that `POST /` takes. */
+export async function readCall<T>(
   text: string,
   headers: Headers,
-  { name, platform }: Caller,
+  expected: string,
+  read: (fields: object) => T,
   world: World,
-): Promise<{ written?: contract.Written | undefined } | Problem> {
+): Promise<{ written: T } | Problem> {
   const type = headers.get("content-type") ?? ""
   const fields = readFields(text, type)
   if (!fields) {
     const isBroken = parseJson(text) === undefined && (/^\s*[[{"']/.test(text) || (/json/i.test(type) && text !== ""))
     const slips = isBroken ? await loadSlips(world) : undefined
     const place = slips ? `; its JSON breaks at ${slips.placeOfBreak(text)}` : ""
-    return invalid(`the body must be a JSON object or a UTF-8 form${name ? "" : ": {recipient, body}"}${place}`)
+    const hint = expected.startsWith("{") ? `: ${expected}` : ""
+    return invalid(`the body must be a JSON object or a UTF-8 form${hint}${place}`)
   }
   try {
-    return { written: platform.read(fields, world.clock()) }
+    return { written: read(fields) }
   } catch (error) {
-    return invalid(v.isValiError(error) ? describeIssues(error.issues) : `it is not what ${name} sends`)
+    return invalid(v.isValiError(error) ? describeIssues(error.issues) : `it is not what ${expected} sends`)
   }
 }
 
@@ -585,7 +588,7 @@ async function readCall(
 const loadSlips = async (world: World) => (await loadOptional("parts/slips", world)) as Parts["slips"] | undefined
 
 /** JSON, or the fields of a form; undefined where it is neither. */
-export function readFields(text: string, type: string): object | undefined {
+function readFields(text: string, type: string): object | undefined {
   const json = parseJson(text)
   if (typeof json === "object" && json !== null) return json
   const isForm = /^application\/x-www-form-urlencoded\b/i.test(type)

@@ -1,5 +1,6 @@
 /** The verified wire: whose code was entered, what that counts for, and what it costs whoever pumps messages. */
 import assert from "node:assert/strict"
+import { createHmac } from "node:crypto"
 import { readdirSync } from "node:fs"
 import { describe, test } from "node:test"
 import { createApp, type Outcomes, type Platform, prepare, StartError, type World } from "../main.ts"
@@ -231,6 +232,26 @@ test("ten calls for one person are taken in ten minutes, known or not, and other
   assert.equal((await post({ recipient: "+12223334445" }, "/verified")).status, 204)
   time.pass(600_000)
   assert.equal((await post({ recipient }, "/verified")).status, 204)
+})
+
+test("a hook's call that is not the platform's names the field at fault", async () => {
+  const env = {
+    GATEWAY_SECRET: "",
+    PLATFORMS: "logto",
+    LOGTO_TOKEN: "0123456789abcdef0123456789abcdef",
+    LOGTO_VERIFIED_SECRET: "fedcba9876543210fedcba9876543210",
+  }
+  const { call, events } = await start(env)
+  for (const [body, detail] of [
+    ["{}", /^user is missing$/],
+    ['{"user": 1}', /^user must be /],
+    ['{"user": {}', /its JSON breaks at/],
+  ] as const) {
+    const signature = createHmac("sha256", env.LOGTO_VERIFIED_SECRET).update(body).digest("hex")
+    const headers = { "content-type": "application/json", "logto-signature-sha-256": signature }
+    assert.equal((await call({ method: "POST", body, headers }, "/logto/verified")).status, 400)
+    assert.match(String(events().at(-1)?.reason), detail)
+  }
 })
 
 test("with PLATFORMS alone nobody could prove it at POST /verified, which is not there", async () => {

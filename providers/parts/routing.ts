@@ -162,9 +162,9 @@ type World = Pick<Gateway, "settings" | "world" | "clocks" | "store" | "routes" 
 interface State extends World {
   file: Routing
   table: Map<string, Learned>
-  /** The same by the number's country and channel, and by provider: a message builds no text to find it. */
-  near: Map<string, Map<LoadedProvider, Near>>
-  /** Routes that were asked or counted for since the store was told of them. */
+  /** The same by route, country and channel: a message builds no names to find it. */
+  places: Map<LoadedProvider[], Map<string, Place>>
+  /** What was counted since the store was told of it. */
   touched: Set<string>
   waiting: Waiting[]
   /** When a code was entered last, as far as anyone said so, in milliseconds since 1970. */
@@ -172,9 +172,11 @@ interface State extends World {
   isBusy: boolean
 }
 
-interface Near {
-  name: string
-  learned: Learned
+/** A route in one country by one channel: those that serve it, with what is known of each. */
+interface Place {
+  serving: { provider: LoadedProvider; name: string; learned: Learned }[]
+  /** Whether it was asked for since the store was told of it. */
+  isTouched: boolean
 }
 
 /** An acceptance of the message `id`, kept under `key`; `ends` is on the monotonic clock. */
@@ -190,7 +192,7 @@ export async function openRouting(given: World, isServing: boolean): Promise<Lea
   const file = await importFile("routing/", given.settings.ROUTING, given.world)
   const empty = {
     table: new Map(),
-    near: new Map(),
+    places: new Map(),
     touched: new Set<string>(),
     waiting: [],
     verified: 0,
@@ -236,27 +238,26 @@ const count = (state: State, route: Route, mark: Mark, why: Parameters<Outcomes[
 
 /** Those that serve the country as the file orders them, then whoever it left out, then the others. */
 function arrange(state: State, route: LoadedProvider[], inbound: Inbound) {
-  const { file, touched, world, log } = state
+  const { file, world, log } = state
   const now = world.clock()
-  const serving = route.filter(({ provider: { countries } }) => !countries || countries.includes(inbound.country))
-  const target = routeOf("", inbound)
-  const candidates = serving.map((provider) => {
-    const { name, learned } = findNear(state, provider, target)
-    touched.add(name)
-    return weigh(provider.name, learned, now)
-  })
-  const arranged = new Set<LoadedProvider>()
+  const place = findPlace(state, route, inbound)
+  place.isTouched = true
+  const candidates = place.serving.map(({ provider, learned }) => weigh(provider.name, learned, now))
+  const arranged: LoadedProvider[] = []
+  const add = (provider: LoadedProvider) => {
+    if (!arranged.includes(provider)) arranged.push(provider)
+  }
   try {
     for (const name of file.order(candidates, world.random ?? Math.random)) {
-      const provider = serving.find((one) => one.name === name)
-      if (provider) arranged.add(provider)
+      const found = place.serving.find(({ provider }) => provider.name === name)
+      if (found) add(found.provider)
     }
   } catch (error) {
     logFailure(error, log)
   }
-  for (const provider of serving) arranged.add(provider)
-  for (const provider of route) arranged.add(provider)
-  return { arranged: [...arranged], candidates }
+  for (const { provider } of place.serving) add(provider)
+  for (const provider of route) add(provider)
+  return { arranged, candidates }
 }
 
 function findOrCreate(table: Map<string, Learned>, name: string): Learned {
@@ -265,15 +266,22 @@ function findOrCreate(table: Map<string, Learned>, name: string): Learned {
   return learned
 }
 
-function findNear({ near, table }: State, provider: LoadedProvider, target: Route): Near {
-  const place = `${target.country}${target.channel}`
-  const found = near.get(place) ?? new Map<LoadedProvider, Near>()
-  const before = found.get(provider)
+function findPlace({ places, table }: State, route: LoadedProvider[], inbound: Inbound): Place {
+  const target = routeOf("", inbound)
+  const name = target.country + target.channel
+  const ofRoute = places.get(route) ?? new Map<string, Place>()
+  const before = ofRoute.get(name)
   if (before) return before
-  const name = keyOf(provider.name, target)
-  const one = { name, learned: findOrCreate(table, name) }
-  near.set(place, found.set(provider, one))
-  return one
+  const serving = route.filter(({ provider: { countries } }) => !countries || countries.includes(inbound.country))
+  const place: Place = {
+    serving: serving.map((provider) => {
+      const name = keyOf(provider.name, target)
+      return { provider, name, learned: findOrCreate(table, name) }
+    }),
+    isTouched: false,
+  }
+  places.set(route, ofRoute.set(name, place))
+  return place
 }
 
 const logFailure = (error: unknown, log: Log) =>
@@ -281,15 +289,14 @@ const logFailure = (error: unknown, log: Log) =>
 
 function tell(route: LoadedProvider[], candidates: Candidate[], inbound: Inbound, log: Log) {
   const { country } = routeOf("", inbound)
-  let order = ""
-  for (const { name } of route) order += order ? `, ${name}` : name
-  let reason = `good lately in ${country}`
-  for (const [at, { name, good, bad }] of candidates.entries()) {
-    const asked = Math.round((good + bad) / weight)
-    const known = asked > 0 ? `${Math.round(good / weight)} of ${asked}` : "not known"
-    reason += `${at > 0 ? "," : ":"} ${name} ${known}`
-  }
-  log("info", "routed", { ...inbound.about, country, order, reason })
+  const order = route.map(({ name }) => name).join(", ")
+  const counts = candidates.map(describeCounts).join(", ")
+  log("info", "routed", { ...inbound.about, country, order, reason: `good lately in ${country}: ${counts}` })
+}
+
+function describeCounts({ name, good, bad }: Candidate): string {
+  const asked = Math.round((good + bad) / weight)
+  return asked > 0 ? `${name} ${Math.round(good / weight)} of ${asked}` : `${name} not known`
 }
 
 /** Tells the store what is new and learns from it. It works on a copy, and no message waits for it. Never throws. */
@@ -306,7 +313,11 @@ async function refresh(state: State): Promise<void> {
 }
 
 async function share(state: State) {
-  const { table, touched, store, world } = state
+  const { table, touched, places, store, world } = state
+  for (const place of [...places.values()].flatMap((ofRoute) => [...ofRoute.values()])) {
+    if (place.isTouched) for (const { name } of place.serving) touched.add(name)
+    place.isTouched = false
+  }
   const names = [...touched]
   touched.clear()
   let isAllTold = true

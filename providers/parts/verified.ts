@@ -22,13 +22,12 @@ import {
   maskNumber,
   type Person,
   type Problem,
-  readFields,
+  readCall,
   readNumber,
   receive,
   refuse,
   refuseCall,
   type Settings,
-  tryOr,
   userId,
 } from "../../main.ts"
 
@@ -70,12 +69,11 @@ async function countPerson(
   about: Fields,
   gateway: Gateway,
 ): Promise<Problem | undefined> {
-  const fields = readFields(text, headers.get("content-type") ?? "")
-  if (!fields) return invalid("the body must be a JSON object or a UTF-8 form: {recipient}, or {platform, user}")
-  const broken = invalid(`it is not what ${name} sends`)
-  const person = tryOr<Person | Problem | undefined>(() => platform.verified?.read(fields), broken)
-  if (!person) return undefined
-  const found = "problem" in person ? person : await findPerson(person, name, gateway.settings)
+  const expected = name || "{recipient}, or {platform, user}"
+  const call = await readCall(text, headers, expected, (fields) => platform.verified?.read(fields), gateway.world)
+  if ("problem" in call) return call
+  if (!call.written) return undefined
+  const found = await findPerson(call.written, name, gateway.settings)
   if ("problem" in found) return found
   const retryAfter = await gateway.store.take(found.key, most)
   const detail = `at most ${most.count} calls for one person are taken in 10 minutes`
