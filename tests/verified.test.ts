@@ -243,8 +243,8 @@ test("a hook's call that is not the platform's names the field at fault", async 
   }
   const { call, events } = await start(env)
   for (const [body, detail] of [
-    ["{}", /^user is missing$/],
-    ['{"user": 1}', /^user must be /],
+    ["{}", /^event is missing; user is missing$/],
+    ['{"event": "PostSignIn", "user": {"primaryPhone": 1}}', /^user\.primaryPhone must be text$/],
     ['{"user": {}', /its JSON breaks at/],
   ] as const) {
     const signature = createHmac("sha256", env.LOGTO_VERIFIED_SECRET).update(body).digest("hex")
