@@ -534,7 +534,7 @@ export interface Inbound {
   id: string
   /** What lines of the log about it have in common. */
   about: Fields
-  message: Message
+  message: Message & { channel: "sms" | "voice" }
   country: string
   callingCode: string
   /** What kind of number it is surely, as DENY_TYPES calls it, or "". */
@@ -693,7 +693,7 @@ function readRecipient(written: string, arrival: Arrival, country: string | unde
 
 /** The problem of a message that no route serves; undefined where one does. */
 function requireRoute({ message, country }: Inbound, { routes }: Gateway): Problem | undefined {
-  if (findTargeted(routes[message.channel ?? "sms"], message.recipient, country)) return undefined
+  if (findTargeted(routes[message.channel], message.recipient, country)) return undefined
   return { problem: "unsupported_channel", detail: "no provider is named for it: see VOICE_PROVIDER" }
 }
 
@@ -748,12 +748,8 @@ const printable = v.pipe(v.string(), v.regex(/^\P{C}{0,200}$/u))
 const wholeMilliseconds = v.pipe(v.number(), v.integer(), v.minValue(0))
 const attempt = v.object({ provider: fileName(), outcome, code: v.exactOptional(printable), ms: wholeMilliseconds })
 export const attempts = v.pipe(v.array(attempt), v.maxLength(100))
-export const delivery = v.object({
-  id: v.pipe(v.string(), v.uuid()),
-  provider: fileName(),
-  receipt: printable,
-  attempts,
-})
+const id = v.pipe(v.string(), v.uuid())
+export const delivery = v.object({ id, provider: fileName(), receipt: printable, attempts })
 /** A delivery as a store keeps it: one text. What another wrote there is foreign, and counts as absent. */
 const kept = v.pipe(v.string(), v.transform(parseJson), delivery)
 
@@ -762,19 +758,14 @@ export async function once(inbound: Inbound, gateway: Gateway): Promise<Delivery
   const { idempotencyKeys, id, about } = inbound
   const { inFlight, log } = gateway
   const first = idempotencyKeys.map(({ key }) => inFlight.get(key)).find(Boolean)
-  if (first) {
-    const result = await first
-    log("info", "duplicate", about)
-    return result
-  }
-  const sending = sendOnce(inbound, gateway)
-  for (const { key } of idempotencyKeys) inFlight.set(key, sending)
+  const sending = first ?? sendOnce(inbound, gateway)
+  if (!first) for (const { key } of idempotencyKeys) inFlight.set(key, sending)
   try {
     const result = await sending
-    if ("receipt" in result && result.id !== id) log("info", "duplicate", about)
+    if (first || ("receipt" in result && result.id !== id)) log("info", "duplicate", about)
     return result
   } finally {
-    for (const { key } of idempotencyKeys) inFlight.delete(key)
+    if (!first) for (const { key } of idempotencyKeys) inFlight.delete(key)
   }
 }
 
@@ -788,10 +779,9 @@ async function sendOnce(inbound: Inbound, gateway: Gateway): Promise<Delivery | 
     if (parsed.success && isInUse(parsed.output.provider, gateway)) return parsed.output
   }
   const result = await guard(inbound, gateway)
-  if ("receipt" in result) {
-    const text = JSON.stringify(result)
-    await Promise.all(inbound.idempotencyKeys.map(({ key, period }) => store.set(key, text, period)))
-  }
+  if ("problem" in result || inbound.idempotencyKeys.length === 0) return result
+  const text = JSON.stringify(result)
+  await Promise.all(inbound.idempotencyKeys.map(({ key, period }) => store.set(key, text, period)))
   return result
 }
 
@@ -802,9 +792,6 @@ export const isInUse = (name: string, { routes, settings }: Gateway) =>
   (name === testProvider && settings.TEST_NUMBERS !== undefined) ||
   [...routes.sms, ...routes.voice].some(({ value }) => value.some((provider) => provider.name === name))
 
-/** A limit that was charged for a message. */
-export type Charge = { key: contract.Key; limit: contract.Limit }
-
 /** Delivers what may be sent: refuses destinations, charges limits, and gives back what was charged for nothing. */
 async function guard(inbound: Inbound, gateway: Gateway): Promise<Delivery | Problem> {
   const { settings, store, log } = gateway
@@ -812,10 +799,9 @@ async function guard(inbound: Inbound, gateway: Gateway): Promise<Delivery | Pro
     log("info", "test", inbound.about)
     return { id: inbound.id, provider: testProvider, receipt: inbound.id, attempts: [] }
   }
-  const charges: Charge[] = []
-  const giveBack = () => Promise.all(charges.map(({ key, limit }) => store.giveBack(key, limit)))
   const denied = checkDestination(inbound, settings) ?? checkType(inbound, settings)
-  const problem = denied ?? (await chargeLimits(inbound, gateway, charges))
+  const { charges, problem } = denied ? { charges: [], problem: denied } : await chargeLimits(inbound, gateway)
+  const giveBack = () => Promise.all(charges.map(({ key, limit }) => store.giveBack(key, limit)))
   if (problem && settings.GUARD === "enforce") {
     await giveBack()
     return problem
@@ -826,20 +812,30 @@ async function guard(inbound: Inbound, gateway: Gateway): Promise<Delivery | Pro
   return result
 }
 
-/** Charges every limit, narrowest first, and keeps that in `charges`. The first that is used up ends it as a problem. */
+/** A limit, and the key by which it counts a message. */
+export interface Charge {
+  key: contract.Key
+  limit: contract.Limit
+}
+
+/** Charges every limit, narrowest first, until one is used up: that is the problem. */
 async function chargeLimits(
   inbound: Inbound,
   { limits, store, unverified }: Gateway,
-  charges: Charge[],
-): Promise<Problem | undefined> {
-  for (const limit of limits) {
-    const key = limitKeys[limit.name as LimitName](inbound)
+): Promise<{ charges: Charge[]; problem?: Problem }> {
+  const charges: Charge[] = []
+  const due: Charge[] = limits.map((limit) => ({ key: limitKeys[limit.name](inbound), limit }))
+  if (unverified) due.push(...(await unverified.listDue(inbound)))
+  for (const charge of due) {
+    const { key, limit } = charge
     if (key === "") continue
-    const retryAfter = await store.take(key, limit)
-    if (retryAfter > 0) return { problem: "rate_limited", detail: `${limit.name} is used up`, retryAfter }
-    charges.push({ key, limit })
+    const taking = store.take(key, limit)
+    const retryAfter = typeof taking === "number" ? taking : await taking
+    if (retryAfter === 0) charges.push(charge)
+    else if (limit.name !== "LIMIT_UNVERIFIED" || !unverified?.isForgotten())
+      return { charges, problem: { problem: "rate_limited", detail: `${limit.name} is used up`, retryAfter } }
   }
-  return await unverified?.charge(inbound, charges)
+  return { charges }
 }
 
 type LimitName = "LIMIT_VOICE" | "LIMIT_RECIPIENT" | "LIMIT_IP" | "LIMIT_PREFIX" | "LIMIT_TOTAL"
@@ -854,6 +850,7 @@ export const limitKeys: Record<LimitName, (inbound: Inbound) => contract.Key> = 
 }
 /** One window of a limit; `written` is how the setting has it. */
 interface Window extends contract.Limit {
+  name: LimitName
   written: string
 }
 const limitsOf = (settings: Settings): Window[] =>
@@ -861,15 +858,14 @@ const limitsOf = (settings: Settings): Window[] =>
 
 /** The closer entry of both lists decides; a tie is denied, and so is what no allowed entry fits. */
 function checkDestination({ message, country, callingCode }: Inbound, settings: Settings): Problem | undefined {
-  const { ALLOW_DESTINATIONS, DENY_DESTINATIONS } = settings
-  if (!ALLOW_DESTINATIONS && !DENY_DESTINATIONS) return undefined
+  const { ALLOW_DESTINATIONS, DENY_DESTINATIONS = [] } = settings
   const isDigits = (target: string) => /^\d/.test(target)
   const fits = (target: string) => (isDigits(target) ? message.recipient.startsWith(target, 1) : target === country)
   // A country is closer than its calling code, and less close than that and one more digit.
   const closeness = (target: string) => (isDigits(target) ? target.length : callingCode.length + 0.5)
   const best = (targets: string[]) => Math.max(-1, ...targets.filter(fits).map(closeness))
   const allowed = ALLOW_DESTINATIONS ? best(ALLOW_DESTINATIONS) : 0
-  if (allowed >= 0 && allowed > best(DENY_DESTINATIONS ?? [])) return undefined
+  if (allowed >= 0 && allowed > best(DENY_DESTINATIONS)) return undefined
   return { problem: "destination_not_allowed", detail: "see ALLOW_DESTINATIONS and DENY_DESTINATIONS" }
 }
 
@@ -883,85 +879,86 @@ function checkType({ message, type }: Inbound, { DENY_TYPES, ALLOW_DESTINATIONS 
 // ───────────────────────────── Memory: what this process remembers by itself ─────────────────────────────
 
 /** A map that forgets: at `most` keys a new generation begins, and what is older than the one before goes. */
-function createGenerations<T>(most: number) {
-  let young = new Map<contract.Key, T>()
-  let old = new Map<contract.Key, T>()
-  const turn = () => {
-    old = young
-    young = new Map()
+class Generations<T> {
+  /** When the young generation ends, on the monotonic clock. */
+  ends: number
+  readonly #most: number
+  #young = new Map<contract.Key, T>()
+  #old = new Map<contract.Key, T>()
+  constructor(most: number, ends: number) {
+    this.#most = most
+    this.ends = ends
   }
-  return {
-    get: (key: contract.Key) => young.get(key) ?? old.get(key),
-    set(key: contract.Key, value: T) {
-      if (young.size >= most) turn()
-      young.set(key, value)
-    },
-    delete(key: contract.Key) {
-      young.delete(key)
-      old.delete(key)
-    },
-    turn,
+  get(key: contract.Key): T | undefined {
+    return this.#young.get(key) ?? this.#old.get(key)
+  }
+  set(key: contract.Key, value: T) {
+    if (this.#young.size >= this.#most) this.turn()
+    this.#young.set(key, value)
+  }
+  delete(key: contract.Key) {
+    this.#young.delete(key)
+    this.#old.delete(key)
+  }
+  turn() {
+    this.#old = this.#young
+    this.#young = new Map()
   }
 }
 
 /** What this process remembers by itself: of each window 100,000 counts, of each period 50,000 values. */
 function createMemoryStore(monotonic: Clocks["monotonic"]): contract.Store {
-  return { ...createCounts(monotonic), ...createValues(monotonic) }
-}
-
-function createCounts(monotonic: Clocks["monotonic"]): Pick<contract.Store, "take" | "giveBack"> {
-  const windows = new Map<string, { counts: ReturnType<typeof createGenerations<number>>; ends: number }>()
+  const windows = new Map<string, Generations<number>>()
   // Of one limit and period all windows begin together.
   const windowOf = ({ name, period }: contract.Limit) => {
     const before = windows.get(`${name} ${period}`)
     if (before && monotonic() < before.ends) return before
-    const window = { counts: createGenerations<number>(50_000), ends: monotonic() + period }
+    const window = new Generations<number>(50_000, monotonic() + period)
     windows.set(`${name} ${period}`, window)
     return window
   }
-  return {
-    take(key, limit) {
-      const { counts, ends } = windowOf(limit)
-      const before = counts.get(key) ?? 0
-      if (before >= limit.count) return Math.max(1, ends - monotonic())
-      counts.set(key, before + 1)
-      return 0
-    },
-    giveBack(key, limit) {
-      const { counts } = windowOf(limit)
-      const left = (counts.get(key) ?? 0) - 1
-      if (left > 0) counts.set(key, left)
-      else counts.delete(key)
-    },
-  }
-}
-
-function createValues(monotonic: Clocks["monotonic"]): Pick<contract.Store, "get" | "set" | "add"> {
-  type Value = { value: unknown; ends: number }
-  const values = new Map<number, { kept: ReturnType<typeof createGenerations<Value>>; ends: number }>()
+  const periods = new Map<number, Generations<{ value: unknown; ends: number }>>()
   const get = (key: contract.Key) => {
-    for (const { kept } of values.values()) {
-      const entry = kept.get(key)
+    for (const values of periods.values()) {
+      const entry = values.get(key)
       if (entry) return entry.ends > monotonic() ? entry.value : undefined
     }
     return undefined
   }
   const set = (key: contract.Key, value: unknown, period: number) => {
-    const now = monotonic()
-    const before = values.get(period) ?? { kept: createGenerations<Value>(25_000), ends: now + period }
+    const ends = monotonic() + period
+    const values = periods.get(period) ?? new Generations(25_000, ends)
+    periods.set(period, values)
     // What one generation holds is over when the next one ends.
-    if (now >= before.ends) before.kept.turn()
-    if (now >= before.ends) before.ends = now + period
-    values.set(period, before)
-    before.kept.set(key, { value, ends: now + period })
+    if (values.ends <= monotonic()) {
+      values.turn()
+      values.ends = ends
+    }
+    values.set(key, { value, ends })
   }
-  const add = (key: contract.Key, by: number, period: number) => {
-    const before = get(key)
-    const sum = (typeof before === "number" ? before : 0) + by
-    set(key, sum, period)
-    return sum
+  return {
+    get,
+    set,
+    add(key, by, period) {
+      const before = get(key)
+      const sum = (typeof before === "number" ? before : 0) + by
+      set(key, sum, period)
+      return sum
+    },
+    take(key, limit) {
+      const counts = windowOf(limit)
+      const before = counts.get(key) ?? 0
+      if (before >= limit.count) return Math.max(1, counts.ends - monotonic())
+      counts.set(key, before + 1)
+      return 0
+    },
+    giveBack(key, limit) {
+      const counts = windowOf(limit)
+      const left = (counts.get(key) ?? 0) - 1
+      if (left > 0) counts.set(key, left)
+      else counts.delete(key)
+    },
   }
-  return { get, set, add }
 }
 
 // ───────────────────────────── Deliver: along a route, until a provider accepts ─────────────────────────────
@@ -991,7 +988,7 @@ export interface Outcomes {
 export const routeOf = (provider: string, { country, callingCode, message }: Inbound): Route => ({
   provider,
   country: country || callingCode,
-  channel: message.channel ?? "sms",
+  channel: message.channel,
 })
 
 /** The circuit breaker: after 3 failures in a row a provider is asked last for 30 s; then one message probes it. */
@@ -1000,7 +997,10 @@ export const isBreakerOpen = ({ health }: LoadedProvider, now: number) =>
   health.failures >= breaker.failures && health.retryAt > now
 
 /** A provider in its turn. `isRetry` asks for a connection that was not used before. */
-type Turn = { provider: LoadedProvider; isRetry: boolean }
+interface Turn {
+  provider: LoadedProvider
+  isRetry: boolean
+}
 
 /** Takes a message along its route, inside its deadline, until a provider accepts it or none is left. */
 async function deliver(inbound: Inbound, gateway: Gateway): Promise<Delivery | Problem> {
@@ -1009,7 +1009,7 @@ async function deliver(inbound: Inbound, gateway: Gateway): Promise<Delivery | P
   const attempts: Attempt[] = []
   const failures: Refused[] = []
   const earlier = findAcceptances(inbound.acceptanceKeys[0] ?? "", gateway)
-  const route = await chooseRoute(inbound, earlier, gateway)
+  const route = chooseRoute(inbound, settings.RESEND_WINDOW > 0 ? await earlier : [], gateway)
   const isSingle = route.length === 1
   // A provider whose connection broke is asked once more, when no other is left: its second turn is put at the end.
   const turns: Turn[] = route.map((provider) => ({ provider, isRetry: false }))
@@ -1019,38 +1019,44 @@ async function deliver(inbound: Inbound, gateway: Gateway): Promise<Delivery | P
     // A single provider that keeps silent is asked once more, too, and must leave time for that.
     const isLast = others === 0 && (turn.isRetry || !isSingle)
     const limit = isLast ? left : Math.min(settings.ATTEMPT_TIMEOUT, left / (others + 1))
-    const result = await attemptOnce(turn, limit, inbound, gateway)
-    attempts.push(result.attempt)
+    const { attempt, ...result } = await attemptOnce(turn, limit, inbound, gateway)
+    attempts.push(attempt)
     if ("receipt" in result) {
-      const { name } = turn.provider
-      rememberAcceptance(inbound, name, result.receipt, earlier, gateway)
-      if (settings.RESEND_WINDOW > 0) gateway.learning?.accepted(inbound, name)
-      return { id, provider: name, receipt: result.receipt, attempts }
+      const delivery = { id, provider: attempt.provider, receipt: result.receipt, attempts }
+      rememberAcceptance(inbound, delivery, earlier, gateway)
+      return delivery
     }
     failures.push(result)
-    if (result.fault === "recipient" || result.fault === "fraud") return endRoute(result, attempts, failures)
+    if (isFinal(result)) break
     const isWorthRetry = result.code === "reset" || (result.outcome === "timeout" && isSingle)
     if (isWorthRetry && !turn.isRetry && clocks.monotonic() < deadline)
       turns.push({ provider: turn.provider, isRetry: true })
   }
+  return explainFailure(attempts, failures)
+}
+
+/** Whether no other provider would mend a refusal. */
+const isFinal = ({ fault }: Refused) => fault === "recipient" || fault === "fraud"
+
+/** Why no provider took a message. What may be billed is charged, and so is a text that whoever pumps would send again. */
+function explainFailure(attempts: Attempt[], failures: Refused[]): Problem {
+  const isPerhapsSent = failures.some((failure) => failure.isPerhapsSent)
+  const last = failures.at(-1)
+  if (last && isFinal(last)) {
+    const problem = last.fault === "fraud" ? "suspected_fraud" : "invalid_recipient"
+    const detail = `${attempts.at(-1)?.provider}: ${last.code} ${last.reason}`
+    return { problem, detail, attempts, isPerhapsSent, isCharged: true }
+  }
   const summary = attempts.map(({ provider, outcome, code }) => `${provider} ${outcome} ${code}`).join(", ")
-  const isPerhapsSent = failures.some((failure) => failure.isPerhapsSent)
-  const detail = isPerhapsSent ? `It may have been sent: ${summary}` : summary
   const isLate = failures.some((failure) => failure.outcome === "timeout")
-  const problem = isLate ? "delivery_timeout" : "delivery_rejected"
-  return { problem, detail, attempts, isPerhapsSent, isCharged: isCharged(failures) }
+  return {
+    problem: isLate ? "delivery_timeout" : "delivery_rejected",
+    detail: isPerhapsSent ? `It may have been sent: ${summary}` : summary,
+    attempts,
+    isPerhapsSent,
+    isCharged: isPerhapsSent || failures.some(({ fault }) => fault === "message"),
+  }
 }
-
-/** The problem of a refusal that no other provider would mend. */
-function endRoute({ fault, code, reason }: Refused, attempts: Attempt[], failures: Refused[]): Problem {
-  const detail = `${attempts.at(-1)?.provider}: ${code} ${reason}`
-  const isPerhapsSent = failures.some((failure) => failure.isPerhapsSent)
-  const problem = fault === "fraud" ? "suspected_fraud" : "invalid_recipient"
-  return { problem, detail, attempts, isPerhapsSent, isCharged: true }
-}
-
-/** What a provider refuses for the number or the text may be billed, and whoever pumps would send it again. */
-const isCharged = (failures: Refused[]) => failures.some((one) => one.isPerhapsSent || one.fault === "message")
 
 /** One attempt with its line of the log, and what it says of the provider's health. */
 async function attemptOnce({ provider, isRetry }: Turn, limit: number, inbound: Inbound, gateway: Gateway) {
@@ -1062,22 +1068,21 @@ async function attemptOnce({ provider, isRetry }: Turn, limit: number, inbound: 
   if (health.failures >= breaker.failures) health.retryAt = began + breaker.cooldown
   const abort = new AbortController()
   const asking = refuseCountry(provider, inbound) ?? ask(provider, inbound, gateway, abort.signal, isRetry)
-  const result = asking instanceof Promise ? await withTimeout(limit, clocks, asking) : asking
+  const result = (asking instanceof Promise ? await withTimeout(limit, clocks, asking) : asking) ?? refuseTimeout()
   const ms = Math.round(clocks.monotonic() - began)
-  if (result && "receipt" in result) {
+  if ("receipt" in result) {
     health.failures = 0
     log("info", "accepted", { ...about, receipt: result.receipt, ms })
-    return { receipt: result.receipt, attempt: { provider: name, outcome: "accepted", ms } satisfies Attempt }
+    return { ...result, attempt: { provider: name, outcome: "accepted", ms } satisfies Attempt }
   }
   // A call in flight, or an answer that was not read to its end.
   abort.abort()
-  const { outcome, reason, fault, isOutage, ...rest } = result ?? refuseTimeout()
-  const code = String(rest.code)
+  const { outcome, reason, fault } = result
+  const code = String(result.code)
   log("warn", outcome, { ...about, code, reason, fault, ms })
   if (fault === "provider") outcomes.count(route, "bad", outcome === "timeout" ? "timeout" : "refused")
-  if (isOutage) recordFailure(provider, clocks.monotonic(), log)
-  const attempt: Attempt = { provider: name, outcome, code, ms }
-  return { outcome, code, reason, fault, isOutage, isPerhapsSent: rest.isPerhapsSent, attempt }
+  if (result.isOutage) recordFailure(provider, clocks.monotonic(), log)
+  return { ...result, attempt: { provider: name, outcome, code, ms } satisfies Attempt }
 }
 
 function recordFailure({ name, health }: LoadedProvider, now: number, log: Log) {
@@ -1089,34 +1094,29 @@ function recordFailure({ name, health }: LoadedProvider, now: number, log: Log) 
 
 function refuseCountry({ provider: { countries } }: LoadedProvider, { country }: Inbound): Refused | undefined {
   if (!countries || countries.includes(country)) return undefined
-  return { ...classify({ code: "country", fault: "account" }, 0), reason: `serves ${countries.join(", ")}` }
+  return classify({ code: "country", fault: "account", reason: `serves ${countries.join(", ")}` }, 0)
 }
 
 // ───────────────────────────── Route: who is asked, in which order, and by which sender ─────────────────────────────
 
 /** The providers for a message, in order. Who accepted this number's last message is asked late, an open breaker comes last. */
-async function chooseRoute(
-  inbound: Inbound,
-  earlier: Promise<Acceptance[]>,
-  gateway: Gateway,
-): Promise<LoadedProvider[]> {
+function chooseRoute(inbound: Inbound, earlier: Acceptance[], gateway: Gateway): LoadedProvider[] {
   const { message, country, about } = inbound
   const { routes, settings, clocks, log, world, outcomes, learning } = gateway
   const since = world.clock() - settings.RESEND_WINDOW
-  const isAgain = ({ channel, at }: Acceptance) => channel === message.channel && at > since
-  const before = settings.RESEND_WINDOW > 0 ? (await earlier).find(isAgain)?.provider : undefined
+  const before = earlier.find(({ channel, at }) => channel === message.channel && at > since)?.provider
   if (before && isInUse(before, gateway)) {
     const asked = routeOf(before, inbound)
     log("info", "again", { ...about, provider: before, country: asked.country })
     outcomes.count(asked, "bad", "again")
   }
-  const route = findTargeted(routes[message.channel ?? "sms"], message.recipient, country) ?? []
+  const route = findTargeted(routes[message.channel], message.recipient, country) ?? []
   if (route.length < 2) return route
   const learned = learning?.arrange(route, inbound)
   const drawn = learned?.arranged ?? drawByShares(route, inbound, gateway)
-  const turned = drawn ? putLast(drawn, before) : startAfter(route, before)
+  const turned = drawn ? putLast(drawn, ({ name }) => name === before) : startAfter(route, before)
   const now = clocks.monotonic()
-  const chosen = turned.toSorted((a, b) => Number(isBreakerOpen(a, now)) - Number(isBreakerOpen(b, now)))
+  const chosen = putLast(turned, (provider) => isBreakerOpen(provider, now))
   if (learned) learning?.tell(chosen, learned.candidates, inbound)
   return chosen
 }
@@ -1124,15 +1124,15 @@ async function chooseRoute(
 /** A route in its order by hand, from the one after `before` on. */
 function startAfter(route: LoadedProvider[], before: unknown): LoadedProvider[] {
   const next = route.findIndex(({ name }) => name === before) + 1
-  return [...route.slice(next), ...route.slice(0, next)]
+  return next === 0 ? route : [...route.slice(next), ...route.slice(0, next)]
 }
 
-const putLast = (route: LoadedProvider[], name: unknown) =>
-  name === undefined ? route : route.toSorted((a, b) => Number(a.name === name) - Number(b.name === name))
+const putLast = (route: LoadedProvider[], isLate: (provider: LoadedProvider) => boolean) =>
+  route.some(isLate) ? route.toSorted((a, b) => Number(isLate(a)) - Number(isLate(b))) : route
 
 /** The first drawn by the shares of a route, and each next one by those that are left. Undefined where it has none. */
 function drawByShares(route: LoadedProvider[], { message, country }: Inbound, { shares, world }: Gateway) {
-  const found = findTargeted(shares[message.channel ?? "sms"], message.recipient, country) ?? []
+  const found = findTargeted(shares[message.channel], message.recipient, country) ?? []
   if (found.length === 0) return undefined
   // Each waits for a time that is shorter the larger its share is; the first to come is drawn (Efraimidis and Spirakis).
   const random = world.random ?? Math.random
@@ -1144,13 +1144,14 @@ function drawByShares(route: LoadedProvider[], { message, country }: Inbound, { 
  * The sender for a number: the provider's own, the closest first; the common one for its digits or country; the message's; the
  * common one for all. Where a pool picks the sender, only those for digits or a country go before it.
  */
-export function chooseSender(
+function chooseSender(
   { senders, provider, values }: LoadedProvider,
   recipient: string,
   country: string,
   given: string,
   common: Targeted<string>[],
 ): string {
+  if (senders.length === 0 && common.length === 0 && !provider.pool) return given
   const isNarrow = ({ target }: Targeted<string>) => target !== ""
   const find = (all: Targeted<string>[]) => findTargeted(all, recipient, country)
   const hasPool = provider.pool !== undefined && values[provider.pool] !== undefined
@@ -1176,7 +1177,10 @@ export interface Acceptance extends Route {
 /** What LIMIT_UNVERIFIED counts: providers/parts/unverified.ts. */
 export interface UnverifiedBudget {
   addressOf(inbound: Inbound): string
-  charge(inbound: Inbound, charges: Charge[]): Promise<Problem | undefined>
+  /** What a message is to be charged, with limits as wide as what was verified lately allows. */
+  listDue(inbound: Inbound): Promise<Charge[]>
+  /** Whether nobody ever tells that a code was entered: then it refuses nothing. */
+  isForgotten(): boolean
   settle(acceptance: Acceptance, isVerified: boolean): void
 }
 
@@ -1194,45 +1198,43 @@ export async function findAcceptances(
   { store, world }: Pick<Gateway, "store" | "world">,
 ): Promise<Acceptance[]> {
   const value = await store.get(key)
+  if (typeof value !== "string") return []
   const since = world.clock() - acceptances.period
-  const found: Acceptance[] = []
-  for (const line of typeof value === "string" ? value.split("\n", acceptances.most) : []) {
+  return value.split("\n", acceptances.most).flatMap((line) => {
     const [, at, id = "", channel, country = "", provider = "", address = "", receipt = ""] =
       acceptanceLine.exec(line) ?? []
-    if (Number(at) > since)
-      found.push({ id, at: Number(at), channel: channel as Route["channel"], country, provider, address, receipt })
-  }
-  return found
+    const isVoice = channel === "voice"
+    const kept = {
+      id,
+      at: Number(at),
+      channel: isVoice ? channel : "sms",
+      country,
+      provider,
+      address,
+      receipt,
+    } as const
+    return kept.at > since ? [kept] : []
+  })
 }
 
 const writeAcceptance = ({ at, id, channel, country, provider, address, receipt }: Acceptance) =>
-  [at, id, channel, country, provider, address, receipt].join(" ")
+  `${at} ${id} ${channel} ${country} ${provider} ${address} ${receipt}`
 
 /** Keeps who accepted, by number and by the platform's user. No message waits for it. */
 async function rememberAcceptance(
   inbound: Inbound,
-  provider: string,
-  receipt: string,
+  { id, provider, receipt }: Delivery,
   earlier: Promise<Acceptance[]>,
   gateway: Gateway,
 ) {
-  const { id, message, country, callingCode, acceptanceKeys } = inbound
-  const { store, world, unverified } = gateway
-  const channel = message.channel ?? "sms"
+  const { store, world, unverified, learning, settings } = gateway
+  if (settings.RESEND_WINDOW > 0) learning?.accepted(inbound, provider)
   const address = unverified?.addressOf(inbound) ?? "-"
-  const own = {
-    id,
-    at: Math.round(world.clock()),
-    channel,
-    country: country || callingCode,
-    provider,
-    address,
-    receipt,
-  }
-  for (const [index, key] of acceptanceKeys.entries()) {
+  const own = { ...routeOf(provider, inbound), id, at: Math.round(world.clock()), address, receipt }
+  for (const [index, key] of inbound.acceptanceKeys.entries()) {
     const before = index === 0 ? await earlier : await findAcceptances(key, gateway)
-    const kept = [own, ...before].slice(0, acceptances.most)
-    store.set(key, kept.map(writeAcceptance).join("\n"), acceptances.period)
+    const lines = [own, ...before].slice(0, acceptances.most).map(writeAcceptance)
+    store.set(key, lines.join("\n"), acceptances.period)
   }
 }
 
@@ -1263,36 +1265,41 @@ function bindContext(provider: LoadedProvider, settings: Settings, world: World)
 async function ask(
   provider: LoadedProvider,
   inbound: Inbound,
-  gateway: Gateway,
+  { world, settings, log }: Gateway,
   signal: AbortSignal,
   isFresh: boolean,
 ) {
-  const { world, settings } = gateway
-  const sender = chooseSender(
-    provider,
-    inbound.message.recipient,
-    inbound.country,
-    inbound.message.sender,
-    settings.senders,
-  )
+  const { recipient, sender: given } = inbound.message
+  const sender = chooseSender(provider, recipient, inbound.country, given, settings.senders)
   const message = { ...inbound.message, sender }
-  let hidden = provider.hidden
+  const authorizations: string[] = []
   const send = async (request: Request) => {
-    hidden = hideAuthorization(hidden, request, provider)
+    authorizations.push(request.headers.get("authorization") ?? "")
     const answer = await call(request, world, { signal, isFresh })
     if ("outcome" in answer) return answer
     world.answered?.(answer)
-    warnSunset(answer.headers, provider, world.clock(), gateway.log)
+    warnSunset(answer.headers, provider, world.clock(), log)
     return answer
   }
   const result = await exchange(provider, message, send, world.clock).catch((error: unknown) =>
     error instanceof CallFailed ? error.refusal : refuseThrown(error, provider.name),
   )
-  if (provider.session) hidden = [...hidden, ...formsOf([provider.session.token])]
+  const hidden = listHidden(provider, authorizations)
   if ("id" in result) return { receipt: redact(result.id, hidden, message, "id") }
-  const code = redactCode(result.code, hidden, message)
   const reason = redact(result.reason, hidden, message, result.outcome === "refused" ? "prose" : "id")
-  return { ...result, code, reason }
+  return { ...result, code: redactCode(result.code, hidden, message), reason }
+}
+
+/** Everything secret that calls of a provider held, in every form in which it may be echoed. */
+function listHidden(provider: LoadedProvider, authorizations: string[]): string[] {
+  const used = [...authorizations, provider.session?.token ?? ""]
+  const text = used.join("\n")
+  // Most providers are sent the same with every call.
+  if (text !== provider.lastUsed.text) {
+    const parts = used.flatMap((one) => [one, ...one.split(" ")]).filter((part) => part.length > 7)
+    provider.lastUsed = { text, hidden: [...provider.hidden, ...formsOf(parts)] }
+  }
+  return provider.lastUsed.hidden
 }
 
 type Send = (request: Request) => Promise<contract.Answer | Refused>
@@ -1345,18 +1352,6 @@ function createSession(provider: LoadedProvider, send: Send, clock: World["clock
   return { fetch, session }
 }
 
-/** `hidden` and the credentials of a call's Authorization header, in every form in which they may be echoed. */
-function hideAuthorization(hidden: string[], request: Request, provider: LoadedProvider): string[] {
-  const header = request.headers.get("authorization") ?? ""
-  // Most providers send the same with every call.
-  if (header !== provider.authorization.header) {
-    const forms = formsOf(header.split(" ").filter((part) => part.length > 7))
-    provider.authorization = { header, hidden: [...provider.hidden, ...forms] }
-  }
-  const known = provider.authorization.hidden
-  return hidden === provider.hidden ? known : [...hidden, ...known]
-}
-
 /** Warns once a day where the vendor says that its endpoint ends (RFC 9745, RFC 8594). */
 function warnSunset(headers: contract.AnswerHeaders, provider: LoadedProvider, now: number, log: Log) {
   const isEnding = headers.has("deprecation") || headers.has("sunset")
@@ -1369,27 +1364,28 @@ function warnSunset(headers: contract.AnswerHeaders, provider: LoadedProvider, n
 
 // ───────────────────────────── Answer: what a provider says, and whose fault a refusal is ─────────────────────────────
 
-/** Asks over HTTP. A redirect that is followed would carry the keys and the text to another host. */
-export async function call(request: Request, world: World, init: RequestInit & { isFresh: boolean }) {
+/** Asks over HTTP, and reads the answer to its end: at most 64 KiB as it comes, and as much decompressed. Never throws. */
+export async function call(
+  request: Request,
+  world: World,
+  init: RequestInit & { isFresh: boolean },
+): Promise<contract.Answer | Refused> {
   try {
-    return await readAnswer(await world.fetch(request, { redirect: "manual", ...init }))
+    // A redirect that is followed would carry the keys and the text to another host.
+    const reply = await world.fetch(request, { redirect: "manual", ...init })
+    const { status, headers } = reply
+    const refuse = (reason: string) => classify({ code: status, reason }, status)
+    if (status < 200) return refuse("it wants another protocol")
+    if (status >= 300 && status < 400) return refuse("it redirects, which is never followed")
+    const bytes = await readBytes(reply)
+    if (!bytes) return refuse("its answer is longer than 64 KiB")
+    const decompressed = tryOr(() => decompress(bytes, headers.get("content-encoding")), undefined)
+    if (!decompressed) return refuse("its answer cannot be decompressed, or is longer than 64 KiB")
+    const text = utf8.decode(decompressed)
+    return { status, headers, text: text.slice(0, 16_384), json: parseJson(text) }
   } catch (error) {
     return refuseUnreached(error, new URL(request.url).host)
   }
-}
-
-/** Reads an answer to its end: at most 64 KiB as it comes, and as much decompressed. */
-async function readAnswer(reply: contract.Reply): Promise<contract.Answer | Refused> {
-  const { status, headers } = reply
-  const refuse = (reason: string) => classify({ code: status, reason }, status)
-  if (status < 200) return refuse("it wants another protocol")
-  if (status >= 300 && status < 400) return refuse("it redirects, which is never followed")
-  const bytes = await readBytes(reply)
-  if (!bytes) return refuse("its answer is longer than 64 KiB")
-  const decompressed = tryOr(() => decompress(bytes, headers.get("content-encoding")), undefined)
-  if (!decompressed) return refuse("its answer cannot be decompressed, or is longer than 64 KiB")
-  const text = utf8.decode(decompressed)
-  return { status, headers, text: text.slice(0, 16_384), json: parseJson(text) }
 }
 
 /** What comes compressed although nobody asked for it, decompressed. Throws where it is broken or more than 64 KiB. */
@@ -1421,17 +1417,16 @@ function classify(refusal: contract.Refusal, status: number, faults: contract.Pr
   return { outcome: "refused", code, reason: reason ?? "", fault, isOutage, isPerhapsSent }
 }
 
-/** What did not come in time may have been sent. */
-function refuseTimeout(): Refused {
-  const reason = "it may have been sent"
-  return { outcome: "timeout", code: "timeout", reason, fault: "provider", isOutage: true, isPerhapsSent: true }
+/** A refusal that is no answer of the provider's: it speaks against the provider. */
+function refuseWithout(outcome: Refused["outcome"], code: string, reason: string, isPerhapsSent: boolean): Refused {
+  return { outcome, code, reason, fault: "provider", isOutage: true, isPerhapsSent }
 }
 
+/** What did not come in time may have been sent. */
+const refuseTimeout = () => refuseWithout("timeout", "timeout", "it may have been sent", true)
 /** What a provider's file threw, with its place in the file. */
-function refuseThrown(error: unknown, name: string): Refused {
-  const reason = describeThrown(error, name)
-  return { outcome: "refused", code: "exception", reason, fault: "provider", isOutage: true, isPerhapsSent: false }
-}
+const refuseThrown = (error: unknown, name: string) =>
+  refuseWithout("refused", "exception", describeThrown(error, name), false)
 
 const failures: [code: string, pattern: RegExp, reason: string][] = [
   ["dns", /ENOTFOUND|EAI_AGAIN|getaddrinfo|dns|resolve|FailedToOpenSocket/i, "the name HOST is not known"],
@@ -1454,8 +1449,7 @@ function refuseUnreached(cause: unknown, host: string): Refused {
     text += `${error} ${"code" in error ? error.code : ""} `
   const [code = "reset", , words = ""] = failures.find(([, pattern]) => pattern.test(text)) ?? []
   const reason = words.replace("HOST", () => host)
-  const isPerhapsSent = code === "reset" || code === "answer"
-  return { outcome: "unreachable", code, reason, fault: "provider", isOutage: true, isPerhapsSent }
+  return refuseWithout("unreachable", code, reason, code === "reset" || code === "answer")
 }
 
 // ───────────────────────────── Log and redact: a line for every event, and nothing secret in it ─────────────────────────────
@@ -1759,8 +1753,8 @@ export interface LoadedProvider {
   senders: Targeted<string>[]
   /** Its secrets, in every form in which they may be echoed. */
   hidden: string[]
-  /** The last Authorization header that was sent, and the forms of its credentials. */
-  authorization: { header: string; hidden: string[] }
+  /** The credentials that the last calls held, and everything hidden together with their forms. */
+  lastUsed: { text: string; hidden: string[] }
   health: { failures: number; retryAt: number }
   session?: contract.Session | undefined
   /** When its vendor's end of the endpoint was warned of, in milliseconds since 1970. */
@@ -1842,7 +1836,7 @@ async function loadProvider(name: string, channels: ("sms" | "voice")[], world: 
     clock: world.clock,
     nonce: () => "",
   }
-  const state = { authorization: { header: "", hidden }, health: { failures: 0, retryAt: 0 }, warnedAt: 0 }
+  const state = { lastUsed: { text: "", hidden }, health: { failures: 0, retryAt: 0 }, warnedAt: 0 }
   const loaded: LoadedProvider = { name, provider, values, url: base, context, senders, hidden, ...state }
   await requireSendable(loaded, env)
   return loaded

@@ -7,6 +7,7 @@ import { createHmac } from "node:crypto"
 import {
   type Acceptance,
   type Caller,
+  type Charge,
   type Gateway,
   hasOwnProof,
   type Inbound,
@@ -45,17 +46,14 @@ export function createBudget(
   const keysOf = (country: string, address: string) => (address === "-" ? [country] : [country, address])
   return {
     addressOf,
-    async charge(inbound, charges) {
+    async listDue(inbound) {
       await wire.look()
-      for (const key of keysOf(inbound.country || inbound.callingCode, addressOf(inbound))) {
-        const allowed = { ...limit, count: count + Math.floor(share * (await verified.count(key))) }
-        const retryAfter = await store.take(key, allowed)
-        if (retryAfter === 0) charges.push({ key, limit: allowed })
-        else if (!wire.isForgotten())
-          return { problem: "rate_limited", detail: "LIMIT_UNVERIFIED is used up", retryAfter }
-      }
-      return undefined
+      const due: Charge[] = []
+      for (const key of keysOf(inbound.country || inbound.callingCode, addressOf(inbound)))
+        due.push({ key, limit: { ...limit, count: count + Math.floor(share * (await verified.count(key))) } })
+      return due
     },
+    isForgotten: () => wire.isForgotten(),
     settle({ country, address }: Acceptance, isVerified) {
       if (isVerified) wire.use()
       for (const key of keysOf(country, address)) {
