@@ -4,12 +4,14 @@
  */
 import assert from "node:assert/strict"
 import { randomBytes } from "node:crypto"
+import { once } from "node:events"
 import { readFileSync } from "node:fs"
+import { connect } from "node:net"
 import { after, test } from "node:test"
 import Jsonnet from "@arakoodev/jsonnet"
 import type { Message } from "../main.ts"
 import * as samples from "./lib/configured.ts"
-import { provider } from "./lib/process.ts"
+import { provider, serving } from "./lib/process.ts"
 import { type Answers, blame, providers, standing, start, status, take, until } from "./lib/world.ts"
 
 const token = "a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4"
@@ -115,20 +117,52 @@ for (const { ctx, message } of samples.kratos) {
   })
 }
 
-for (const { title, given, env, message } of samples.keycloak) {
+/** The form that the plugin makes with the settings of the page. */
+function keycloakForm({ text = "", to = "", from = "" }: Record<string, string>): string {
+  assert.equal(row("keycloak", "URL encode data"), "on")
+  const fields = new URLSearchParams([
+    [row("keycloak", "Message Attribute"), text],
+    [row("keycloak", "Receiver Phone Number Attribute"), to],
+    [row("keycloak", "Sender Phone Number Attribute"), from],
+  ])
+  return fields.toString()
+}
+
+for (const { title, given, sent, env, message } of samples.keycloak) {
   test(`keycloak: ${title}`, async () => {
-    const { text = "", to = "", from = "" } = given
-    const value = (setting: string) => row("keycloak", setting)
-    assert.equal(value("URL encode data"), "on")
-    const body = new URLSearchParams([
-      [value("Message attribute"), text],
-      [value("Receiver attribute"), to],
-      [value("Sender attribute"), from],
-    ])
-    const headers = formHeaders(value("API Secret"))
-    await check({ url: value("SMS API URL"), headers, body: String(body) }, message, env)
+    const body = keycloakForm(given)
+    if (sent) assert.equal(body, sent)
+    // With a name, the token goes into a header of that name.
+    assert.equal(row("keycloak", "API Secret Token Attribute (optional)"), "empty")
+    const headers = formHeaders(row("keycloak", "API Secret (optional)"))
+    await check({ url: row("keycloak", "SMS API URL"), headers, body }, message, env)
   })
 }
+
+test("keycloak: at an http: address its Java offers HTTP/2, which Deno refuses and all others ignore", async () => {
+  const { url, kill, ended, stdout } = await serving({ GATEWAY_TOKEN: token, SMS_PROVIDER: "console" })
+  const body = keycloakForm({ text: "Your SMS code is 570482.", to: "+15550100123", from: "Acme" })
+  const lines = [
+    "POST / HTTP/1.1",
+    "Connection: Upgrade, HTTP2-Settings",
+    `Content-Length: ${body.length}`,
+    `Host: ${new URL(url).host}`,
+    "HTTP2-Settings: AAEAAEAAAAIAAAAAAAMAAAAAAAQBAAAAAAUAAEAAAAYABgAA",
+    "Upgrade: h2c",
+    "User-Agent: Java-http-client/17.0.15",
+    `Authorization: ${row("keycloak", "API Secret (optional)")}`,
+    "Content-Type: application/x-www-form-urlencoded",
+  ]
+  const socket = connect(Number(new URL(url).port), "127.0.0.1")
+  socket.write(`${lines.join("\r\n")}\r\n\r\n${body}`)
+  const [answer] = await once(socket, "data")
+  socket.destroy()
+  kill()
+  assert.equal(await ended, 0)
+  const isDeno = process.versions.deno !== undefined
+  assert.match(String(answer), isDeno ? /^HTTP\/1\.1 400 / : /^HTTP\/1\.1 200 /)
+  assert.equal(stdout().includes('"event":"accepted"'), !isDeno)
+})
 
 for (const { title, given, env, message } of samples.wso2) {
   test(`wso2-is: ${title}`, async () => {

@@ -10,6 +10,8 @@ interface Sample {
   seen?: string
   /** What the platform fills in. */
   given: Record<string, string>
+  /** The body as it came, where that version was seen to send it. */
+  sent?: string
   /** Variables of the gateway beside GATEWAY_TOKEN. */
   env?: Record<string, string>
   /** Undefined where the gateway must answer 400. */
@@ -110,34 +112,48 @@ export const kratos = [
   ),
 ]
 
-const keycloakText = "Your SMS code is 123456 and is valid for 5 minutes."
+const seenByKeycloak = {
+  seen: "26.7.3 with plugin 26.7.1-1",
+  sent: "body=Your+SMS+code+is+570482+and+is+valid+for+5+minutes.&recipient=%2B15550100123&sender=Acme",
+}
+const keycloakText = "Your SMS code is 570482 and is valid for 5 minutes."
 export const keycloak: Sample[] = [
   {
-    title: "second factor",
+    ...seenByKeycloak,
+    title: "an enrolment or a login",
     given: { text: keycloakText, to: "+15550100123", from: "Acme" },
-    message: { recipient: "+15550100123", body: keycloakText, code: "123456", sender: "Acme" },
+    message: { recipient: "+15550100123", body: keycloakText, code: "570482", sender: "Acme" },
+  },
+  {
+    ...seenByKeycloak,
+    title: "a text of the realm's own",
+    sent: "body=Your+%22Acme%22+code%0Ais+282419+%26+%C3%A0+bient%C3%B4t+100%25&recipient=%2B15550100123&sender=Acme",
+    given: { text: 'Your "Acme" code\nis 282419 & à bientôt 100%', to: "+15550100123", from: "Acme" },
+    message: {
+      recipient: "+15550100123",
+      body: 'Your "Acme" code\nis 282419 & à bientôt 100%',
+      code: "282419",
+      sender: "Acme",
+    },
+  },
+  {
+    ...seenByKeycloak,
+    title: "a number as it was typed, with neither prefix nor format",
+    sent: "body=Your+SMS+code+is+570482+and+is+valid+for+5+minutes.&recipient=0555010123&sender=Acme",
+    given: { text: keycloakText, to: "0555010123", from: "Acme" },
+    message: undefined,
   },
   {
     title: "without its plus",
     given: { text: keycloakText, to: "15550100123", from: "Acme" },
     env: { DEFAULT_COUNTRY: "US" },
-    message: { recipient: "+15550100123", body: keycloakText, code: "123456", sender: "Acme" },
-  },
-  {
-    title: "a quote and a line break in the text",
-    given: { text: 'Your "Acme" code\nis 123456 & more', to: "+15550100123", from: "Acme" },
-    message: { recipient: "+15550100123", body: 'Your "Acme" code\nis 123456 & more', code: "123456", sender: "Acme" },
-  },
-  {
-    title: "a number as it was typed, and no country",
-    given: { text: keycloakText, to: "5550100123", from: "Acme" },
-    message: undefined,
+    message: { recipient: "+15550100123", body: keycloakText, code: "570482", sender: "Acme" },
   },
   {
     title: "a number as it was typed, in a country",
     given: { text: keycloakText, to: "5550100123", from: "Acme" },
     env: { DEFAULT_COUNTRY: "US" },
-    message: { recipient: "+15550100123", body: keycloakText, code: "123456", sender: "Acme" },
+    message: { recipient: "+15550100123", body: keycloakText, code: "570482", sender: "Acme" },
   },
 ]
 
