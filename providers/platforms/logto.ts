@@ -57,12 +57,17 @@ export default {
 2. Console: Connectors, Email and SMS connectors, SMS, HTTP SMS.
 3. Endpoint: ${url}
 4. Authorization Header: Bearer and the token, with one blank between.
-5. Send a test message to digits with no plus, the country first (its code is 000000), then Save and done.
-6. The person who logs in reads what is answered: where the token is wrong, that is {"code":"authentication_failed"}.
-7. CODE_TEXT here is the text, {code} in it the code, and CODE_TEXT_FR the French one.
+5. Send a test message to a number with its country (its code is 000000), then Save and Done.
+6. Sign-in & account, Sign-up and sign-in: the identifier Phone number, with Verification code.
+7. The person who logs in reads what is answered: Error occurred in connector: {"message":"Codes are not sent to this number."}
+   Where the token is wrong, that is {"code":"authentication_failed"}.
+8. CODE_TEXT here is the text, {code} in it the code, and CODE_TEXT_FR the French one.
+9. Where Logto stands behind a proxy, set TRUST_PROXY_HEADER=1 there: else each person has the proxy's address here (LIMIT_IP).
+   Codes that the account page asks for come with no address.
 
-So that the gateway learns whose codes are entered: Console: Webhooks, Create webhook.
+So that the gateway learns whose codes are entered: Console: Webhooks, Create Webhook.
 1. Events: PostSignIn, PostRegister, PostResetPassword. Endpoint URL: ${url}/verified
 2. Copy its signing key, and set it here as LOGTO_VERIFIED_SECRET.
-Only sign-ins within 15 minutes after a text to the person's number count.`,
+3. Send test payload: a 404 says that this key is not set here, a 401 that it is another.
+Only sign-ins within 15 minutes after a text to the person's number count. Codes of the account page are told by no event.`,
 } satisfies Platform<typeof env>
