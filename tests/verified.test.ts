@@ -243,7 +243,7 @@ test("a hook's call that is not the platform's names the field at fault", async 
   }
   const { call, events } = await start(env)
   for (const [body, detail] of [
-    ["{}", /^event is missing; user is missing$/],
+    ["{}", /^event is missing$/],
     ['{"event": "PostSignIn", "user": {"primaryPhone": 1}}', /^user\.primaryPhone must be text$/],
     ['{"user": {}', /its JSON breaks at/],
   ] as const) {
@@ -328,9 +328,14 @@ for (const [name, , fixture] of hooks) {
   const env = { PLATFORMS: name, [own.variable]: own.secrets[0], [proof.variable]: proof.secrets[0] }
   const open = async () => {
     const gateway = await learn(both, env)
-    const tell = async (body: unknown, secrets: string[] = [proof.secrets[0]]) => {
+    const tell = async (
+      body: unknown,
+      secrets: string[] = [proof.secrets[0]],
+      headers: Record<string, string> = {},
+    ) => {
       const text = JSON.stringify(body)
       return await gateway.post(text, path, {
+        ...headers,
         authorization: "",
         ...prove(proof, text, { now: gateway.time.world.clock(), secrets }),
       })
@@ -343,7 +348,7 @@ for (const [name, , fixture] of hooks) {
   }
 
   describe(`${name}'s hook`, () => {
-    for (const { title, body, means } of verified.samples)
+    for (const { title, headers: sent, body, means } of verified.samples)
       test(`${title} means ${typeof means === "string" ? means : Object.keys(means)}`, async () => {
         const { post, tell, marks, events, count } = await open()
         const text = JSON.stringify(fixture.samples[0].body)
@@ -352,7 +357,7 @@ for (const [name, , fixture] of hooks) {
           ...prove(own, text, { now: events().length ? 0 : Date.now() }),
         }
         assert.ok((await post(text, `/${name}`, { authorization: "", ...headers })).ok)
-        await isTold(await tell(body), means === "invalid" ? 400 : 204)
+        await isTold(await tell(body, undefined, sent), means === "invalid" ? 400 : 204)
         if (typeof means === "string") {
           assert.equal(count("rejected"), means === "invalid" ? 1 : 0)
           return assert.deepEqual(marks(), [])
@@ -363,6 +368,17 @@ for (const [name, , fixture] of hooks) {
         await isTold(await tell(body), 204)
         assert.deepEqual(marks(), ["a good verified"])
       })
+
+    for (const { title, headers: sent, body, signature } of verified.samples) {
+      if (!signature) continue
+      test(`the platform's own signature is taken: ${title}`, async () => {
+        const { post } = await open()
+        const text = JSON.stringify(body)
+        const headers = { ...sent, authorization: "", ...signature }
+        await isTold(await post(text, path, headers), 204)
+        assert.equal((await post(text.replace("1", "2"), path, headers)).status, 401)
+      })
+    }
 
     test("an unproven call is a plain 401", async () => {
       const { tell, post } = await open()

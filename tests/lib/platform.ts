@@ -83,6 +83,18 @@ export interface Sample {
   says?: string
 }
 
+/** A call that tells of an entered code, and whom it means. */
+export interface VerifiedSample {
+  title: string
+  /** As in a sample of a message. */
+  seen?: string
+  headers?: Record<string, string>
+  body: unknown
+  means: { recipient: string } | { user: string } | "nobody" | "invalid"
+  /** Headers that the platform's own code made for this body with the proof's first secret. */
+  signature?: Record<string, string>
+}
+
 /**
  * An answer: `body` is what JSON it is, or text, or left out where it is empty; `{id}` stands for any id of the gateway,
  * `{date}` for any time, `{sentence}` for the one of this outcome that people may read, `{detail}` for what names the fields at fault. `own` in place of both: the gateway's own answer with this code.
@@ -124,7 +136,7 @@ export interface PlatformFixture {
     proof: Proof
     /** Left out: 204, and the gateway's own problem. */
     answer?: Told
-    samples: { title: string; body: unknown; means: { recipient: string } | { user: string } | "nobody" | "invalid" }[]
+    samples: VerifiedSample[]
   }
   /** What it is asked before the first message. */
   greet?: { headers: Record<string, string>; told: Told }
