@@ -325,7 +325,10 @@ interface Arrived extends Proven {
   text: string
 }
 
-/** Proves the caller and reads the body, within the deadline. What a header proves is proven before the body is read. */
+/**
+ * Proves the caller and reads the body, within `limit` milliseconds. Where a header proves the caller, neither waits for the
+ * other, and nothing of the body is looked at before the proof holds.
+ */
 export async function receive(
   request: Request,
   caller: Caller,
@@ -335,10 +338,11 @@ export async function receive(
   const headers = caller.name ? limitHeaders(request.headers) : request.headers
   let isProving = !caller.isSigned
   const proveAndRead = async (): Promise<Arrived | Problem> => {
+    const reading = readBody(request)
     const early = caller.isSigned ? {} : await caller.prove({ headers, text: "" })
     isProving = false
     if ("problem" in early) return early
-    const body = await readBody(request)
+    const body = await reading
     if ("problem" in body || !caller.isSigned) return { ...early, ...body }
     isProving = true
     const proven = await caller.prove({ headers, text: body.text })
@@ -349,7 +353,7 @@ export async function receive(
   // On Deno cryptography waits behind names that no DNS server answers.
   return isProving
     ? { problem: "delivery_timeout", detail: "the caller could not be proven within the deadline" }
-    : { problem: "invalid_message", detail: "the body did not arrive within the deadline" }
+    : invalid("the body did not arrive within the deadline")
 }
 
 /** The body of a call as text; or the problem of what is coded, too large, broken off or in another charset than it says. */
