@@ -92,6 +92,24 @@ test("a streamed body with no length is cut at 64 KiB as well", async () => {
   assert.ok(pulls < 90, `${pulls} KiB were read`)
 })
 
+test("who proves nothing is refused at once, whatever the body is or becomes", async () => {
+  const { call, events, calls } = await start()
+  const silent = new ReadableStream({ pull: () => new Promise(() => {}) })
+  const broken = new ReadableStream({ pull: (controller) => controller.error(new Error("canary")) })
+  const large = new ReadableStream({ pull: (controller) => controller.enqueue(new Uint8Array(100_000)) })
+  for (const body of [silent, broken, large, "no JSON", JSON.stringify(message)]) {
+    const headers = { authorization: "Bearer x", "content-type": "application/json" }
+    const response = await call({ method: "POST", headers, body, duplex: "half" })
+    assert.equal(response.status, 401)
+    assert.equal((await problem(response)).code, "authentication_failed")
+  }
+  assert.deepEqual(
+    new Set(events().map(({ event, code }) => `${event} ${code}`)),
+    new Set(["rejected authentication_failed"]),
+  )
+  assert.equal(calls.length, 0)
+})
+
 test("GET / says what this is, and HEAD answers alike", async () => {
   const { call } = await start()
   const response = await call({})
