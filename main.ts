@@ -2952,14 +2952,14 @@ export async function createClient(): Promise<World["fetch"]> {
   if (file) return (file as Parts["client"]).clientOfNode()
   const fresh = Deno?.createHttpClient({ poolMaxIdlePerHost: 0 })
   // Bun and Deno are told to decompress nothing: Bun has no limit, and Deno calls what is broken a broken connection.
-  const decompressed = Bun || Deno ? /^$/ : /^(x-gzip|gzip|deflate|br|zstd)$/
+  const isDecompressed = (coding: string) => !Bun && !Deno && /^(x-gzip|gzip|deflate|br|zstd)$/.test(coding)
   return async (request, { isFresh, ...init }) => {
     // Deno repeats a POST by itself where a connection died, unless its body is a Blob.
     const body = Deno && request.body ? { body: await request.blob() } : {}
     if (Deno) request.headers.set("accept-encoding", "identity")
     const connection = isFresh && fresh ? { client: fresh } : { keepalive: !isFresh }
     const reply = await fetch(request, { ...init, ...connection, ...body, decompress: false } as unknown as RequestInit)
-    if (!decompressed.test(reply.headers.get("content-encoding") ?? "")) return reply
+    if (!isDecompressed(reply.headers.get("content-encoding") ?? "")) return reply
     const headers = new Headers(reply.headers)
     for (const name of ["content-encoding", "content-length"]) headers.delete(name)
     return new Response(reply.body, { status: reply.status, headers })
