@@ -100,7 +100,7 @@ test("/inbox?token=… is answered by a cookie that does not hold the token, and
     assert.equal((await get("", { cookie: forged })).status, 401)
   }
   const behindTls = await get(`?token=${inboxToken}`, { ...host, "x-forwarded-proto": "https" })
-  assert.match(behindTls.headers.get("set-cookie") ?? "", /; Secure$/)
+  assert.match(behindTls.headers.get("set-cookie") ?? "", /; Secure; SameSite=Strict$/)
   assert.equal((await get(`?token=${inboxToken.slice(1)}`)).status, 401)
 })
 

@@ -4,6 +4,7 @@
  */
 import { createHmac } from "node:crypto"
 import type { Context, MiddlewareHandler } from "hono"
+import { getCookie, setCookie } from "hono/cookie"
 import { type Bindings, isSame, readBytes, type Site, variablePrefix, withTimeout } from "../../main.ts"
 import { doorPage, headers } from "./door-page.ts"
 
@@ -30,7 +31,6 @@ export function doorOf(
   const session = createHmac("sha256", token).update(`smstask_${name}`).digest("base64url")
   const path = `/${name}`
   const variable = `${variablePrefix(name)}_TOKEN`
-  const cookieOf = new RegExp(`(?:^|; *)smstask_${name}=([\\w-]+)`)
   /** Undefined where a form is late. An unencoded "+" of a query is read as a blank, which no token holds. */
   const readBrought = async (c: Context): Promise<Brought | undefined> => {
     if (c.req.path !== path) return {}
@@ -45,12 +45,11 @@ export function doorOf(
     const { token: given } = brought
     if (given && isSame(given, token)) {
       const isHttps = [c.req.header("x-forwarded-proto"), c.req.url, url].some((one) => one?.startsWith("https"))
-      const attributes = `Path=${path}; HttpOnly; SameSite=Strict${isHttps ? "; Secure" : ""}`
-      c.header("set-cookie", `smstask_${name}=${session}; ${attributes}`)
+      setCookie(c, `smstask_${name}`, session, { path, httpOnly: true, sameSite: "Strict", secure: isHttps })
       return c.redirect(path, 303)
     }
     const bearer = /^Bearer +(\S+)$/i.exec(c.req.header("authorization") ?? "")?.[1]
-    const cookie = cookieOf.exec(c.req.header("cookie") ?? "")?.[1]
+    const cookie = getCookie(c, `smstask_${name}`)
     const isIn = (bearer && isSame(bearer, token)) || (cookie && isSame(cookie, session))
     if (isIn && c.req.path === `${path}/`) return c.redirect(path, 303)
     if (isIn) return await next()
