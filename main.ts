@@ -1296,12 +1296,12 @@ async function ask(
 
 /** Everything secret that calls of a provider held, in every form in which it may be echoed. */
 function listHidden(provider: LoadedProvider, authorizations: string[]): string[] {
-  const used = [...authorizations, provider.session?.token ?? ""]
-  const text = used.join("\n")
+  const token = provider.session?.token ?? ""
+  const text = [...authorizations, token].join("\n")
   // Most providers are sent the same with every call.
   if (text !== provider.lastUsed.text) {
-    const parts = used.flatMap((one) => [one, ...one.split(" ")]).filter((part) => part.length > 7)
-    provider.lastUsed = { text, hidden: [...provider.hidden, ...formsOf(parts)] }
+    const credentials = authorizations.flatMap((header) => header.split(" ")).filter((part) => part.length > 7)
+    provider.lastUsed = { text, hidden: [...provider.hidden, ...formsOf([...credentials, token])] }
   }
   return provider.lastUsed.hidden
 }

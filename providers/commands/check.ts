@@ -8,7 +8,6 @@ import {
   type Targeted,
   variablePrefix,
 } from "../../main.ts"
-import { listDoubts } from "./advice.ts"
 
 /** More digits than begin a number may be a whole one, which no log holds. */
 const showTarget = (target: string) =>
@@ -73,6 +72,8 @@ export default {
     const { HOST, PORT } = prepared.gateway.settings
     for (const [word, text] of summarize(prepared, `http://${HOST}:${PORT}/`, isFirst))
       world.print(`${word.padEnd(10)} ${text}`)
+    // The start imports this file for its summary, and needs no advice.
+    const { listDoubts } = await import("./advice.ts")
     const nobody = "only this machine could call: set GATEWAY_SECRET, GATEWAY_TOKEN or PLATFORMS"
     const doubts = [...(isFirst ? [nobody] : []), ...listDoubts(prepared)]
     for (const doubt of doubts) world.print(`doubtful   ${doubt}`)
