@@ -50,5 +50,6 @@ export default {
   setup: (url) => `1. In the portal: Custom SMS Provider, Webhook. URL: ${url}. Timeout: 10 seconds.
 2. Advanced, Hooks: copy the webhook signature key into AUTHGEAR_SECRET here.
 Self-hosted: in authgear.yaml, messaging.sms_gateway: {provider: custom, use_config_from: authgear.secrets.yaml};
-in authgear.secrets.yaml, {key: sms.custom, data: {url: "${url}", timeout: 10}}.`,
+in authgear.secrets.yaml, {key: sms.custom, data: {url: "${url}", timeout: 10}}. AUTHGEAR_SECRET is there, too, under
+the key webhook: its k, decoded from base64url.`,
 } satisfies Platform<typeof env>

@@ -207,6 +207,24 @@ export const pingone: (Sample & { row: "SMS" | "Voice" })[] = [
 
 export const casdoor: Sample[] = [
   {
+    title: "a registration, as a real server sent it",
+    seen: "3.158.0",
+    given: { phoneNumber: "+15550100123", content: "572841" },
+    message: { recipient: "+15550100123", body: "Your code is 572841", code: "572841" },
+  },
+  {
+    title: "a login whose code begins with a zero, as a real server sent it",
+    seen: "3.158.0",
+    given: { phoneNumber: "+15550100123", content: "018731" },
+    message: { recipient: "+15550100123", body: "Your code is 018731", code: "018731" },
+  },
+  {
+    title: "a registration with a template, as a real server sent it",
+    seen: "3.158.0",
+    given: { phoneNumber: "+15550100124", content: "Your Acme code is 677143" },
+    message: { recipient: "+15550100124", body: "Your Acme code is 677143", code: "677143" },
+  },
+  {
     title: "the code alone",
     given: { phoneNumber: "+15550100123", content: "123456" },
     message: { recipient: "+15550100123", body: "Your code is 123456", code: "123456" },
