@@ -79,7 +79,6 @@ const built: Record<string, Expression[]> = {
     { source: jsonToken, flags: "y", before: "" },
     { source: jsonText, flags: "y", before: "" },
   ],
-  "providers/parts/door.ts": [{ source: "(?:^|; *)smstask_log=([\\w-]+)", flags: "", before: "" }],
 }
 function operators(): Expression {
   return { source: "(?:)", flags: "", before: "" }
