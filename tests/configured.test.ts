@@ -1,6 +1,7 @@
 /**
  * The platforms that need no file: templates, Jsonnet and snippets are taken out of the page that people copy them from,
- * and run with the platforms' own packages. All calls end in a gateway of this process.
+ * and run with the platforms' own packages. All calls end in a gateway of this process. Casdoor and Nhost have files, whose
+ * setup must give the names that they read.
  */
 import assert from "node:assert/strict"
 import { randomBytes } from "node:crypto"
@@ -10,6 +11,10 @@ import { connect } from "node:net"
 import { after, test } from "node:test"
 import Jsonnet from "@arakoodev/jsonnet"
 import type { Message } from "../main.ts"
+import casdoor from "../providers/platforms/casdoor.ts"
+import nhost from "../providers/platforms/nhost.ts"
+import casdoorCalls from "./fixtures/platforms/casdoor.ts"
+import nhostCalls from "./fixtures/platforms/nhost.ts"
 import * as samples from "./lib/configured.ts"
 import { provider, serving } from "./lib/process.ts"
 import { type Answers, blame, providers, standing, start, status, take, until } from "./lib/world.ts"
@@ -191,22 +196,19 @@ for (const { title, row: channel, given, env, message } of samples.pingone) {
   })
 }
 
-for (const { title, given, message } of samples.casdoor) {
-  test(`casdoor: ${title}`, async () => {
-    const [phoneField, recipient = "", contentField, content = ""] = rows("casdoor", "HTTP body mapping")[0] ?? []
-    assert.deepEqual([phoneField, contentField], ["phoneNumber", "content"])
-    assert.equal(row("casdoor", "Parameter"), content)
-    // With a template code the page says to enter body.
-    const name = /^\d+$/.test(given.content ?? "") ? content : "body"
-    const body = JSON.stringify({ [name]: given.content, [recipient]: given.phoneNumber })
-    const headers = {
-      "content-type": row("casdoor", "Content type"),
-      authorization: authorization(rows("casdoor", "HTTP header")[0]),
-    }
-    assert.equal(row("casdoor", "Method"), "POST")
-    await check({ url: row("casdoor", "Endpoint"), headers, body }, message)
-  })
-}
+test("casdoor: what platforms casdoor prints names the fields of each call", () => {
+  const steps = casdoor.setup("https://gateway.example/casdoor")
+  const mapping = /phoneNumber = (\w+), content = (\w+)\. Parameter: (\w+)\./.exec(steps) ?? []
+  const [, recipient = "", content = "", parameter = ""] = mapping
+  assert.equal(parameter, content)
+  const withTemplate = /enter (\w+) in the place of (\w+), both times/.exec(steps) ?? []
+  assert.equal(withTemplate[2], content)
+  for (const { body, becomes } of casdoorCalls.samples) {
+    if (typeof becomes === "string") continue
+    const name = "code" in body ? content : withTemplate[1]
+    assert.deepEqual(Object.keys(body).sort(), [name, recipient].sort())
+  }
+})
 
 for (const { title, given, env, message } of samples.privacyidea) {
   test(`privacyidea: ${title}`, async () => {
@@ -244,17 +246,27 @@ for (const { title, given, message } of samples.apereoCas) {
 const lowerNames = (headers: Record<string, string>) =>
   Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
 
-for (const { title, given, message } of samples.nhost) {
-  test(`nhost: ${title}`, async () => {
-    const lines = block("nhost", "sh").replace("<GATEWAY_TOKEN>", token).split("\n")
+/** A text inside of JSON, as Go writes it. */
+const goText = (text: string) =>
+  JSON.stringify(text)
+    .slice(1, -1)
+    .replace(/[<>&]/g, (sign) => `\\u00${sign.charCodeAt(0).toString(16)}`)
+
+for (const { title, body, becomes } of nhostCalls.samples) {
+  if (typeof becomes === "string") continue
+  test(`nhost: the template that platforms nhost prints sends ${title}`, () => {
+    const lines = nhost.setup("https://gateway.example/nhost").replace("<NHOST_TOKEN>", token).split("\n")
     const setting = new Map(lines.map((line) => [line.split("=")[0], line.slice(line.indexOf("=") + 1)]))
     const value = (name: string) => setting.get(`AUTH_SMS_GENERIC_${name}`) ?? ""
-    // Both placeholders are escaped as texts of JSON.
-    const body = value("BODY_TEMPLATE").replace(/\$\{(\w+)\}/g, (_, name: string) =>
-      JSON.stringify(name === "body" ? given.text : given[name]).slice(1, -1),
+    const sent: Record<string, string> = { to: JSON.parse(body).recipient, body: JSON.parse(body).body }
+    assert.equal(
+      value("BODY_TEMPLATE").replace(/\$\{(\w+)\}/g, (_, name: string) => goText(sent[name] ?? "")),
+      body,
     )
-    const headers = { ...lowerNames(JSON.parse(value("HEADERS"))), "content-type": value("CONTENT_TYPE") }
-    await check({ url: value("URL"), headers, body }, message)
+    assert.deepEqual(JSON.parse(value("HEADERS")), { Authorization: bearer })
+    assert.equal(value("CONTENT_TYPE"), "application/json")
+    assert.equal(value("URL"), "https://gateway.example/nhost")
+    assert.ok(Number.parseInt(value("TIMEOUT"), 10) * 1_000 > nhost.deadline)
   })
 }
 

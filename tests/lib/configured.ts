@@ -205,37 +205,6 @@ export const pingone: (Sample & { row: "SMS" | "Voice" })[] = [
   },
 ]
 
-export const casdoor: Sample[] = [
-  {
-    title: "a registration, as a real server sent it",
-    seen: "3.158.0",
-    given: { phoneNumber: "+15550100123", content: "572841" },
-    message: { recipient: "+15550100123", body: "Your code is 572841", code: "572841" },
-  },
-  {
-    title: "a login whose code begins with a zero, as a real server sent it",
-    seen: "3.158.0",
-    given: { phoneNumber: "+15550100123", content: "018731" },
-    message: { recipient: "+15550100123", body: "Your code is 018731", code: "018731" },
-  },
-  {
-    title: "a registration with a template, as a real server sent it",
-    seen: "3.158.0",
-    given: { phoneNumber: "+15550100124", content: "Your Acme code is 677143" },
-    message: { recipient: "+15550100124", body: "Your Acme code is 677143", code: "677143" },
-  },
-  {
-    title: "the code alone",
-    given: { phoneNumber: "+15550100123", content: "123456" },
-    message: { recipient: "+15550100123", body: "Your code is 123456", code: "123456" },
-  },
-  {
-    title: "a template",
-    given: { phoneNumber: "+15550100123", content: "Your Acme code is 482913" },
-    message: { recipient: "+15550100123", body: "Your Acme code is 482913", code: "482913" },
-  },
-]
-
 export const privacyidea: Sample[] = [
   {
     title: "a challenge without the policy smstext",
@@ -273,7 +242,6 @@ const codeSamples = (...texts: string[]): Sample[] =>
     message: { recipient: "+15550100123", body: text, code: "482913" },
   }))
 
-export const nhost = codeSamples("Your code is 482913.", hard)
 export const linotp = codeSamples("Your otp is 482913", hard)
 export const midpoint = codeSamples("Your code is 482913", hard)
 export const frappe: Sample[] = [
