@@ -91,7 +91,7 @@ export async function prepare(given: World, isServing: boolean, print = given.pr
   const pages = (isServing && settings && (await collect(() => loadPages(settings, world)))) || []
   if (isServing) await collect(() => requireCaller(world.env))
   await collect(() => requireKnownCountries(world.env))
-  await collect(() => requireKnownNames(world.env, [...providers.values()], callers, pages))
+  await collect(() => requireKnownNames(world.env))
   if (!settings || !loaded || complaints.length > 0) throw new StartError(complaints)
   for (const provider of providers.values()) bindContext(provider, settings, world)
   const followers: Follower[] = []
@@ -1620,6 +1620,7 @@ interface Parts {
   slips: typeof import("./providers/parts/slips.ts")
   traces: typeof import("./providers/parts/traces.ts")
   unverified: typeof import("./providers/parts/unverified.ts")
+  "value-files": typeof import("./providers/parts/value-files.ts")
   verified: typeof import("./providers/parts/verified.ts")
 }
 
@@ -2603,33 +2604,28 @@ const protective =
   /^(GATEWAY|LIMITS?|ALLOW|DENY|GUARD|PLATFORMS?|PAGES?|RESEND|DUPLICATE)(_|$)|^(SMS|VOICE)_(PROVIDER|SENDER)/
 
 /** Throws a StartError for every variable that looks like a setting that protects and is none. */
-async function requireKnownNames(
-  env: Environment,
-  providers: LoadedProvider[],
-  callers: Caller[],
-  pages: LoadedPage[],
-) {
-  const named = [...providers, ...callers, ...pages].map(({ name }) => `${variablePrefix(name)}_`)
-  const starts = [...Object.keys(families), ...Object.keys(textFamilies)].map((name) => `${name}_`)
-  const known = [...Object.keys(variables), ...Object.keys(families), ...Object.keys(textFamilies)]
-  const isKnown = (name: string) =>
-    known.includes(name) || [...starts, ...named].some((start) => name.startsWith(start))
+function requireKnownNames(env: Environment) {
+  const isKnown = createIsKnown(env)
   // Kubernetes sets such variables for a service that is called "gateway" or "store".
   const isOthers = (name: string) => /_(SERVICE|PORT)(_|$)/.test(name)
-  const isSlipOf = (name: string) => known.some((setting) => protective.test(setting) && isOneSlip(name, setting))
+  // Of five letters one other makes another word: PAGER is not PAGES.
+  const near = new Set(settingNames.filter((name) => protective.test(name) && name.length > 5).flatMap(listShortened))
+  const isSlip = (name: string) => listShortened(name.toUpperCase()).some((form) => near.has(form))
   const unknown = Object.keys(env).filter((name) => !isKnown(name) && !isOthers(name))
-  const wrong = unknown.filter((name) => protective.test(name) || isSlipOf(name.toUpperCase()))
+  const wrong = unknown.filter((name) => protective.test(name) || isSlip(name))
   if (wrong.length > 0) throw new StartError(wrong.map((name) => ({ text: `${name} is no setting`, unknown: name })))
 }
 
-/** Whether one letter more, less or other, or two in each other's place, or nothing, makes one word of the other. */
-function isOneSlip(one: string, other: string): boolean {
-  let start = 0
-  while (start < one.length && one[start] === other[start]) start += 1
-  let end = 0
-  while (end < Math.min(one.length, other.length) - start && one.at(-1 - end) === other.at(-1 - end)) end += 1
-  const [left, right] = [one.slice(start, one.length - end), other.slice(start, other.length - end)]
-  return Math.max(left.length, right.length) < 2 || (left.length === 2 && left === [...right].reverse().join(""))
+/** A word, and each that is left of it without one letter. Words that differ by one slip have one of these in common. */
+const listShortened = (word: string) => [word, ...Array.from(word, (_, at) => word.slice(0, at) + word.slice(at + 1))]
+
+const settingNames = [...Object.keys(variables), ...Object.keys(families), ...Object.keys(textFamilies)]
+/** Tells the names of settings, and what begins as a family or as the variables of a file that a setting names. */
+function createIsKnown(env: Environment): (name: string) => boolean {
+  const naming = Object.keys(env).filter((name) => /^(PLATFORMS|PAGES|(SMS|VOICE)_PROVIDER(_.+)?)$/.test(name))
+  const files = naming.flatMap((name) => env[name]?.match(/[a-z][a-z0-9-]*/g) ?? []).map(variablePrefix)
+  const starts = [...Object.keys(families), ...Object.keys(textFamilies), ...files].map((start) => `${start}_`)
+  return (name) => settingNames.includes(name) || starts.some((start) => name.startsWith(start))
 }
 
 // ───────────────────────────── Process: standard output and signals ─────────────────────────────
@@ -2759,26 +2755,29 @@ function handleSignals({ world, settings, log }: Gateway, stopping: AbortControl
 
 /** `.env` of the working directory, in UTF-8 or UTF-16, alike on every runtime. Throws a StartError where it cannot be trusted. */
 function readEnvFile(): Environment {
-  const refuse = (text: string): never => {
-    throw new StartError([{ text }])
-  }
-  const bytes = readFileIfThere(".env", refuse)
-  if (!bytes) return {}
-  const text = decodeEnvFile(bytes)
+  const text = decodeEnvFile(readEnvBytes())
   const values = builtin("node:util").parseEnv(text)
   for (const [name, value = ""] of Object.entries(values)) {
+    const fault = describeEnvFault(name, value)
+    if (!fault) continue
     const line = text.split("\n").findIndex((line) => line.replace(/^\s*(export\s)?\s*/, "").startsWith(name)) + 1
     // What stands before the sign may be all of a secret.
-    const place = /^[A-Z]{2,}(_[A-Z]+)*$/.test(name) ? `${name} in line ${line} of .env` : `line ${line} of .env`
-    const [quote = ""] = /^["'`]/.exec(value) ?? []
-    if (quote && !value.endsWith(quote)) refuse(`${place} begins with a quote that does not end: write it at both ends`)
-    if (/\n[ \t]*(export[ \t]+)?[A-Z][A-Z\d_]+=/.test(value))
-      refuse(`${place} begins with a quote that ends in another line: write it at both ends of the value`)
-    // Bun reads the file, too, and replaces every $ in it by rules of its own.
-    if (process.versions.bun && value.includes("$") && ![undefined, value].includes(process.env[name]))
-      refuse(`${place} holds a $, which Bun replaces by rules of its own: start with bun --no-env-file main.ts`)
+    const told = /^[A-Z]{2,}(_[A-Z]+)*$/.test(name) ? `${name} in line` : "line"
+    throw new StartError([{ text: `${told} ${line} of .env ${fault}` }])
   }
   return values
+}
+
+/** Why a value of `.env` cannot be trusted; undefined where it can. */
+function describeEnvFault(name: string, value: string): string | undefined {
+  const [quote = ""] = /^["'`]/.exec(value) ?? []
+  if (quote && !value.endsWith(quote)) return "begins with a quote that does not end: write it at both ends"
+  if (/\n[ \t]*(export[ \t]+)?[A-Z][A-Z\d_]+=/.test(value))
+    return "begins with a quote that ends in another line: write it at both ends of the value"
+  // Bun reads the file, too, and replaces every $ in it by rules of its own.
+  if (process.versions.bun && value.includes("$") && ![undefined, value].includes(process.env[name]))
+    return "holds a $, which Bun replaces by rules of its own: start with bun --no-env-file main.ts"
+  return undefined
 }
 
 /** Decodes `.env` in UTF-8 or UTF-16, with line feeds alone. With no byte order mark, the zero beside the first letter shows UTF-16. */
@@ -2788,94 +2787,28 @@ export function decodeEnvFile(bytes: Uint8Array): string {
   return new TextDecoder(coding).decode(bytes).replace(/\r\n?/g, "\n")
 }
 
-function readFileIfThere(path: string, refuse: (text: string) => never): Uint8Array | undefined {
+/** None where there is no `.env`. */
+function readEnvBytes(): Uint8Array {
   try {
-    return builtin("node:fs").readFileSync(path)
+    return builtin("node:fs").readFileSync(".env")
   } catch (error) {
     const { code, name } = Object(error)
-    if (name === "NotCapable") say(`${path} is not read, since Deno has no permission: --allow-read=.env,providers`)
-    else if (code && code !== "ENOENT") refuse(`${path} is there and cannot be read: ${code}`)
-    return undefined
+    if (name === "NotCapable") say(".env is not read, since Deno has no permission: --allow-read=.env,providers")
+    else if (code && code !== "ENOENT") throw new StartError([{ text: `.env is there and cannot be read: ${code}` }])
+    return new Uint8Array()
   }
 }
 
 /**
- * The environment with the values that files hold (Docker's and Kubernetes' secrets): `<NAME>_FILE` names the file of `<NAME>`,
- * wherever that is a variable that is read. One whose own name ends so keeps its meaning. Throws a StartError.
+ * The environment with the values that files hold: `<NAME>_FILE` names the file of `<NAME>`. Other programs have such names,
+ * too, as SSL_CERT_FILE: where none is ours, the part may be missing.
  */
 async function readValueFiles(world: World): Promise<Environment> {
-  const { complaints, collect } = createCollector()
-  const env = { ...world.env }
-  const readKnown = async (names: string[], starts: string[]) => {
-    const isVariable = (name: string) => names.includes(name) || starts.some((start) => name.startsWith(start))
-    for (const [key, path] of Object.entries(env)) {
-      const [, name] = /^(.+)_FILE$/.exec(key) ?? []
-      if (!name || !path || names.includes(key) || !isVariable(name)) continue
-      if (env[name] === undefined) env[name] = await collect(() => readValueFile(name, path))
-      else complaints.push({ text: `${name} and ${key} are both set: leave one of them out` })
-      delete env[key]
-    }
-  }
-  const own = [...Object.keys(families), ...Object.keys(textFamilies)]
-  await readKnown(
-    [...Object.keys(variables), ...own],
-    own.map((name) => `${name}_`),
-  )
-  // Files of providers are imported here only where a name is left that may be theirs.
-  if (Object.keys(env).some((key) => key.endsWith("_FILE"))) {
-    const used = await listUsedVariables({ ...world, env })
-    await readKnown(used.names, used.starts)
-  }
-  if (complaints.length > 0) throw new StartError(complaints)
-  return env
-}
-
-/** The variables of the providers, platforms and pages that settings name. What cannot be imported is told by `prepare`. */
-async function listUsedVariables(world: World): Promise<{ names: string[]; starts: string[] }> {
-  const { collect } = createCollector()
-  const names: string[] = []
-  const starts: string[] = []
-  for (const [setting, value = ""] of Object.entries(world.env)) {
-    const [kind] = folders.find(([, pattern]) => pattern.test(setting)) ?? []
-    if (kind === undefined) continue
-    const files = value.split(",").map((one) => one.trim().replace(/:\d+$/, ""))
-    for (const name of files.filter((one) => v.is(fileName(), one))) {
-      const file = await collect(() => importFile(kind, name, world))
-      const prefix = variablePrefix(name)
-      const common = ["URL", "SENDER", "REPORT_KEY", "SECRET", "TOKEN"].map((end) => `${prefix}_${end}`)
-      names.push(...Object.keys(file?.env ?? {}), ...common)
-      starts.push(`${prefix}_SENDER_`)
-    }
-  }
-  return { names, starts }
-}
-const folders: ["" | "platforms/" | "pages/", RegExp][] = [
-  ["", /^(SMS|VOICE)_PROVIDER(_|$)/],
-  ["platforms/", /^PLATFORMS$/],
-  ["pages/", /^PAGES$/],
-]
-
-/** The value that a file holds, read as any value is. Its path is not told: it may be a secret in the wrong place. */
-function readValueFile(name: string, path: string): string {
-  const refuse = (fault: string): never => {
-    throw new StartError([{ text: `${name}_FILE is wrong: ${fault}` }])
-  }
-  const bytes = readSmallFile(path, refuse)
-  const text = tryOr(() => strictUtf8.decode(bytes), undefined) ?? refuse("its file holds no UTF-8 text")
-  return cleanEnvironment({ text }).text ?? refuse("its file is empty")
-}
-
-function readSmallFile(path: string, refuse: (fault: string) => never): Uint8Array {
-  const { statSync, readFileSync } = builtin("node:fs")
-  try {
-    const stats = statSync(path)
-    if (stats.isFile() && stats.size <= 65_536) return readFileSync(path)
-  } catch (error) {
-    const { name, code } = Object(error)
-    if (name === "NotCapable") return refuse("Deno has no permission to read its file: add it to --allow-read")
-    return refuse(code === "ENOENT" ? "there is no such file" : `its file cannot be read: ${code}`)
-  }
-  return refuse("it must name a file, of at most 64 KiB")
+  const names = Object.keys(world.env).flatMap((key) => /^(.+)_FILE$/.exec(key)?.[1] ?? [])
+  if (names.length === 0) return world.env
+  const isOurs = names.some(createIsKnown(world.env))
+  const part = isOurs ? await loadPart(world, "value-files") : await loadOptional("parts/value-files", world)
+  return (await (part as Parts["value-files"] | undefined)?.readValueFiles(world)) ?? world.env
 }
 
 // ───────────────────────────── Server: the runtime's own, and its client ─────────────────────────────

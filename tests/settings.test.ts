@@ -370,6 +370,7 @@ const others = {
   AWS_REGION: "eu-west-1",
   HTTP_PROXY: "http://x",
   SHELL: "/bin/sh",
+  PAGER: "less",
   HOSTNAME: "x",
   SMS_SENDER_44: "Acme",
   SMS_SENDER_DE: "Acme",
