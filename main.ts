@@ -45,7 +45,7 @@ export interface Gateway {
   store: contract.Store
   limits: Window[]
   routes: Routes
-  shares: Shares
+  shares: ReadonlyMap<LoadedProvider[], number[]>
   outcomes: Outcomes
   /** Where ROUTING names a file: what was learned, by which it orders a route. */
   learning?: Learning | undefined
@@ -140,14 +140,12 @@ export async function createApp(prepared: Prepared): Promise<App> {
   if (pages.length > 0 || [...providers.values()].some(hasRoutes))
     (await loadPart(world, "pages")).mountPages(app, prepared)
   for (const reason of prepared.warnings) log("warn", "warning", { reason })
-  let platforms: string[] | undefined
-  app.notFound((c) => {
+  const loadNames = memoize(() => loadOptional("parts/names", world) as Promise<Parts["names"] | undefined>)
+  app.notFound(async (c) => {
     const allow = methods.get(c.req.path)?.join(", ")
-    platforms ??= listFiles("platforms/")
-    const platform = platforms.find((name) => c.req.path === `/${name}` || c.req.path === `/${name}/`)
-    const reason = platform ? `PLATFORMS does not name ${platform}` : "messages are taken by POST /"
-    if (!allow) return refuse(log, "not_found", reason, { level: "info" })
-    return refuse(log, "method_not_allowed", `allowed are ${allow}`, { headers: { allow } })
+    if (allow) return refuse(log, "method_not_allowed", `allowed are ${allow}`, { headers: { allow } })
+    const reason = (await loadNames())?.describeUnserved(c.req.path) ?? "messages are taken by POST /"
+    return refuse(log, "not_found", reason, { level: "info" })
   })
   app.onError((error) => {
     if ("getResponse" in error && typeof error.getResponse === "function") return error.getResponse()
@@ -275,10 +273,6 @@ export const problems: Readonly<
   delivery_rejected: [502, "No provider accepted the message", `${failed} Please try again.`],
   delivery_timeout: [504, "No provider accepted the message in time", `${failed} Please try again.`],
 }
-type OutcomeCode = contract.Outcome["code"]
-/** What each outcome tells the person who logs in, unless SENTENCE_<CODE> says it otherwise. */
-const defaultSentences = new Map<OutcomeCode, string>([["accepted", "The code was sent."]])
-for (const [code, [, , sentence]] of Object.entries(problems)) defaultSentences.set(code as OutcomeCode, sentence)
 
 /** One caller of the gateway: how it proves itself, and how its words are read and answered. */
 export interface Caller {
@@ -289,8 +283,8 @@ export interface Caller {
   isSigned: boolean
   prove(call: contract.Call): Proven | Problem | Promise<Proven | Problem>
   greet?: ((headers: contract.Call["headers"], log: Log) => Response | Promise<Response>) | undefined
-  /** In the platform's own words, where it has some; `id` is that of the request, `sentence` for the person who logs in. */
-  answer?(result: Delivery | Problem, id: string, sentence: string): Response | undefined
+  /** In the platform's own words, where it has some; `id` is that of the request, `language` of its person (BCP 47). */
+  answer?(result: Delivery | Problem, id: string, language?: string): Response | undefined
   /** Who tells that codes were entered: `POST /verified`, and a platform's own hook at `POST /<name>/verified`. */
   verified?: Caller | undefined
 }
@@ -407,11 +401,10 @@ export function answer(
   result: Delivery | Problem,
   about: Fields,
   caller: Caller,
-  { settings, log }: Gateway,
+  { log }: Gateway,
   language?: string,
 ): Response {
-  const code = "problem" in result ? (result.sentenceOf ?? result.problem) : "accepted"
-  const inItsWords = caller.answer?.(result, String(about.request), chooseText(settings.sentences[code], language))
+  const inItsWords = caller.answer?.(result, String(about.request), language)
   if ("receipt" in result) return inItsWords ?? new Response(JSON.stringify(result), isJson)
   const { problem, detail, attempts, retryAfter } = result
   const details: Details = { about }
@@ -720,16 +713,16 @@ export function findCode(body: string, pattern?: RegExp): string | undefined {
 }
 
 /** The text of a code that comes alone. */
-const renderCode = (code: string, texts: TextsByLanguage, locale: string | undefined) =>
+const renderCode = (code: string, texts: Targeted<string>[], locale: string | undefined) =>
   chooseText(texts, locale).replaceAll("{code}", () => code)
 
-/** The text in the closest language (RFC 4647, lookup) that the settings have. */
-function chooseText({ texts, defaultText }: TextsByLanguage, locale = ""): string {
+/** The text in the closest language (RFC 4647, lookup) that the settings have, else the first for no language. */
+export function chooseText(texts: Targeted<string>[], locale = ""): string {
   let range = locale.toUpperCase().replaceAll("-", "_")
   while (range && !texts.some(({ target }) => isOfLanguage(target, range)))
     range = range.slice(0, Math.max(0, range.lastIndexOf("_")))
   const exact = texts.find(({ target }) => target === range)
-  return (exact ?? texts.find(({ target }) => isOfLanguage(target, range)))?.value ?? defaultText
+  return (exact ?? texts.find(({ target }) => isOfLanguage(target, range)))?.value ?? ""
 }
 const isOfLanguage = (target: string, range: string) => target === range || target.startsWith(`${range}_`)
 
@@ -1113,7 +1106,7 @@ async function chooseRoute(
   const route = findTargeted(routes[message.channel ?? "sms"], message.recipient, country) ?? []
   if (route.length < 2) return route
   const learned = learning?.arrange(route, inbound)
-  const drawn = learned?.arranged ?? drawByShares(route, inbound, gateway)
+  const drawn = learned?.arranged ?? drawByShares(route, gateway)
   const turned = drawn ? putLast(drawn, before) : startAfter(route, before)
   const now = clocks.monotonic()
   const chosen = turned.toSorted((a, b) => Number(isBreakerOpen(a, now)) - Number(isBreakerOpen(b, now)))
@@ -1131,9 +1124,9 @@ const putLast = (route: LoadedProvider[], name: unknown) =>
   name === undefined ? route : route.toSorted((a, b) => Number(a.name === name) - Number(b.name === name))
 
 /** The first drawn by the shares of a route, and each next one by those that are left. Undefined where it has none. */
-function drawByShares(route: LoadedProvider[], { message, country }: Inbound, { shares, world }: Gateway) {
-  const found = findTargeted(shares[message.channel ?? "sms"], message.recipient, country) ?? []
-  if (found.length === 0) return undefined
+function drawByShares(route: LoadedProvider[], { shares, world }: Gateway) {
+  const found = shares.get(route)
+  if (!found) return undefined
   // Each waits for a time that is shorter the larger its share is; the first to come is drawn (Efraimidis and Spirakis).
   const random = world.random ?? Math.random
   const waits = new Map(route.map((provider, at) => [provider, -Math.log(1 - random()) / (found[at] ?? 1)]))
@@ -1247,10 +1240,10 @@ export interface Refused extends Required<contract.Refusal> {
 
 /** What a provider's file is given besides message and variables, as far as no message changes it. */
 function bindContext(provider: LoadedProvider, settings: Settings, world: World) {
-  const { name, url } = provider
+  const { name, context } = provider
   const reportKey = provider.provider.report && settings.GATEWAY_URL && world.env[`${variablePrefix(name)}_REPORT_KEY`]
   provider.context = {
-    url,
+    url: context.url,
     reportUrl: reportKey ? new URL(`/${name}/report/${reportKey}`, settings.GATEWAY_URL).href : undefined,
     isFeedback: world.env[`${variablePrefix(name)}_FEEDBACK`] === "on",
     ttl: settings.SMS_TTL && Math.max(1, Math.round(settings.SMS_TTL / 1_000)),
@@ -1615,6 +1608,7 @@ interface Parts {
   feedback: typeof import("./providers/parts/feedback.ts")
   pages: typeof import("./providers/parts/pages.ts")
   platforms: typeof import("./providers/parts/platforms.ts")
+  names: typeof import("./providers/parts/names.ts")
   routing: typeof import("./providers/parts/routing.ts")
   store: typeof import("./providers/parts/store.ts")
   slips: typeof import("./providers/parts/slips.ts")
@@ -1635,105 +1629,84 @@ export async function loadFile(path: string): Promise<{ default?: unknown }> {
   return await import(`./providers/${path}.ts`)
 }
 
-/** Loads a part that a setting needs. Throws a StartError that names it where it is missing or broken. */
-async function loadPart<K extends keyof Parts>({ load = loadFile }: Pick<World, "load">, name: K): Promise<Parts[K]> {
-  return (await load(`parts/${name}`).catch(refuseFile(`parts/${name}`))) as Parts[K]
+/** Loads a file of providers/. Throws a StartError that names it where it is missing or broken. */
+async function requireFile(path: string, { load = loadFile }: Pick<World, "load">): Promise<{ default?: unknown }> {
+  try {
+    return await load(path)
+  } catch (cause) {
+    const [line] = (cause instanceof Error ? cause.message : describeNoError(cause)).split("\n")
+    const why = `cannot be loaded: ${redact(line, [], { recipient: "", body: "", sender: "" }, "prose")}`
+    const place = `providers/${path}.ts`
+    const text = isMissing(path, cause) ? `there is no ${place}, or no permission to read it` : `${place} ${why}`
+    throw new StartError([{ text, file: path, cause }])
+  }
+}
+
+/** Loads a part that a setting needs. Throws a StartError. */
+async function loadPart<K extends keyof Parts>(world: Pick<World, "load">, name: K): Promise<Parts[K]> {
+  return (await requireFile(`parts/${name}`, world)) as Parts[K]
 }
 
 /** Loads a file that is missed without harm. Throws a StartError where it is there and broken. */
-export async function loadOptional(path: string, { load = loadFile }: Pick<World, "load"> = {}): Promise<unknown> {
-  return await load(path).catch((error: unknown) => (isMissing(path, error) ? undefined : refuseFile(path)(error)))
+export async function loadOptional(path: string, world: Pick<World, "load"> = {}): Promise<unknown> {
+  return await requireFile(path, world).catch((error: StartError) => {
+    if (!isMissing(path, error.cause)) throw error
+  })
 }
 
 /** Whether an import failed since there is no such file, and not since it is broken or lacks another one. */
-export function isMissing(path: string, error: unknown): boolean {
+function isMissing(path: string, error: unknown): boolean {
   const text = error instanceof Error ? error.message : ""
   const [, quoted] = /["']([^"']*)["']/.exec(text) ?? []
   return /module/i.test(text) && (quoted ?? text).endsWith(`providers/${path}.ts`)
 }
 
-const refuseFile =
-  (path: string) =>
-  (cause: unknown): never => {
-    const place = `providers/${path}.ts`
-    const [line] = (cause instanceof Error ? cause.message : describeNoError(cause)).split("\n")
-    const why = redact(line, [], { recipient: "", body: "", sender: "" }, "prose")
-    const text = isMissing(path, cause)
-      ? `there is no ${place}, or no permission to read it`
-      : `${place} cannot be loaded: ${why}`
-    throw new StartError([{ text, file: path, cause }])
-  }
-
 // What a file of each folder must export. Its default export is checked whole, so that no slip is told at the first message.
 const isDescribed = (schema: unknown): boolean =>
   v.is(v.object({ kind: v.literal("schema") }), schema) && describe(schema as Variable) !== undefined
 const env = v.record(v.string(), v.custom<Variable>(isDescribed, "needs v.description(…)"))
-const fault = v.array(v.union([v.string(), v.number()]))
-const report = v.optional(v.object({ proof: v.optional(v.function()), read: v.function() }))
-const textOrFunction = v.optional(v.union([v.string(), v.function()]))
-const flagOrFunction = v.optional(v.union([v.boolean(), v.function()]))
+const needed = v.function()
+const report = v.optional(v.object({ proof: v.optional(needed), read: needed }))
 const shapes = {
   "": v.object({
     docs: v.string(),
-    countries: v.optional(v.array(country())),
-    channel: v.optional(v.literal("voice")),
-    url: textOrFunction,
     env,
-    needsSender: flagOrFunction,
-    check: v.optional(v.function()),
-    unsecret: v.optional(v.array(v.string())),
-    pool: v.optional(v.string()),
-    senderId: v.optional(v.instance(RegExp)),
-    request: v.function(),
-    receipt: v.function(),
+    request: needed,
+    receipt: needed,
+    check: v.optional(needed),
+    verified: v.optional(needed),
     report,
-    verified: v.optional(v.function()),
-    faults: v.optional(v.record(v.picklist(faultNames), fault)),
+    url: v.optional(v.union([v.string(), needed])),
+    needsSender: v.optional(v.union([v.boolean(), needed])),
+    channel: v.optional(v.literal("voice")),
+    pool: v.optional(v.string()),
+    unsecret: v.optional(v.array(v.string())),
+    countries: v.optional(v.array(country())),
+    senderId: v.optional(v.instance(RegExp)),
+    faults: v.optional(v.record(v.picklist(faultNames), v.array(v.union([v.string(), v.number()])))),
   }),
-  "platforms/": v.object({
-    env,
-    read: v.function(),
-    verified: v.optional(v.object({ proof: v.optional(v.function()), read: v.function() })),
-    setup: v.function(),
-  }),
-  "pages/": v.object({ env, routes: v.function() }),
-  "stores/": v.object({ open: v.function() }),
-  "routing/": v.object({ order: v.function() }),
+  "platforms/": v.object({ env, read: needed, setup: needed, verified: report }),
+  "pages/": v.object({ env, routes: needed }),
+  "stores/": v.object({ open: needed }),
+  "routing/": v.object({ order: needed }),
 }
 
 /** Imports a file by its name and checks its shape. Throws a StartError that says what is wrong with it. */
 export async function importFile<K extends keyof Files>(kind: K, name: string, world: World): Promise<Files[K]> {
   if (kind === "" && name === "console") return createConsoleProvider(world.print) as Files[K]
-  const path = `${kind}${name}`
-  const module = await (world.load ?? loadFile)(path).catch(refuseFile(path))
-  const wrong = describeShape(kind, module.default)
-  if (!wrong) return module.default as Files[K]
-  throw new StartError([{ text: `providers/${path}.ts does not export what contract.ts asks for: ${wrong}` }])
+  const { default: file } = await requireFile(`${kind}${name}`, world)
+  const { issues } = v.safeParse(shapes[kind], file)
+  if (!issues) return file as Files[K]
+  const wrong = describeOther(file) ?? describeIssues(issues)
+  throw new StartError([{ text: `providers/${kind}${name}.ts does not export what contract.ts asks for: ${wrong}` }])
 }
 
-/** What is wrong with a file's default export; undefined where nothing is. */
-function describeShape(kind: keyof Files, file: unknown): string | undefined {
-  const cure = "end the file with export default { … }"
-  if (file === undefined) return `it is missing: ${cure}`
+/** What a default export is in place of an object; undefined where it is one. */
+function describeOther(file: unknown): string | undefined {
   if (file instanceof Promise) return "it is a Promise: write await before it"
-  if (typeof file === "function") return `it is a function or a class: ${cure}`
-  if (typeof file !== "object" || file === null) return `it is ${file === null ? "null" : `a ${typeof file}`}: ${cure}`
-  const { issues, success } = v.safeParse(shapes[kind], file)
-  return success ? undefined : describeIssues(issues)
-}
-
-/** The names of all files of a folder, here and in the working directory. A bundle brings a list of what lies in it. */
-export function listFiles(kind: keyof Files): string[] {
-  const { readdirSync } = builtin("node:fs")
-  const here = builtin("node:url").pathToFileURL(`./providers/${kind}`)
-  const bundled: string[] | undefined = Reflect.get(globalThis, "smstaskFiles")
-  const beside = bundled
-    ? bundled.flatMap((path) => (path.startsWith(kind) ? path.slice(kind.length) : []))
-    : tryOr(() => readdirSync(new URL(`./providers/${kind}`, import.meta.url)), [])
-  const files = [...beside, ...tryOr(() => readdirSync(here), [])]
-  const names = files.flatMap((file) => /^([^/]+)\.[jt]s$/.exec(file)?.[1] ?? [])
-  const isName = (name: string) => v.is(fileName(), name) && !(kind === "" && /^(contract|lib)$/.test(name))
-  return [...new Set(kind === "" ? ["console", ...names] : names)].filter(isName).sort()
+  if (typeof file === "object" && file !== null) return undefined
+  const words: Record<string, string> = { undefined: "missing", object: "null", function: "a function or a class" }
+  return `it is ${words[typeof file] ?? `a ${typeof file}`}: end the file with export default { … }`
 }
 
 /** Prints the message and takes it as sent: the first step with this gateway. Built in, so that main.ts runs alone. */
@@ -1755,7 +1728,6 @@ export interface LoadedProvider {
   name: string
   provider: contract.Provider
   values: contract.Values<Variables>
-  url: string
   context: Omit<contract.Context, "fetch" | "session">
   senders: Targeted<string>[]
   /** Its secrets, in every form in which they may be echoed. */
@@ -1767,105 +1739,80 @@ export interface LoadedProvider {
   /** When its vendor's end of the endpoint was warned of, in milliseconds since 1970. */
   warnedAt: number
 }
-export type Routes = Record<"sms" | "voice", Targeted<LoadedProvider[]>[]>
-/** The shares of each route's providers in their order; empty where it has none. */
-type Shares = Record<"sms" | "voice", Targeted<number[]>[]>
+type Channel = "sms" | "voice"
+export type Routes = Record<Channel, Targeted<LoadedProvider[]>[]>
 
 /** Loads every provider that a route names, by its name, and the routes of each channel. */
 async function loadRoutes(world: World) {
   const named = readRoutes(world.env)
   const { complaints, collect } = createCollector()
   const providers = new Map<string, LoadedProvider>()
-  const namesOf = ({ value }: Targeted<Listed[]>) => value.map(({ name }) => name)
-  for (const name of new Set([...named.sms, ...named.voice].flatMap(namesOf))) {
-    const channels = (["sms", "voice"] as const).filter((channel) =>
-      named[channel].some((one) => namesOf(one).includes(name)),
-    )
+  const namesOf = (channel: Channel) => named[channel].flatMap(({ value }) => value.map(({ name }) => name))
+  for (const name of new Set([...namesOf("sms"), ...namesOf("voice")])) {
+    const channels = (["sms", "voice"] as const).filter((channel) => namesOf(channel).includes(name))
     const provider = await collect(() => loadProvider(name, channels, world))
     if (provider) providers.set(name, provider)
   }
-  const load = ({ target, value }: Targeted<Listed[]>) => {
-    return { target, value: value.flatMap(({ name }) => providers.get(name) ?? []) }
-  }
-  const readShares = ({ target, value }: Targeted<Listed[]>) => {
-    return { target, value: value.flatMap(({ share }) => share ?? []) }
+  /** The shares of the providers of each route that has some, in their order. */
+  const shares = new Map<LoadedProvider[], number[]>()
+  const load = ({ target, value: listed }: Targeted<Listed[]>) => {
+    const value = listed.flatMap(({ name }) => providers.get(name) ?? [])
+    const ofRoute = listed.flatMap(({ share }) => share ?? [])
+    if (ofRoute.length > 0) shares.set(value, ofRoute)
+    return { target, value }
   }
   const routes: Routes = { sms: named.sms.map(load), voice: named.voice.map(load) }
-  const shares: Shares = { sms: named.sms.map(readShares), voice: named.voice.map(readShares) }
   if (complaints.length > 0) throw new StartError(complaints)
   return { providers, routes, shares }
-}
-
-/** Throws a StartError where a provider stands in a route of the other channel. */
-function requireChannel(name: string, own: "sms" | "voice", channels: ("sms" | "voice")[]) {
-  const other = /^(console|inbox)$/.test(name) ? undefined : channels.find((channel) => channel !== own)
-  if (!other) return
-  const place = own === "voice" ? "speaks: VOICE_PROVIDER" : "sends texts: SMS_PROVIDER"
-  const text = `${other.toUpperCase()}_PROVIDER names ${name}, which ${place} is its place`
-  throw new StartError([{ text, unknown: name }])
 }
 
 /** `cm-com` has the variables `CM_COM_…`. */
 export const variablePrefix = (name: string) => name.toUpperCase().replaceAll("-", "_")
 
 /** Loads a provider's file with its variables. Throws a StartError that lists what is missing or wrong. */
-async function loadProvider(name: string, channels: ("sms" | "voice")[], world: World): Promise<LoadedProvider> {
+async function loadProvider(name: string, channels: Channel[], world: World): Promise<LoadedProvider> {
   const provider = await importFile("", name, world)
-  requireChannel(name, provider.channel ?? "sms", channels)
-  const { env } = world
+  const { env, clock } = world
   const NAME = variablePrefix(name)
   const { complaints, collect } = createCollector()
-  const isSender = (key: string) => key === `${NAME}_SENDER` || !(key in provider.env)
-  const others = Object.fromEntries(Object.entries(env).filter(([key]) => isSender(key)))
-  const schema = provider.senderId ? v.union([like(provider.senderId), sender]) : sender
-  const senders = (await collect(() => readTargeted(others, `${NAME}_SENDER`, setting(schema, senderForms)))) ?? []
+  const isOwn = (key: string) => key in provider.env && key !== `${NAME}_SENDER`
+  const others = Object.fromEntries(Object.entries(env).filter(([key]) => !isOwn(key)))
+  const ownSender = setting(provider.senderId ? v.union([like(provider.senderId), sender]) : sender, senderForms)
+  const senders = await collect(() => readTargeted(others, `${NAME}_SENDER`, ownSender))
   const values = await collect(() => parseVariables(env, provider.env))
-  const ownUrl = typeof provider.url === "function" ? values && provider.url(values) : provider.url
-  const url = env[`${NAME}_URL`] ?? ownUrl
+  await collect(() => parseVariables(env, { [`${NAME}_URL`]: ownUrl, [`${NAME}_REPORT_KEY`]: reportKey }))
+  const vendorsUrl = typeof provider.url === "function" ? values && provider.url(values) : provider.url
+  const url = env[`${NAME}_URL`] ?? vendorsUrl
   if (values && url === undefined && !provider.env[`${NAME}_URL`])
     complaints.push({ text: `${NAME}_URL is missing: the base URL of your account`, setting: `${NAME}_URL` })
-  complaints.push(...listUnfit(NAME, env), ...listLacking(provider, env))
+  const { channel = "sms", alternatives } = provider
+  const other = /^(console|inbox)$/.test(name) ? undefined : channels.find((one) => one !== channel)
+  if (other) {
+    const place = channel === "voice" ? "speaks: VOICE_PROVIDER" : "sends texts: SMS_PROVIDER"
+    const text = `${other.toUpperCase()}_PROVIDER names ${name}, which ${place} is its place`
+    complaints.push({ text, unknown: name })
+  }
+  if (alternatives && !alternatives.some((names) => names.every((variable) => env[variable]))) {
+    const text = `${alternatives.map((names) => names.join(" and ")).join(", or ")} must be set`
+    complaints.push({ text, setting: alternatives[0]?.[0] ?? "" })
+  }
   const wrong = values && provider.check?.(values)
   if (wrong) complaints.push(wrong)
-  if (complaints.length > 0 || !values) throw new StartError(complaints)
-  const isSecret = (variable: string) => !provider.unsecret?.includes(variable)
-  const secrets = Object.keys(provider.env)
-    .filter(isSecret)
-    .flatMap((variable) => env[variable] ?? [])
+  if (!senders || !values || complaints.length > 0) throw new StartError(complaints)
+  const secrets = Object.keys(provider.env).flatMap((key) => (provider.unsecret?.includes(key) ? [] : (env[key] ?? [])))
   const parts = secrets.flatMap((value) => value.split(/[\s"'{}:,;=&?]+/).filter((part) => part.length >= 8))
   const hidden = formsOf([...secrets, ...parts, env[`${NAME}_REPORT_KEY`] ?? ""])
   const base = (url ?? "").replace(/\/+$/, "")
-  const context = {
-    url: base,
-    reportUrl: undefined,
-    isFeedback: false,
-    ttl: undefined,
-    clock: world.clock,
-    nonce: () => "",
-  }
+  const context = { url: base, reportUrl: undefined, isFeedback: false, ttl: undefined, clock, nonce: () => "" }
   const state = { authorization: { header: "", hidden }, health: { failures: 0, retryAt: 0 }, warnedAt: 0 }
-  const loaded: LoadedProvider = { name, provider, values, url: base, context, senders, hidden, ...state }
+  const loaded: LoadedProvider = { name, provider, values, context, senders, hidden, ...state }
   await requireSendable(loaded, env)
   return loaded
 }
 
-/** Complains where none of the sets of variables is whole of which one must be. */
-function listLacking({ alternatives }: contract.Provider, env: Environment): Complaint[] {
-  if (!alternatives || alternatives.some((names) => names.every((name) => env[name]))) return []
-  const text = `${alternatives.map((names) => names.join(" and ")).join(", or ")} must be set`
-  return [{ text, setting: alternatives[0]?.[0] ?? "" }]
-}
-
-/** Complains of values that every provider may have and that cannot be used. */
-function listUnfit(NAME: string, env: Environment): Complaint[] {
-  const [url, key] = [`${NAME}_URL`, `${NAME}_REPORT_KEY`]
-  const complaints: Complaint[] = []
-  if (env[url] && !isSafeUrl(env[url]))
-    complaints.push({ text: `${url} is wrong: expected an https URL, or http at a private address`, setting: url })
-  if (env[key] && !/^[\w-]{16,}$/.test(env[key]))
-    complaints.push({ text: `${key} is wrong: expected at least 16 letters, digits, - or _`, setting: key })
-  return complaints
-}
+const safeUrl = v.pipe(v.string(), v.check(isSafeUrl))
+const ownUrl = setting(v.optional(safeUrl), "an https URL, or http at a private address")
+const reportKey = setting(v.optional(like(/^[\w-]{16,}$/)), "at least 16 letters, digits, - or _")
 
 /** https anywhere; http only on loopback, at private addresses and names without a dot. */
 function isSafeUrl(written: string): boolean {
@@ -2174,7 +2121,6 @@ type Parser<T> = v.GenericSchema<string, T>
 
 /** A value for a part of the numbers: `target` is their first digits, a country (ISO 3166), a language, or "" for all. */
 export type Targeted<T> = { target: string; value: T }
-type TextsByLanguage = { texts: Targeted<string>[]; defaultText: string }
 
 const units: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000 }
 const toMilliseconds = (written: string) => (parseInt(written, 10) || 0) * (units[written.slice(-1)] ?? 0)
@@ -2312,12 +2258,13 @@ export const families = {
   VOICE_PROVIDER: providerList,
   SMS_SENDER: setting(sender, senderForms),
 }
-/** May be set per language: CODE_TEXT, CODE_TEXT_PT_BR. After SENTENCE stands a code first: SENTENCE_RATE_LIMITED_PT_BR. */
-export const textFamilies = {
+const sentence = setting(like(/^\P{Cc}{1,200}$/u), "a sentence of at most 200 characters")
+/** May be set per language: CODE_TEXT, CODE_TEXT_PT_BR, and of each outcome SENTENCE_RATE_LIMITED, SENTENCE_RATE_LIMITED_PT_BR. */
+export const textFamilies: Record<string, Parser<string>> = {
   CODE_TEXT: setting(codeText, "a text that holds {code}"),
   CODE_SPEECH: setting(codeText, "a text that holds {code}"),
-  SENTENCE: setting(like(/^\P{Cc}{1,200}$/u), "a sentence of at most 200 characters"),
 }
+for (const code of ["accepted", ...Object.keys(problems)]) textFamilies[`SENTENCE_${code.toUpperCase()}`] = sentence
 
 // ───────────────────────────── Schemas: what settings and files are made of ─────────────────────────────
 
@@ -2474,38 +2421,34 @@ const numberTarget: TargetForm = [/^([1-9]\d{0,14}|[A-Z]{2})$/, "the digits of n
 const languageTarget: TargetForm = [/^[A-Z]{2,3}(_[A-Z\d]+)*$/, "a language, as PT_BR"]
 /** Reads `NAME` and every `NAME_<target>`. Throws a StartError that lists what is wrong. */
 function readTargeted<T>(env: Environment, name: string, schema: Parser<T>, form = numberTarget): Targeted<T>[] {
-  const found: Targeted<T>[] = []
-  const complaints: Complaint[] = []
-  for (const [key, value = ""] of Object.entries(env)) {
-    if (key !== name && (!key.startsWith(`${name}_`) || key in variables)) continue
-    const target = key.slice(name.length + 1)
-    const parsed = v.safeParse(schema, value)
-    if (target && !form[0].test(target))
-      complaints.push({ text: `${key} is wrong: after ${name}_ stand ${form[1]}`, setting: key })
-    else if (parsed.success && !isPlaceholder(value)) found.push({ target, value: parsed.output })
-    else complaints.push(describeWrong(key, value, schema))
-  }
-  if (complaints.length > 0) throw new StartError(complaints)
-  return found
+  const targetOf = (key: string) => key.slice(name.length + 1)
+  const keys = Object.keys(env).filter((key) => key === name || key.startsWith(`${name}_`))
+  const unfit = keys.filter((key) => key !== name && !form[0].test(targetOf(key)))
+  const complain = (key: string) => ({ text: `${key} is wrong: after ${name}_ stand ${form[1]}`, setting: key })
+  if (unfit.length > 0) throw new StartError(unfit.map(complain))
+  const values = parseVariables(env, Object.fromEntries(keys.map((key) => [key, schema])))
+  return keys.map((key) => ({ target: targetOf(key), value: values[key] as T }))
+}
+
+/** The texts of a family by language; one for no language comes last. */
+export function readTexts(env: Environment, name: string, fallback: string): Targeted<string>[] {
+  const texts = readTargeted(env, name, textFamilies[name] ?? sentence, languageTarget)
+  return [...texts, { target: "", value: fallback }]
 }
 
 /** The names of the providers for each number, in order of preference, by channel. */
 function readRoutes(env: Environment) {
   const sms = readTargeted(env, "SMS_PROVIDER", providerList)
   const voice = readTargeted(env, "VOICE_PROVIDER", providerList)
-  const isInbox = ({ name }: Listed) => name === "inbox"
-  if (isProduction(env) && [...sms, ...voice].some(({ value }) => value.some(isInbox)))
-    throw new StartError([
-      { text: "SMS_PROVIDER=inbox shows every code to whoever opens it: it does not start in production" },
-    ])
+  const all = [...sms, ...voice].flatMap(({ value }) => value)
+  const openly = "SMS_PROVIDER=inbox shows every code to whoever opens it: it does not start in production"
+  if (isProduction(env) && all.some(({ name }) => name === "inbox")) throw new StartError([{ text: openly }])
   if (!env.SMS_PROVIDER && isProduction(env))
     throw new StartError([describeWrong("SMS_PROVIDER", undefined, providerList)])
   if (!env.SMS_PROVIDER) sms.push({ target: "", value: [{ name: "console", share: undefined }] })
-  const hasShares = [...sms, ...voice].some(({ value }) => value.some(({ share }) => share !== undefined))
-  if (hasShares && (env.ROUTING ?? "ordered") !== "ordered") {
-    const text = "ROUTING orders a route by itself: leave it out, or the shares in SMS_PROVIDER and VOICE_PROVIDER"
-    throw new StartError([{ text }])
-  }
+  const text = "ROUTING orders a route by itself: leave it out, or the shares in SMS_PROVIDER and VOICE_PROVIDER"
+  const isOrdered = (env.ROUTING ?? "ordered") === "ordered"
+  if (!isOrdered && all.some(({ share }) => share !== undefined)) throw new StartError([{ text }])
   return { sms, voice }
 }
 
@@ -2513,57 +2456,38 @@ function readRoutes(env: Environment) {
 export async function readSettings(env: Environment) {
   const { complaints, collect } = createCollector()
   const senders = await collect(() => readTargeted(env, "SMS_SENDER", families.SMS_SENDER))
-  const [codeTexts, speeches] = [
-    await collect(() => readTargeted(env, "CODE_TEXT", textFamilies.CODE_TEXT, languageTarget)),
-    await collect(() => readTargeted(env, "CODE_SPEECH", textFamilies.CODE_SPEECH, languageTarget)),
-  ]
-  const sentences = await collect(() => readSentences(env))
+  const sms = await collect(() => readTexts(env, "CODE_TEXT", "Your code is {code}"))
+  const voice = await collect(() => readTexts(env, "CODE_SPEECH", "Your code is {code}. Again, your code is {code}."))
   const settings = await collect(() => parseVariables(env, variables))
   const keys = settings && (await collect(() => readKeys(settings)))
   if (settings) complaints.push(...listOpen(settings))
-  if (!settings || !keys || !sentences || complaints.length > 0) throw new StartError(complaints)
-  const texts: Record<"sms" | "voice", TextsByLanguage> = {
-    sms: { texts: codeTexts ?? [], defaultText: "Your code is {code}" },
-    voice: { texts: speeches ?? [], defaultText: "Your code is {code}. Again, your code is {code}." },
-  }
-  return { ...settings, senders: senders ?? [], texts, sentences, keys }
+  if (!senders || !sms || !voice || !settings || !keys || complaints.length > 0) throw new StartError(complaints)
+  return { ...settings, senders, texts: { sms, voice }, keys }
 }
 export type Settings = Awaited<ReturnType<typeof readSettings>>
 type Parsed = contract.Values<typeof variables>
 
-/** The sentence of each outcome: SENTENCE_RATE_LIMITED, SENTENCE_RATE_LIMITED_PT_BR. */
-function readSentences(env: Environment): Record<OutcomeCode, TextsByLanguage> {
-  const names = [...defaultSentences.keys()].map((code) => `SENTENCE_${code.toUpperCase()}`)
-  const isKnown = (key: string) => names.some((name) => key === name || key.startsWith(`${name}_`))
-  const unknown = Object.keys(env).filter((key) => key.startsWith("SENTENCE_") && !isKnown(key))
-  const codes = names.map((name) => name.slice("SENTENCE_".length)).join(", ")
-  const complaints = unknown.map((setting) => ({
-    text: `${setting} is wrong: after SENTENCE_ stands one of ${codes}`,
-    setting,
-  }))
+/** The keys that verify tokens. Throws a StartError. */
+function readKeys({ GATEWAY_SECRET, GATEWAY_SECRET_PREVIOUS, GATEWAY_SECRET_BASE64 }: Parsed): Buffer<ArrayBuffer>[] {
+  const coding = GATEWAY_SECRET_BASE64 === "true" ? "base64" : "utf8"
+  const complaints: Complaint[] = []
+  const complain = (setting: string, fault: string) => complaints.push({ text: `${setting} ${fault}`, setting })
+  const keys = Object.entries({ GATEWAY_SECRET, GATEWAY_SECRET_PREVIOUS }).flatMap(([setting, secret]) => {
+    if (secret === undefined) return []
+    const key = Buffer.from(secret, coding)
+    if (coding === "base64" && !/^[\w+/-]{2,}={0,2}$/.test(secret))
+      complain(setting, "is wrong: GATEWAY_SECRET_BASE64=true expects base64 or base64url")
+    if (/[\r\n]/.test(secret)) complain(setting, "holds a line break: write the secret in one line")
+    // A weak secret before this one is only warned of, so that it can be changed without a pause.
+    if (key.length < 16 && setting === "GATEWAY_SECRET")
+      complaints.push({
+        text: `${setting} is too short: expected at least 16 bytes`,
+        setting,
+        suggestion: createSecret(),
+      })
+    return [key]
+  })
   if (complaints.length > 0) throw new StartError(complaints)
-  const read = ([code, defaultText]: [OutcomeCode, string]) => {
-    const texts = readTargeted(env, `SENTENCE_${code.toUpperCase()}`, textFamilies.SENTENCE, languageTarget)
-    return [code, { texts, defaultText }] as const
-  }
-  return Object.fromEntries([...defaultSentences].map(read)) as Record<OutcomeCode, TextsByLanguage>
-}
-
-/** The keys that verify tokens. */
-function readKeys(settings: Parsed): Buffer<ArrayBuffer>[] {
-  const names = (["GATEWAY_SECRET", "GATEWAY_SECRET_PREVIOUS"] as const).filter((name) => settings[name])
-  const isBase64 = settings.GATEWAY_SECRET_BASE64 === "true"
-  const wrong = names.find((name) => isBase64 && !/^[\w+/-]{2,}={0,2}$/.test(settings[name] ?? ""))
-  const expected = "GATEWAY_SECRET_BASE64=true expects base64 or base64url"
-  if (wrong) throw new StartError([{ text: `${wrong} is wrong: ${expected}`, setting: wrong }])
-  const broken = names.find((name) => /[\r\n]/.test(settings[name] ?? ""))
-  if (broken)
-    throw new StartError([{ text: `${broken} holds a line break: write the secret in one line`, setting: broken }])
-  const keys = names.map((name) => Buffer.from(settings[name] ?? "", isBase64 ? "base64" : "utf8"))
-  // A weak secret before this one is only warned of, so that it can be changed without a pause.
-  const isWeak = settings.GATEWAY_SECRET !== undefined && (keys[0]?.length ?? 0) < 16
-  const text = "GATEWAY_SECRET is too short: expected at least 16 bytes"
-  if (isWeak) throw new StartError([{ text, setting: "GATEWAY_SECRET", suggestion: createSecret() }])
   return keys
 }
 
@@ -2601,7 +2525,7 @@ async function requireKnownCountries(env: Environment) {
 
 /** Beginnings of the names of settings that protect: what begins so and is none stops the start. */
 const protective =
-  /^(GATEWAY|LIMITS?|ALLOW|DENY|GUARD|PLATFORMS?|PAGES?|RESEND|DUPLICATE)(_|$)|^(SMS|VOICE)_(PROVIDER|SENDER)/
+  /^(GATEWAY|LIMITS?|ALLOW|DENY|GUARD|PLATFORMS?|PAGES?|RESEND|DUPLICATE|SENTENCE)(_|$)|^(SMS|VOICE)_(PROVIDER|SENDER)/
 
 /** Throws a StartError for every variable that looks like a setting that protects and is none. */
 function requireKnownNames(env: Environment) {

@@ -94,14 +94,17 @@ const wrong: [env: Record<string, string>, told: RegExp][] = [
   [{ CODE_TEXT: "Your code" }, /CODE_TEXT is wrong: expected a text that holds \{code\}/],
   [
     { SENTENCE_RATE_LIMIT: "canary" },
-    /SENTENCE_RATE_LIMIT is wrong: after SENTENCE_ stands one of ACCEPTED, INVALID_MESSAGE, .*; did you mean SENTENCE_RATE_LIMITED\?/,
+    /SENTENCE_RATE_LIMIT is no setting: after SENTENCE_ stands one of ACCEPTED, INVALID_MESSAGE, .*; did you mean SENTENCE_RATE_LIMITED\?/,
   ],
-  [{ SENTENCE_: "canary" }, /SENTENCE_ is wrong: after SENTENCE_ stands one of .*RATE_LIMITED/],
+  [{ SENTENCE_: "canary" }, /SENTENCE_ is no setting: after SENTENCE_ stands one of .*RATE_LIMITED/],
   [
-    { SENTENCE_RATE_LIMITED_de: "canary" },
+    { PLATFORMS: "okta", SENTENCE_RATE_LIMITED_de: "canary" },
     /SENTENCE_RATE_LIMITED_de is wrong: after SENTENCE_RATE_LIMITED_ stand a language.*; did you mean SENTENCE_RATE_LIMITED_DE\?/,
   ],
-  [{ SENTENCE_ACCEPTED: `canary${"a".repeat(200)}` }, /SENTENCE_ACCEPTED is wrong: expected a sentence of at most 200/],
+  [
+    { PLATFORMS: "okta", SENTENCE_ACCEPTED: `canary${"a".repeat(200)}` },
+    /SENTENCE_ACCEPTED is wrong: expected a sentence of at most 200/,
+  ],
   [{ CODE_TEXT_de: "{code}" }, /CODE_TEXT_de is wrong: after CODE_TEXT_ stand a language/],
   [{ STORE: "localhost:6379" }, /STORE is wrong: there is no providers\/stores\/localhost/],
   [{ PAGES: "nothing" }, /there is no providers\/pages\/nothing\.ts/],
