@@ -1606,9 +1606,9 @@ export interface Files {
 interface Parts {
   client: typeof import("./providers/parts/client.ts")
   feedback: typeof import("./providers/parts/feedback.ts")
+  names: typeof import("./providers/parts/names.ts")
   pages: typeof import("./providers/parts/pages.ts")
   platforms: typeof import("./providers/parts/platforms.ts")
-  names: typeof import("./providers/parts/names.ts")
   routing: typeof import("./providers/parts/routing.ts")
   store: typeof import("./providers/parts/store.ts")
   slips: typeof import("./providers/parts/slips.ts")
@@ -1629,41 +1629,34 @@ export async function loadFile(path: string): Promise<{ default?: unknown }> {
   return await import(`./providers/${path}.ts`)
 }
 
-/** Loads a file of providers/. Throws a StartError that names it where it is missing or broken. */
-async function requireFile(path: string, { load = loadFile }: Pick<World, "load">): Promise<{ default?: unknown }> {
-  try {
-    return await load(path)
-  } catch (cause) {
-    const [line] = (cause instanceof Error ? cause.message : describeNoError(cause)).split("\n")
-    const why = `cannot be loaded: ${redact(line, [], { recipient: "", body: "", sender: "" }, "prose")}`
-    const place = `providers/${path}.ts`
-    const text = isMissing(path, cause) ? `there is no ${place}, or no permission to read it` : `${place} ${why}`
-    throw new StartError([{ text, file: path, cause }])
-  }
-}
-
-/** Loads a part that a setting needs. Throws a StartError. */
+/** Loads a part that a setting needs. Throws a StartError that names it where it is missing or broken. */
 async function loadPart<K extends keyof Parts>(world: Pick<World, "load">, name: K): Promise<Parts[K]> {
-  return (await requireFile(`parts/${name}`, world)) as Parts[K]
+  return (await loadOrRefuse(`parts/${name}`, world, false)) as Parts[K]
 }
 
 /** Loads a file that is missed without harm. Throws a StartError where it is there and broken. */
 export async function loadOptional(path: string, world: Pick<World, "load"> = {}): Promise<unknown> {
-  return await requireFile(path, world).catch((error: StartError) => {
-    if (!isMissing(path, error.cause)) throw error
-  })
+  return await loadOrRefuse(path, world, true)
 }
 
-/** Whether an import failed since there is no such file, and not since it is broken or lacks another one. */
-function isMissing(path: string, error: unknown): boolean {
-  const text = error instanceof Error ? error.message : ""
-  const [, quoted] = /["']([^"']*)["']/.exec(text) ?? []
-  return /module/i.test(text) && (quoted ?? text).endsWith(`providers/${path}.ts`)
+async function loadOrRefuse(path: string, world: Pick<World, "load">, mayMiss: boolean): Promise<unknown> {
+  try {
+    return await (world.load ?? loadFile)(path)
+  } catch (cause) {
+    const place = `providers/${path}.ts`
+    const words = cause instanceof Error ? cause.message : describeNoError(cause)
+    // What lacks another file names that one.
+    const [, named = words] = /["']([^"']*)["']/.exec(words) ?? []
+    const isMissing = cause instanceof Error && /module/i.test(words) && named.endsWith(place)
+    if (isMissing && mayMiss) return undefined
+    const why = redact(words.split("\n")[0], [], { recipient: "", body: "", sender: "" }, "prose")
+    const text = isMissing ? `there is no ${place}, or no permission to read it` : `${place} cannot be loaded: ${why}`
+    throw new StartError([{ text, file: path, cause }])
+  }
 }
 
 // What a file of each folder must export. Its default export is checked whole, so that no slip is told at the first message.
-const isDescribed = (schema: unknown): boolean =>
-  v.is(v.object({ kind: v.literal("schema") }), schema) && describe(schema as Variable) !== undefined
+const isDescribed = (schema: unknown) => describe(Object(schema)) !== undefined
 const env = v.record(v.string(), v.custom<Variable>(isDescribed, "needs v.description(…)"))
 const needed = v.function()
 const report = v.optional(v.object({ proof: v.optional(needed), read: needed }))
@@ -1694,7 +1687,7 @@ const shapes = {
 /** Imports a file by its name and checks its shape. Throws a StartError that says what is wrong with it. */
 export async function importFile<K extends keyof Files>(kind: K, name: string, world: World): Promise<Files[K]> {
   if (kind === "" && name === "console") return createConsoleProvider(world.print) as Files[K]
-  const { default: file } = await requireFile(`${kind}${name}`, world)
+  const { default: file } = Object(await loadOrRefuse(`${kind}${name}`, world, false))
   const { issues } = v.safeParse(shapes[kind], file)
   if (!issues) return file as Files[K]
   const wrong = describeOther(file) ?? describeIssues(issues)
@@ -1824,16 +1817,14 @@ function isSafeUrl(written: string): boolean {
   return url.protocol === "https:" || (url.protocol === "http:" && isPrivate)
 }
 
-const sample: Message = { recipient: "+12223334444", body: "Your code is 326162", sender: "", code: "326162" }
-
 /** Credentials that no header can carry would fail at the first message: a call is built of them, and goes nowhere. */
 async function requireSendable({ provider, values, context }: LoadedProvider, env: Environment) {
   const odd = Object.keys(provider.env).filter((key) => /[^\t -~]/.test(env[key] ?? ""))
   if (odd.length === 0 || provider.routes) return
-  const fetch = (url: string, init?: RequestInit) => Promise.resolve(new Response(new Request(url, init).method))
-  const session = async () => "sample"
+  const sample = { recipient: "+12223334444", body: "Your code is 326162", sender: "", code: "326162" }
+  const fetch = async (url: string, init?: RequestInit) => new Response(new Request(url, init).method)
   try {
-    await provider.request(sample, values, { ...context, fetch, session })
+    await provider.request(sample, values, { ...context, fetch, session: async () => "sample" })
   } catch (cause) {
     const text = `${odd.join(" or ")} holds a character that cannot be sent: copy it again`
     throw new StartError([{ text, setting: odd[0] ?? "", cause }])
@@ -2324,13 +2315,12 @@ export class StartError extends Error {
   override name = "StartError"
   readonly complaints: readonly Complaint[]
   constructor(complaints: readonly Complaint[]) {
-    const texts = new Set(complaints.map(({ text }) => `  ${text}`))
-    const lines = new Set(
-      complaints.flatMap(({ setting, suggestion }) => (setting ? `  ${setting}=${suggestion || "<value>"}` : [])),
-    )
-    const cure = lines.size > 0 ? ["Set in the environment or in .env:", ...lines] : []
-    const cause = complaints.find(({ cause }) => cause)?.cause
-    super(["smstask cannot start:", ...texts, ...cure].join("\n"), { cause })
+    const texts = complaints.map(({ text }) => `  ${text}`)
+    const named = complaints.filter(({ setting }) => setting)
+    const lines = named.map(({ setting, suggestion = "<value>" }) => `  ${setting}=${suggestion}`)
+    const cure = lines.length > 0 ? ["Set in the environment or in .env:", ...lines] : []
+    const { cause } = complaints.find(({ cause }) => cause) ?? {}
+    super([...new Set(["smstask cannot start:", ...texts, ...cure])].join("\n"), { cause })
     this.complaints = complaints
   }
 }
@@ -2363,10 +2353,9 @@ export const isFirstRun = (env: Environment) => !hasOwnProof(env) && !env.PLATFO
 
 /** Values without the white space and the one pair of quotes around them (Docker's --env-file keeps both), no empty ones. */
 export function cleanEnvironment(env: Environment): Record<string, string> {
-  const unquote = (value = "") => /^\s*(["'])((?:(?!\1).)*|\1.*\1)\1\s*$/s.exec(value)?.[2] ?? value.trim()
-  return Object.fromEntries(
-    Object.entries(env).flatMap(([name, value]) => (unquote(value) ? [[name, unquote(value)]] : [])),
-  )
+  const unquote = (value: string) => /^\s*(["'])((?:(?!\1).)*|\1.*\1)\1\s*$/s.exec(value)?.[2] ?? value.trim()
+  const entries = Object.entries(env).map(([name, value = ""]) => [name, unquote(value)])
+  return Object.fromEntries(entries.filter(([, value]) => value))
 }
 
 /** What valibot found, field by field, without its own texts, which hold the values. `whole` names the value itself. */
@@ -2392,13 +2381,11 @@ function describeWrong(setting: string, value: string | undefined, schema: Varia
 
 /** Parses `variables` out of the environment. Throws a StartError that lists what is missing or wrong. */
 export function parseVariables<E extends Variables>(env: Environment, variables: E): contract.Values<E> {
-  const result = v.safeParse(v.object(variables), env)
-  const unfilled = Object.keys(variables).filter((name) => isPlaceholder(env[name]))
-  if (result.success && unfilled.length === 0) return result.output as contract.Values<E>
-  const names = new Set([...(result.issues ?? []).map((issue) => String(issue.path?.[0]?.key)), ...unfilled])
-  throw new StartError(
-    [...names].flatMap((name) => (variables[name] ? describeWrong(name, env[name], variables[name]) : [])),
-  )
+  const parse = ([name, schema]: [string, Variable]) => ({ name, schema, ...v.safeParse(schema, env[name]) })
+  const parsed = Object.entries(variables).map(parse)
+  const wrong = parsed.filter(({ name, success }) => !success || isPlaceholder(env[name]))
+  if (wrong.length > 0) throw new StartError(wrong.map(({ name, schema }) => describeWrong(name, env[name], schema)))
+  return Object.fromEntries(parsed.map(({ name, output }) => [name, output])) as contract.Values<E>
 }
 
 // ───────────────────────────── Targets: values for a part of the numbers, or a language ─────────────────────────────
@@ -2446,9 +2433,6 @@ function readRoutes(env: Environment) {
   if (!env.SMS_PROVIDER && isProduction(env))
     throw new StartError([describeWrong("SMS_PROVIDER", undefined, providerList)])
   if (!env.SMS_PROVIDER) sms.push({ target: "", value: [{ name: "console", share: undefined }] })
-  const text = "ROUTING orders a route by itself: leave it out, or the shares in SMS_PROVIDER and VOICE_PROVIDER"
-  const isOrdered = (env.ROUTING ?? "ordered") === "ordered"
-  if (!isOrdered && all.some(({ share }) => share !== undefined)) throw new StartError([{ text }])
   return { sms, voice }
 }
 
@@ -2479,12 +2463,9 @@ function readKeys({ GATEWAY_SECRET, GATEWAY_SECRET_PREVIOUS, GATEWAY_SECRET_BASE
       complain(setting, "is wrong: GATEWAY_SECRET_BASE64=true expects base64 or base64url")
     if (/[\r\n]/.test(secret)) complain(setting, "holds a line break: write the secret in one line")
     // A weak secret before this one is only warned of, so that it can be changed without a pause.
+    const weak = `${setting} is too short: expected at least 16 bytes`
     if (key.length < 16 && setting === "GATEWAY_SECRET")
-      complaints.push({
-        text: `${setting} is too short: expected at least 16 bytes`,
-        setting,
-        suggestion: createSecret(),
-      })
+      complaints.push({ text: weak, setting, suggestion: createSecret() })
     return [key]
   })
   if (complaints.length > 0) throw new StartError(complaints)
@@ -2508,18 +2489,15 @@ function listOpen({ GATEWAY_AUTH, GATEWAY_ALLOW_IPS: rules = [] }: Parsed): Comp
 
 /** Throws a StartError where a setting names a country that nobody knows. */
 async function requireKnownCountries(env: Environment) {
+  const isList = (name: string) => /^(DEFAULT_COUNTRY|(ALLOW|DENY)_DESTINATIONS)$/.test(name)
   const named = Object.entries(env).flatMap(([name, value = ""]) => {
-    const list = /^(DEFAULT_COUNTRY|(ALLOW|DENY)_DESTINATIONS)$/.test(name) ? value.split(/[\s,]+/) : []
-    const target = /_(?:PROVIDER|SENDER)_([A-Z]{2})$/.exec(name)?.[1] ?? ""
-    return [...list, target].filter((code) => /^[A-Z]{2}$/.test(code)).map((code) => ({ name, code }))
+    const [, target = ""] = /_(?:PROVIDER|SENDER)_([A-Z]{2})$/.exec(name) ?? []
+    const codes = (isList(name) ? value : target).match(/\b[A-Z]{2}\b/g) ?? []
+    return codes.map((code) => ({ text: `${name} is wrong: ${code} is no country of ISO 3166`, unknown: code }))
   })
   if (named.length === 0) return
   const known = new Set<string>((await loadNumbers()).getCountries())
-  const unknown = named.filter(({ code }) => !known.has(code))
-  const complaints = unknown.map(({ name, code }) => ({
-    text: `${name} is wrong: ${code} is no country of ISO 3166`,
-    unknown: code,
-  }))
+  const complaints = named.filter(({ unknown }) => !known.has(unknown))
   if (complaints.length > 0) throw new StartError(complaints)
 }
 

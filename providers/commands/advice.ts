@@ -382,7 +382,7 @@ async function mendFile(complaint: Complaint, file: string, env: Environment): P
   const ofStore = meant === "deno-kv:" ? meant : ""
   const value = kind === "stores/" ? ofStore : await valueMeant(setting, env[setting] ?? "")
   const isOne = value && !value.includes(" or ") && !elsewhere
-  return { text: `${setting} is wrong: ${text}`, setting, suggestion: isOne ? value : "" }
+  return { text: `${setting} is wrong: ${text}`, setting, ...(isOne && { suggestion: value }) }
 }
 
 /** A store's scheme. What follows it may hold a password. */
