@@ -1690,16 +1690,8 @@ export async function importFile<K extends keyof Files>(kind: K, name: string, w
   const { default: file } = Object(await loadOrRefuse(`${kind}${name}`, world, false))
   const { issues } = v.safeParse(shapes[kind], file)
   if (!issues) return file as Files[K]
-  const wrong = describeOther(file) ?? describeIssues(issues)
+  const wrong = (await loadAdvice())?.describeExport(file) ?? describeIssues(issues)
   throw new StartError([{ text: `providers/${kind}${name}.ts does not export what contract.ts asks for: ${wrong}` }])
-}
-
-/** What a default export is in place of an object; undefined where it is one. */
-function describeOther(file: unknown): string | undefined {
-  if (file instanceof Promise) return "it is a Promise: write await before it"
-  if (typeof file === "object" && file !== null) return undefined
-  const words: Record<string, string> = { undefined: "missing", object: "null", function: "a function or a class" }
-  return `it is ${words[typeof file] ?? `a ${typeof file}`}: end the file with export default { … }`
 }
 
 /** Prints the message and takes it as sent: the first step with this gateway. Built in, so that main.ts runs alone. */
@@ -1773,9 +1765,9 @@ async function loadProvider(name: string, channels: Channel[], world: World): Pr
   const ownSender = setting(provider.senderId ? v.union([like(provider.senderId), sender]) : sender, senderForms)
   const senders = await collect(() => readTargeted(others, `${NAME}_SENDER`, ownSender))
   const values = await collect(() => parseVariables(env, provider.env))
-  await collect(() => parseVariables(env, { [`${NAME}_URL`]: ownUrl, [`${NAME}_REPORT_KEY`]: reportKey }))
-  const vendorsUrl = typeof provider.url === "function" ? values && provider.url(values) : provider.url
-  const url = env[`${NAME}_URL`] ?? vendorsUrl
+  await collect(() => parseVariables(env, { [`${NAME}_URL`]: safeUrl, [`${NAME}_REPORT_KEY`]: reportKey }))
+  const ownUrl = typeof provider.url === "function" ? values && provider.url(values) : provider.url
+  const url = env[`${NAME}_URL`] ?? ownUrl
   if (values && url === undefined && !provider.env[`${NAME}_URL`])
     complaints.push({ text: `${NAME}_URL is missing: the base URL of your account`, setting: `${NAME}_URL` })
   const { channel = "sms", alternatives } = provider
@@ -1803,8 +1795,8 @@ async function loadProvider(name: string, channels: Channel[], world: World): Pr
   return loaded
 }
 
-const safeUrl = v.pipe(v.string(), v.check(isSafeUrl))
-const ownUrl = setting(v.optional(safeUrl), "an https URL, or http at a private address")
+const checkedUrl = v.optional(v.pipe(v.string(), v.check(isSafeUrl)))
+const safeUrl = setting(checkedUrl, "an https URL, or http at a private address")
 const reportKey = setting(v.optional(like(/^[\w-]{16,}$/)), "at least 16 letters, digits, - or _")
 
 /** https anywhere; http only on loopback, at private addresses and names without a dot. */
@@ -2425,14 +2417,13 @@ export function readTexts(env: Environment, name: string, fallback: string): Tar
 
 /** The names of the providers for each number, in order of preference, by channel. */
 function readRoutes(env: Environment) {
-  const sms = readTargeted(env, "SMS_PROVIDER", providerList)
-  const voice = readTargeted(env, "VOICE_PROVIDER", providerList)
-  const all = [...sms, ...voice].flatMap(({ value }) => value)
-  const openly = "SMS_PROVIDER=inbox shows every code to whoever opens it: it does not start in production"
-  if (isProduction(env) && all.some(({ name }) => name === "inbox")) throw new StartError([{ text: openly }])
   if (!env.SMS_PROVIDER && isProduction(env))
     throw new StartError([describeWrong("SMS_PROVIDER", undefined, providerList)])
-  if (!env.SMS_PROVIDER) sms.push({ target: "", value: [{ name: "console", share: undefined }] })
+  const sms = readTargeted({ ...env, SMS_PROVIDER: env.SMS_PROVIDER ?? "console" }, "SMS_PROVIDER", providerList)
+  const voice = readTargeted(env, "VOICE_PROVIDER", providerList)
+  const isOpen = [...sms, ...voice].some(({ value }) => value.some(({ name }) => name === "inbox"))
+  const text = "SMS_PROVIDER=inbox shows every code to whoever opens it: it does not start in production"
+  if (isOpen && isProduction(env)) throw new StartError([{ text }])
   return { sms, voice }
 }
 

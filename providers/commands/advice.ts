@@ -385,6 +385,14 @@ async function mendFile(complaint: Complaint, file: string, env: Environment): P
   return { text: `${setting} is wrong: ${text}`, setting, ...(isOne && { suggestion: value }) }
 }
 
+/** What a default export is in place of an object; undefined where it is one. */
+export function describeExport(file: unknown): string | undefined {
+  if (file instanceof Promise) return "it is a Promise: write await before it"
+  if (typeof file === "object" && file !== null) return undefined
+  const words: Record<string, string> = { undefined: "missing", object: "null", function: "a function or a class" }
+  return `it is ${words[typeof file] ?? `a ${typeof file}`}: end the file with export default { … }`
+}
+
 /** A store's scheme. What follows it may hold a password. */
 function storeMeant(written: string): string | undefined {
   const scheme = written.split(":")[0]?.toLowerCase() ?? ""
