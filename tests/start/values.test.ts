@@ -170,6 +170,10 @@ test("main.ts alone counts and refuses as at home, and misses loudly what reads 
     assert.equal(await statusOf("+12015550123", "two"), 429)
     await until(gateway.stdout, /"event":"rejected"[^\n]*LIMIT_RECIPIENT/)
     assert.deepEqual(gateway.stdout().match(/To \+\d+/g), ["To +12015550123"])
+    assert.match(
+      await (await fetch(`${gateway.url}okta`)).text(),
+      /"status":404,"detail":"messages are taken by POST \/"/,
+    )
     gateway.kill()
     assert.equal(await gateway.ended, 0)
     for (const [wrong, told] of [
