@@ -2320,15 +2320,12 @@ export class StartError extends Error {
 /** Runs steps of the start, each to its end, and collects what they complain of. */
 export function createCollector() {
   const complaints: Complaint[] = []
-  const collect = async <T>(step: () => T | Promise<T>): Promise<T | undefined> => {
-    try {
-      return await step()
-    } catch (error) {
-      if (!(error instanceof StartError)) throw error
-      complaints.push(...error.complaints)
-      return undefined
-    }
+  const keep = (error: unknown) => {
+    if (!(error instanceof StartError)) throw error
+    complaints.push(...error.complaints)
+    return undefined
   }
+  const collect = <T>(step: () => T | Promise<T>): Promise<T | undefined> => Promise.try(step).catch(keep)
   return { complaints, collect }
 }
 
