@@ -45,7 +45,7 @@ export interface Gateway {
   store: contract.Store
   limits: Window[]
   routes: Routes
-  shares: Shares
+  shares: ReadonlyMap<LoadedProvider[], number[]>
   outcomes: Outcomes
   /** Where ROUTING names a file: what was learned, by which it orders a route. */
   learning?: Learning | undefined
@@ -91,7 +91,7 @@ export async function prepare(given: World, isServing: boolean, print = given.pr
   const pages = (isServing && settings && (await collect(() => loadPages(settings, world)))) || []
   if (isServing) await collect(() => requireCaller(world.env))
   await collect(() => requireKnownCountries(world.env))
-  await collect(() => requireKnownNames(world.env, [...providers.values()], callers, pages))
+  await collect(() => requireKnownNames(world.env))
   if (!settings || !loaded || complaints.length > 0) throw new StartError(complaints)
   for (const provider of providers.values()) bindContext(provider, settings, world)
   const followers: Follower[] = []
@@ -140,14 +140,12 @@ export async function createApp(prepared: Prepared): Promise<App> {
   if (pages.length > 0 || [...providers.values()].some(hasRoutes))
     (await loadPart(world, "pages")).mountPages(app, prepared)
   for (const reason of prepared.warnings) log("warn", "warning", { reason })
-  let platforms: string[] | undefined
-  app.notFound((c) => {
+  const loadNames = memoize(() => loadOptional("parts/names", world) as Promise<Parts["names"] | undefined>)
+  app.notFound(async (c) => {
     const allow = methods.get(c.req.path)?.join(", ")
-    platforms ??= listFiles("platforms/")
-    const platform = platforms.find((name) => c.req.path === `/${name}` || c.req.path === `/${name}/`)
-    const reason = platform ? `PLATFORMS does not name ${platform}` : "messages are taken by POST /"
-    if (!allow) return refuse(log, "not_found", reason, { level: "info" })
-    return refuse(log, "method_not_allowed", `allowed are ${allow}`, { headers: { allow } })
+    if (allow) return refuse(log, "method_not_allowed", `allowed are ${allow}`, { headers: { allow } })
+    const reason = (await loadNames())?.describeUnserved(c.req.path) ?? "messages are taken by POST /"
+    return refuse(log, "not_found", reason, { level: "info" })
   })
   app.onError((error) => {
     if ("getResponse" in error && typeof error.getResponse === "function") return error.getResponse()
@@ -275,10 +273,6 @@ export const problems: Readonly<
   delivery_rejected: [502, "No provider accepted the message", `${failed} Please try again.`],
   delivery_timeout: [504, "No provider accepted the message in time", `${failed} Please try again.`],
 }
-type OutcomeCode = contract.Outcome["code"]
-/** What each outcome tells the person who logs in, unless SENTENCE_<CODE> says it otherwise. */
-const defaultSentences = new Map<OutcomeCode, string>([["accepted", "The code was sent."]])
-for (const [code, [, , sentence]] of Object.entries(problems)) defaultSentences.set(code as OutcomeCode, sentence)
 
 /** One caller of the gateway: how it proves itself, and how its words are read and answered. */
 export interface Caller {
@@ -289,8 +283,8 @@ export interface Caller {
   isSigned: boolean
   prove(call: contract.Call): Proven | Problem | Promise<Proven | Problem>
   greet?: ((headers: contract.Call["headers"], log: Log) => Response | Promise<Response>) | undefined
-  /** In the platform's own words, where it has some; `id` is that of the request, `sentence` for the person who logs in. */
-  answer?(result: Delivery | Problem, id: string, sentence: string): Response | undefined
+  /** In the platform's own words, where it has some; `id` is that of the request, `language` of its person (BCP 47). */
+  answer?(result: Delivery | Problem, id: string, language?: string): Response | undefined
   /** Who tells that codes were entered: `POST /verified`, and a platform's own hook at `POST /<name>/verified`. */
   verified?: Caller | undefined
 }
@@ -411,11 +405,10 @@ export function answer(
   result: Delivery | Problem,
   about: Fields,
   caller: Caller,
-  { settings, log }: Gateway,
+  { log }: Gateway,
   language?: string,
 ): Response {
-  const code = "problem" in result ? (result.sentenceOf ?? result.problem) : "accepted"
-  const inItsWords = caller.answer?.(result, String(about.request), chooseText(settings.sentences[code], language))
+  const inItsWords = caller.answer?.(result, String(about.request), language)
   if ("receipt" in result) return inItsWords ?? new Response(JSON.stringify(result), isJson)
   const { problem, detail, attempts, retryAfter } = result
   const details: Details = { about }
@@ -724,16 +717,16 @@ export function findCode(body: string, pattern?: RegExp): string | undefined {
 }
 
 /** The text of a code that comes alone. */
-const renderCode = (code: string, texts: TextsByLanguage, locale: string | undefined) =>
+const renderCode = (code: string, texts: Targeted<string>[], locale: string | undefined) =>
   chooseText(texts, locale).replaceAll("{code}", () => code)
 
-/** The text in the closest language (RFC 4647, lookup) that the settings have. */
-function chooseText({ texts, defaultText }: TextsByLanguage, locale = ""): string {
+/** The text in the closest language (RFC 4647, lookup) that the settings have, else the first for no language. */
+export function chooseText(texts: Targeted<string>[], locale = ""): string {
   let range = locale.toUpperCase().replaceAll("-", "_")
   while (range && !texts.some(({ target }) => isOfLanguage(target, range)))
     range = range.slice(0, Math.max(0, range.lastIndexOf("_")))
   const exact = texts.find(({ target }) => target === range)
-  return (exact ?? texts.find(({ target }) => isOfLanguage(target, range)))?.value ?? defaultText
+  return (exact ?? texts.find(({ target }) => isOfLanguage(target, range)))?.value ?? ""
 }
 const isOfLanguage = (target: string, range: string) => target === range || target.startsWith(`${range}_`)
 
@@ -1117,7 +1110,7 @@ function chooseRoute(inbound: Inbound, earlier: Acceptance[], gateway: Gateway):
   const route = findTargeted(routes[message.channel], message.recipient, country) ?? []
   if (route.length < 2) return route
   const learned = learning?.arrange(route, inbound)
-  const drawn = learned?.arranged ?? drawByShares(route, inbound, gateway)
+  const drawn = learned?.arranged ?? drawByShares(route, gateway)
   const turned = drawn ? putLast(drawn, ({ name }) => name === before) : startAfter(route, before)
   const now = clocks.monotonic()
   const chosen = putLast(turned, (provider) => isBreakerOpen(provider, now))
@@ -1135,9 +1128,9 @@ const putLast = (route: LoadedProvider[], isLate: (provider: LoadedProvider) => 
   route.some(isLate) ? route.toSorted((a, b) => Number(isLate(a)) - Number(isLate(b))) : route
 
 /** The first drawn by the shares of a route, and each next one by those that are left. Undefined where it has none. */
-function drawByShares(route: LoadedProvider[], { message, country }: Inbound, { shares, world }: Gateway) {
-  const found = findTargeted(shares[message.channel], message.recipient, country) ?? []
-  if (found.length === 0) return undefined
+function drawByShares(route: LoadedProvider[], { shares, world }: Gateway) {
+  const found = shares.get(route)
+  if (!found) return undefined
   // Each waits for a time that is shorter the larger its share is; the first to come is drawn (Efraimidis and Spirakis).
   const random = world.random ?? Math.random
   const waits = new Map(route.map((provider, at) => [provider, -Math.log(1 - random()) / (found[at] ?? 1)]))
@@ -1253,10 +1246,10 @@ export interface Refused extends Required<contract.Refusal> {
 
 /** What a provider's file is given besides message and variables, as far as no message changes it. */
 function bindContext(provider: LoadedProvider, settings: Settings, world: World) {
-  const { name, url } = provider
+  const { name, context } = provider
   const reportKey = provider.provider.report && settings.GATEWAY_URL && world.env[`${variablePrefix(name)}_REPORT_KEY`]
   provider.context = {
-    url,
+    url: context.url,
     reportUrl: reportKey ? new URL(`/${name}/report/${reportKey}`, settings.GATEWAY_URL).href : undefined,
     isFeedback: world.env[`${variablePrefix(name)}_FEEDBACK`] === "on",
     ttl: settings.SMS_TTL && Math.max(1, Math.round(settings.SMS_TTL / 1_000)),
@@ -1611,6 +1604,7 @@ export interface Files {
 interface Parts {
   client: typeof import("./providers/parts/client.ts")
   feedback: typeof import("./providers/parts/feedback.ts")
+  names: typeof import("./providers/parts/names.ts")
   pages: typeof import("./providers/parts/pages.ts")
   platforms: typeof import("./providers/parts/platforms.ts")
   routing: typeof import("./providers/parts/routing.ts")
@@ -1618,6 +1612,7 @@ interface Parts {
   slips: typeof import("./providers/parts/slips.ts")
   traces: typeof import("./providers/parts/traces.ts")
   unverified: typeof import("./providers/parts/unverified.ts")
+  "value-files": typeof import("./providers/parts/value-files.ts")
   verified: typeof import("./providers/parts/verified.ts")
 }
 
@@ -1633,104 +1628,68 @@ export async function loadFile(path: string): Promise<{ default?: unknown }> {
 }
 
 /** Loads a part that a setting needs. Throws a StartError that names it where it is missing or broken. */
-async function loadPart<K extends keyof Parts>({ load = loadFile }: Pick<World, "load">, name: K): Promise<Parts[K]> {
-  return (await load(`parts/${name}`).catch(refuseFile(`parts/${name}`))) as Parts[K]
+async function loadPart<K extends keyof Parts>(world: Pick<World, "load">, name: K): Promise<Parts[K]> {
+  return (await loadOrRefuse(`parts/${name}`, world, false)) as Parts[K]
 }
 
 /** Loads a file that is missed without harm. Throws a StartError where it is there and broken. */
-export async function loadOptional(path: string, { load = loadFile }: Pick<World, "load"> = {}): Promise<unknown> {
-  return await load(path).catch((error: unknown) => (isMissing(path, error) ? undefined : refuseFile(path)(error)))
+export async function loadOptional(path: string, world: Pick<World, "load"> = {}): Promise<unknown> {
+  return await loadOrRefuse(path, world, true)
 }
 
-/** Whether an import failed since there is no such file, and not since it is broken or lacks another one. */
-export function isMissing(path: string, error: unknown): boolean {
-  const text = error instanceof Error ? error.message : ""
-  const [, quoted] = /["']([^"']*)["']/.exec(text) ?? []
-  return /module/i.test(text) && (quoted ?? text).endsWith(`providers/${path}.ts`)
-}
-
-const refuseFile =
-  (path: string) =>
-  (cause: unknown): never => {
+async function loadOrRefuse(path: string, world: Pick<World, "load">, mayMiss: boolean): Promise<unknown> {
+  try {
+    return await (world.load ?? loadFile)(path)
+  } catch (cause) {
     const place = `providers/${path}.ts`
-    const [line] = (cause instanceof Error ? cause.message : describeNoError(cause)).split("\n")
-    const why = redact(line, [], { recipient: "", body: "", sender: "" }, "prose")
-    const text = isMissing(path, cause)
-      ? `there is no ${place}, or no permission to read it`
-      : `${place} cannot be loaded: ${why}`
+    const words = cause instanceof Error ? cause.message : describeNoError(cause)
+    // What lacks another file names that one.
+    const [, named = words] = /["']([^"']*)["']/.exec(words) ?? []
+    const isMissing = cause instanceof Error && /module/i.test(words) && named.endsWith(place)
+    if (isMissing && mayMiss) return undefined
+    const why = redact(words.split("\n")[0], [], { recipient: "", body: "", sender: "" }, "prose")
+    const text = isMissing ? `there is no ${place}, or no permission to read it` : `${place} cannot be loaded: ${why}`
     throw new StartError([{ text, file: path, cause }])
   }
+}
 
 // What a file of each folder must export. Its default export is checked whole, so that no slip is told at the first message.
-const isDescribed = (schema: unknown): boolean =>
-  v.is(v.object({ kind: v.literal("schema") }), schema) && describe(schema as Variable) !== undefined
+const isDescribed = (schema: unknown) => describe(Object(schema)) !== undefined
 const env = v.record(v.string(), v.custom<Variable>(isDescribed, "needs v.description(…)"))
-const fault = v.array(v.union([v.string(), v.number()]))
-const report = v.optional(v.object({ proof: v.optional(v.function()), read: v.function() }))
-const textOrFunction = v.optional(v.union([v.string(), v.function()]))
-const flagOrFunction = v.optional(v.union([v.boolean(), v.function()]))
+const needed = v.function()
+const report = v.optional(v.object({ proof: v.optional(needed), read: needed }))
 const shapes = {
   "": v.object({
     docs: v.string(),
-    countries: v.optional(v.array(country())),
-    channel: v.optional(v.literal("voice")),
-    url: textOrFunction,
     env,
-    needsSender: flagOrFunction,
-    check: v.optional(v.function()),
-    unsecret: v.optional(v.array(v.string())),
-    pool: v.optional(v.string()),
-    senderId: v.optional(v.instance(RegExp)),
-    request: v.function(),
-    receipt: v.function(),
+    request: needed,
+    receipt: needed,
+    check: v.optional(needed),
+    verified: v.optional(needed),
     report,
-    verified: v.optional(v.function()),
-    faults: v.optional(v.record(v.picklist(faultNames), fault)),
+    url: v.optional(v.union([v.string(), needed])),
+    needsSender: v.optional(v.union([v.boolean(), needed])),
+    channel: v.optional(v.literal("voice")),
+    pool: v.optional(v.string()),
+    unsecret: v.optional(v.array(v.string())),
+    countries: v.optional(v.array(country())),
+    senderId: v.optional(v.instance(RegExp)),
+    faults: v.optional(v.record(v.picklist(faultNames), v.array(v.union([v.string(), v.number()])))),
   }),
-  "platforms/": v.object({
-    env,
-    read: v.function(),
-    verified: v.optional(v.object({ proof: v.optional(v.function()), read: v.function() })),
-    setup: v.function(),
-  }),
-  "pages/": v.object({ env, routes: v.function() }),
-  "stores/": v.object({ open: v.function() }),
-  "routing/": v.object({ order: v.function() }),
+  "platforms/": v.object({ env, read: needed, setup: needed, verified: report }),
+  "pages/": v.object({ env, routes: needed }),
+  "stores/": v.object({ open: needed }),
+  "routing/": v.object({ order: needed }),
 }
 
 /** Imports a file by its name and checks its shape. Throws a StartError that says what is wrong with it. */
 export async function importFile<K extends keyof Files>(kind: K, name: string, world: World): Promise<Files[K]> {
   if (kind === "" && name === "console") return createConsoleProvider(world.print) as Files[K]
-  const path = `${kind}${name}`
-  const module = await (world.load ?? loadFile)(path).catch(refuseFile(path))
-  const wrong = describeShape(kind, module.default)
-  if (!wrong) return module.default as Files[K]
-  throw new StartError([{ text: `providers/${path}.ts does not export what contract.ts asks for: ${wrong}` }])
-}
-
-/** What is wrong with a file's default export; undefined where nothing is. */
-function describeShape(kind: keyof Files, file: unknown): string | undefined {
-  const cure = "end the file with export default { … }"
-  if (file === undefined) return `it is missing: ${cure}`
-  if (file instanceof Promise) return "it is a Promise: write await before it"
-  if (typeof file === "function") return `it is a function or a class: ${cure}`
-  if (typeof file !== "object" || file === null) return `it is ${file === null ? "null" : `a ${typeof file}`}: ${cure}`
-  const { issues, success } = v.safeParse(shapes[kind], file)
-  return success ? undefined : describeIssues(issues)
-}
-
-/** The names of all files of a folder, here and in the working directory. A bundle brings a list of what lies in it. */
-export function listFiles(kind: keyof Files): string[] {
-  const { readdirSync } = builtin("node:fs")
-  const here = builtin("node:url").pathToFileURL(`./providers/${kind}`)
-  const bundled: string[] | undefined = Reflect.get(globalThis, "smstaskFiles")
-  const beside = bundled
-    ? bundled.flatMap((path) => (path.startsWith(kind) ? path.slice(kind.length) : []))
-    : tryOr(() => readdirSync(new URL(`./providers/${kind}`, import.meta.url)), [])
-  const files = [...beside, ...tryOr(() => readdirSync(here), [])]
-  const names = files.flatMap((file) => /^([^/]+)\.[jt]s$/.exec(file)?.[1] ?? [])
-  const isName = (name: string) => v.is(fileName(), name) && !(kind === "" && /^(contract|lib)$/.test(name))
-  return [...new Set(kind === "" ? ["console", ...names] : names)].filter(isName).sort()
+  const { default: file } = Object(await loadOrRefuse(`${kind}${name}`, world, false))
+  const { issues } = v.safeParse(shapes[kind], file)
+  if (!issues) return file as Files[K]
+  const wrong = (await loadAdvice())?.describeExport(file) ?? describeIssues(issues)
+  throw new StartError([{ text: `providers/${kind}${name}.ts does not export what contract.ts asks for: ${wrong}` }])
 }
 
 /** Prints the message and takes it as sent: the first step with this gateway. Built in, so that main.ts runs alone. */
@@ -1752,7 +1711,6 @@ export interface LoadedProvider {
   name: string
   provider: contract.Provider
   values: contract.Values<Variables>
-  url: string
   context: Omit<contract.Context, "fetch" | "session">
   senders: Targeted<string>[]
   /** Its secrets, in every form in which they may be echoed. */
@@ -1764,105 +1722,80 @@ export interface LoadedProvider {
   /** When its vendor's end of the endpoint was warned of, in milliseconds since 1970. */
   warnedAt: number
 }
-export type Routes = Record<"sms" | "voice", Targeted<LoadedProvider[]>[]>
-/** The shares of each route's providers in their order; empty where it has none. */
-type Shares = Record<"sms" | "voice", Targeted<number[]>[]>
+type Channel = "sms" | "voice"
+export type Routes = Record<Channel, Targeted<LoadedProvider[]>[]>
 
 /** Loads every provider that a route names, by its name, and the routes of each channel. */
 async function loadRoutes(world: World) {
   const named = readRoutes(world.env)
   const { complaints, collect } = createCollector()
   const providers = new Map<string, LoadedProvider>()
-  const namesOf = ({ value }: Targeted<Listed[]>) => value.map(({ name }) => name)
-  for (const name of new Set([...named.sms, ...named.voice].flatMap(namesOf))) {
-    const channels = (["sms", "voice"] as const).filter((channel) =>
-      named[channel].some((one) => namesOf(one).includes(name)),
-    )
+  const namesOf = (channel: Channel) => named[channel].flatMap(({ value }) => value.map(({ name }) => name))
+  for (const name of new Set([...namesOf("sms"), ...namesOf("voice")])) {
+    const channels = (["sms", "voice"] as const).filter((channel) => namesOf(channel).includes(name))
     const provider = await collect(() => loadProvider(name, channels, world))
     if (provider) providers.set(name, provider)
   }
-  const load = ({ target, value }: Targeted<Listed[]>) => {
-    return { target, value: value.flatMap(({ name }) => providers.get(name) ?? []) }
-  }
-  const readShares = ({ target, value }: Targeted<Listed[]>) => {
-    return { target, value: value.flatMap(({ share }) => share ?? []) }
+  /** The shares of the providers of each route that has some, in their order. */
+  const shares = new Map<LoadedProvider[], number[]>()
+  const load = ({ target, value: listed }: Targeted<Listed[]>) => {
+    const value = listed.flatMap(({ name }) => providers.get(name) ?? [])
+    const ofRoute = listed.flatMap(({ share }) => share ?? [])
+    if (ofRoute.length > 0) shares.set(value, ofRoute)
+    return { target, value }
   }
   const routes: Routes = { sms: named.sms.map(load), voice: named.voice.map(load) }
-  const shares: Shares = { sms: named.sms.map(readShares), voice: named.voice.map(readShares) }
   if (complaints.length > 0) throw new StartError(complaints)
   return { providers, routes, shares }
-}
-
-/** Throws a StartError where a provider stands in a route of the other channel. */
-function requireChannel(name: string, own: "sms" | "voice", channels: ("sms" | "voice")[]) {
-  const other = /^(console|inbox)$/.test(name) ? undefined : channels.find((channel) => channel !== own)
-  if (!other) return
-  const place = own === "voice" ? "speaks: VOICE_PROVIDER" : "sends texts: SMS_PROVIDER"
-  const text = `${other.toUpperCase()}_PROVIDER names ${name}, which ${place} is its place`
-  throw new StartError([{ text, unknown: name }])
 }
 
 /** `cm-com` has the variables `CM_COM_…`. */
 export const variablePrefix = (name: string) => name.toUpperCase().replaceAll("-", "_")
 
 /** Loads a provider's file with its variables. Throws a StartError that lists what is missing or wrong. */
-async function loadProvider(name: string, channels: ("sms" | "voice")[], world: World): Promise<LoadedProvider> {
+async function loadProvider(name: string, channels: Channel[], world: World): Promise<LoadedProvider> {
   const provider = await importFile("", name, world)
-  requireChannel(name, provider.channel ?? "sms", channels)
-  const { env } = world
+  const { env, clock } = world
   const NAME = variablePrefix(name)
   const { complaints, collect } = createCollector()
-  const isSender = (key: string) => key === `${NAME}_SENDER` || !(key in provider.env)
-  const others = Object.fromEntries(Object.entries(env).filter(([key]) => isSender(key)))
-  const schema = provider.senderId ? v.union([like(provider.senderId), sender]) : sender
-  const senders = (await collect(() => readTargeted(others, `${NAME}_SENDER`, setting(schema, senderForms)))) ?? []
+  const isOwn = (key: string) => key in provider.env && key !== `${NAME}_SENDER`
+  const others = Object.fromEntries(Object.entries(env).filter(([key]) => !isOwn(key)))
+  const ownSender = setting(provider.senderId ? v.union([like(provider.senderId), sender]) : sender, senderForms)
+  const senders = await collect(() => readTargeted(others, `${NAME}_SENDER`, ownSender))
   const values = await collect(() => parseVariables(env, provider.env))
+  await collect(() => parseVariables(env, { [`${NAME}_URL`]: safeUrl, [`${NAME}_REPORT_KEY`]: reportKey }))
   const ownUrl = typeof provider.url === "function" ? values && provider.url(values) : provider.url
   const url = env[`${NAME}_URL`] ?? ownUrl
   if (values && url === undefined && !provider.env[`${NAME}_URL`])
     complaints.push({ text: `${NAME}_URL is missing: the base URL of your account`, setting: `${NAME}_URL` })
-  complaints.push(...listUnfit(NAME, env), ...listLacking(provider, env))
+  const { channel = "sms", alternatives } = provider
+  const other = /^(console|inbox)$/.test(name) ? undefined : channels.find((one) => one !== channel)
+  if (other) {
+    const place = channel === "voice" ? "speaks: VOICE_PROVIDER" : "sends texts: SMS_PROVIDER"
+    const text = `${other.toUpperCase()}_PROVIDER names ${name}, which ${place} is its place`
+    complaints.push({ text, unknown: name })
+  }
+  if (alternatives && !alternatives.some((names) => names.every((variable) => env[variable]))) {
+    const text = `${alternatives.map((names) => names.join(" and ")).join(", or ")} must be set`
+    complaints.push({ text, setting: alternatives[0]?.[0] ?? "" })
+  }
   const wrong = values && provider.check?.(values)
   if (wrong) complaints.push(wrong)
-  if (complaints.length > 0 || !values) throw new StartError(complaints)
-  const isSecret = (variable: string) => !provider.unsecret?.includes(variable)
-  const secrets = Object.keys(provider.env)
-    .filter(isSecret)
-    .flatMap((variable) => env[variable] ?? [])
+  if (!senders || !values || complaints.length > 0) throw new StartError(complaints)
+  const secrets = Object.keys(provider.env).flatMap((key) => (provider.unsecret?.includes(key) ? [] : (env[key] ?? [])))
   const parts = secrets.flatMap((value) => value.split(/[\s"'{}:,;=&?]+/).filter((part) => part.length >= 8))
   const hidden = formsOf([...secrets, ...parts, env[`${NAME}_REPORT_KEY`] ?? ""])
   const base = (url ?? "").replace(/\/+$/, "")
-  const context = {
-    url: base,
-    reportUrl: undefined,
-    isFeedback: false,
-    ttl: undefined,
-    clock: world.clock,
-    nonce: () => "",
-  }
+  const context = { url: base, reportUrl: undefined, isFeedback: false, ttl: undefined, clock, nonce: () => "" }
   const state = { lastUsed: { text: "", hidden }, health: { failures: 0, retryAt: 0 }, warnedAt: 0 }
-  const loaded: LoadedProvider = { name, provider, values, url: base, context, senders, hidden, ...state }
+  const loaded: LoadedProvider = { name, provider, values, context, senders, hidden, ...state }
   await requireSendable(loaded, env)
   return loaded
 }
 
-/** Complains where none of the sets of variables is whole of which one must be. */
-function listLacking({ alternatives }: contract.Provider, env: Environment): Complaint[] {
-  if (!alternatives || alternatives.some((names) => names.every((name) => env[name]))) return []
-  const text = `${alternatives.map((names) => names.join(" and ")).join(", or ")} must be set`
-  return [{ text, setting: alternatives[0]?.[0] ?? "" }]
-}
-
-/** Complains of values that every provider may have and that cannot be used. */
-function listUnfit(NAME: string, env: Environment): Complaint[] {
-  const [url, key] = [`${NAME}_URL`, `${NAME}_REPORT_KEY`]
-  const complaints: Complaint[] = []
-  if (env[url] && !isSafeUrl(env[url]))
-    complaints.push({ text: `${url} is wrong: expected an https URL, or http at a private address`, setting: url })
-  if (env[key] && !/^[\w-]{16,}$/.test(env[key]))
-    complaints.push({ text: `${key} is wrong: expected at least 16 letters, digits, - or _`, setting: key })
-  return complaints
-}
+const checkedUrl = v.optional(v.pipe(v.string(), v.check(isSafeUrl)))
+const safeUrl = setting(checkedUrl, "an https URL, or http at a private address")
+const reportKey = setting(v.optional(like(/^[\w-]{16,}$/)), "at least 16 letters, digits, - or _")
 
 /** https anywhere; http only on loopback, at private addresses and names without a dot. */
 function isSafeUrl(written: string): boolean {
@@ -1874,16 +1807,14 @@ function isSafeUrl(written: string): boolean {
   return url.protocol === "https:" || (url.protocol === "http:" && isPrivate)
 }
 
-const sample: Message = { recipient: "+12223334444", body: "Your code is 326162", sender: "", code: "326162" }
-
 /** Credentials that no header can carry would fail at the first message: a call is built of them, and goes nowhere. */
 async function requireSendable({ provider, values, context }: LoadedProvider, env: Environment) {
   const odd = Object.keys(provider.env).filter((key) => /[^\t -~]/.test(env[key] ?? ""))
   if (odd.length === 0 || provider.routes) return
-  const fetch = (url: string, init?: RequestInit) => Promise.resolve(new Response(new Request(url, init).method))
-  const session = async () => "sample"
+  const sample = { recipient: "+12223334444", body: "Your code is 326162", sender: "", code: "326162" }
+  const fetch = async (url: string, init?: RequestInit) => new Response(new Request(url, init).method)
   try {
-    await provider.request(sample, values, { ...context, fetch, session })
+    await provider.request(sample, values, { ...context, fetch, session: async () => "sample" })
   } catch (cause) {
     const text = `${odd.join(" or ")} holds a character that cannot be sent: copy it again`
     throw new StartError([{ text, setting: odd[0] ?? "", cause }])
@@ -2171,7 +2102,6 @@ type Parser<T> = v.GenericSchema<string, T>
 
 /** A value for a part of the numbers: `target` is their first digits, a country (ISO 3166), a language, or "" for all. */
 export type Targeted<T> = { target: string; value: T }
-type TextsByLanguage = { texts: Targeted<string>[]; defaultText: string }
 
 const units: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000 }
 const toMilliseconds = (written: string) => (parseInt(written, 10) || 0) * (units[written.slice(-1)] ?? 0)
@@ -2309,12 +2239,13 @@ export const families = {
   VOICE_PROVIDER: providerList,
   SMS_SENDER: setting(sender, senderForms),
 }
-/** May be set per language: CODE_TEXT, CODE_TEXT_PT_BR. After SENTENCE stands a code first: SENTENCE_RATE_LIMITED_PT_BR. */
-export const textFamilies = {
+const sentence = setting(like(/^\P{Cc}{1,200}$/u), "a sentence of at most 200 characters")
+/** May be set per language: CODE_TEXT, CODE_TEXT_PT_BR, and of each outcome SENTENCE_RATE_LIMITED, SENTENCE_RATE_LIMITED_PT_BR. */
+export const textFamilies: Record<string, Parser<string>> = {
   CODE_TEXT: setting(codeText, "a text that holds {code}"),
   CODE_SPEECH: setting(codeText, "a text that holds {code}"),
-  SENTENCE: setting(like(/^\P{Cc}{1,200}$/u), "a sentence of at most 200 characters"),
 }
+for (const code of ["accepted", ...Object.keys(problems)]) textFamilies[`SENTENCE_${code.toUpperCase()}`] = sentence
 
 // ───────────────────────────── Schemas: what settings and files are made of ─────────────────────────────
 
@@ -2374,13 +2305,12 @@ export class StartError extends Error {
   override name = "StartError"
   readonly complaints: readonly Complaint[]
   constructor(complaints: readonly Complaint[]) {
-    const texts = new Set(complaints.map(({ text }) => `  ${text}`))
-    const lines = new Set(
-      complaints.flatMap(({ setting, suggestion }) => (setting ? `  ${setting}=${suggestion || "<value>"}` : [])),
-    )
-    const cure = lines.size > 0 ? ["Set in the environment or in .env:", ...lines] : []
-    const cause = complaints.find(({ cause }) => cause)?.cause
-    super(["smstask cannot start:", ...texts, ...cure].join("\n"), { cause })
+    const texts = complaints.map(({ text }) => `  ${text}`)
+    const named = complaints.filter(({ setting }) => setting)
+    const lines = named.map(({ setting, suggestion = "<value>" }) => `  ${setting}=${suggestion}`)
+    const cure = lines.length > 0 ? ["Set in the environment or in .env:", ...lines] : []
+    const { cause } = complaints.find(({ cause }) => cause) ?? {}
+    super([...new Set(["smstask cannot start:", ...texts, ...cure])].join("\n"), { cause })
     this.complaints = complaints
   }
 }
@@ -2388,15 +2318,12 @@ export class StartError extends Error {
 /** Runs steps of the start, each to its end, and collects what they complain of. */
 export function createCollector() {
   const complaints: Complaint[] = []
-  const collect = async <T>(step: () => T | Promise<T>): Promise<T | undefined> => {
-    try {
-      return await step()
-    } catch (error) {
-      if (!(error instanceof StartError)) throw error
-      complaints.push(...error.complaints)
-      return undefined
-    }
+  const keep = (error: unknown) => {
+    if (!(error instanceof StartError)) throw error
+    complaints.push(...error.complaints)
+    return undefined
   }
+  const collect = <T>(step: () => T | Promise<T>): Promise<T | undefined> => Promise.try(step).catch(keep)
   return { complaints, collect }
 }
 
@@ -2413,10 +2340,9 @@ export const isFirstRun = (env: Environment) => !hasOwnProof(env) && !env.PLATFO
 
 /** Values without the white space and the one pair of quotes around them (Docker's --env-file keeps both), no empty ones. */
 export function cleanEnvironment(env: Environment): Record<string, string> {
-  const unquote = (value = "") => /^\s*(["'])((?:(?!\1).)*|\1.*\1)\1\s*$/s.exec(value)?.[2] ?? value.trim()
-  return Object.fromEntries(
-    Object.entries(env).flatMap(([name, value]) => (unquote(value) ? [[name, unquote(value)]] : [])),
-  )
+  const unquote = (value: string) => /^\s*(["'])((?:(?!\1).)*|\1.*\1)\1\s*$/s.exec(value)?.[2] ?? value.trim()
+  const entries = Object.entries(env).map(([name, value = ""]) => [name, unquote(value)])
+  return Object.fromEntries(entries.filter(([, value]) => value))
 }
 
 /** What valibot found, field by field, without its own texts, which hold the values. `whole` names the value itself. */
@@ -2442,13 +2368,11 @@ function describeWrong(setting: string, value: string | undefined, schema: Varia
 
 /** Parses `variables` out of the environment. Throws a StartError that lists what is missing or wrong. */
 export function parseVariables<E extends Variables>(env: Environment, variables: E): contract.Values<E> {
-  const result = v.safeParse(v.object(variables), env)
-  const unfilled = Object.keys(variables).filter((name) => isPlaceholder(env[name]))
-  if (result.success && unfilled.length === 0) return result.output as contract.Values<E>
-  const names = new Set([...(result.issues ?? []).map((issue) => String(issue.path?.[0]?.key)), ...unfilled])
-  throw new StartError(
-    [...names].flatMap((name) => (variables[name] ? describeWrong(name, env[name], variables[name]) : [])),
-  )
+  const parse = ([name, schema]: [string, Variable]) => ({ name, schema, ...v.safeParse(schema, env[name]) })
+  const parsed = Object.entries(variables).map(parse)
+  const wrong = parsed.filter(({ name, success }) => !success || isPlaceholder(env[name]))
+  if (wrong.length > 0) throw new StartError(wrong.map(({ name, schema }) => describeWrong(name, env[name], schema)))
+  return Object.fromEntries(parsed.map(({ name, output }) => [name, output])) as contract.Values<E>
 }
 
 // ───────────────────────────── Targets: values for a part of the numbers, or a language ─────────────────────────────
@@ -2471,38 +2395,30 @@ const numberTarget: TargetForm = [/^([1-9]\d{0,14}|[A-Z]{2})$/, "the digits of n
 const languageTarget: TargetForm = [/^[A-Z]{2,3}(_[A-Z\d]+)*$/, "a language, as PT_BR"]
 /** Reads `NAME` and every `NAME_<target>`. Throws a StartError that lists what is wrong. */
 function readTargeted<T>(env: Environment, name: string, schema: Parser<T>, form = numberTarget): Targeted<T>[] {
-  const found: Targeted<T>[] = []
-  const complaints: Complaint[] = []
-  for (const [key, value = ""] of Object.entries(env)) {
-    if (key !== name && (!key.startsWith(`${name}_`) || key in variables)) continue
-    const target = key.slice(name.length + 1)
-    const parsed = v.safeParse(schema, value)
-    if (target && !form[0].test(target))
-      complaints.push({ text: `${key} is wrong: after ${name}_ stand ${form[1]}`, setting: key })
-    else if (parsed.success && !isPlaceholder(value)) found.push({ target, value: parsed.output })
-    else complaints.push(describeWrong(key, value, schema))
-  }
-  if (complaints.length > 0) throw new StartError(complaints)
-  return found
+  const targetOf = (key: string) => key.slice(name.length + 1)
+  const keys = Object.keys(env).filter((key) => key === name || key.startsWith(`${name}_`))
+  const unfit = keys.filter((key) => key !== name && !form[0].test(targetOf(key)))
+  const complain = (key: string) => ({ text: `${key} is wrong: after ${name}_ stand ${form[1]}`, setting: key })
+  if (unfit.length > 0) throw new StartError(unfit.map(complain))
+  const values = parseVariables(env, Object.fromEntries(keys.map((key) => [key, schema])))
+  return keys.map((key) => ({ target: targetOf(key), value: values[key] as T }))
+}
+
+/** The texts of a family by language; one for no language comes last. */
+export function readTexts(env: Environment, name: string, fallback: string): Targeted<string>[] {
+  const texts = readTargeted(env, name, textFamilies[name] ?? sentence, languageTarget)
+  return [...texts, { target: "", value: fallback }]
 }
 
 /** The names of the providers for each number, in order of preference, by channel. */
 function readRoutes(env: Environment) {
-  const sms = readTargeted(env, "SMS_PROVIDER", providerList)
-  const voice = readTargeted(env, "VOICE_PROVIDER", providerList)
-  const isInbox = ({ name }: Listed) => name === "inbox"
-  if (isProduction(env) && [...sms, ...voice].some(({ value }) => value.some(isInbox)))
-    throw new StartError([
-      { text: "SMS_PROVIDER=inbox shows every code to whoever opens it: it does not start in production" },
-    ])
   if (!env.SMS_PROVIDER && isProduction(env))
     throw new StartError([describeWrong("SMS_PROVIDER", undefined, providerList)])
-  if (!env.SMS_PROVIDER) sms.push({ target: "", value: [{ name: "console", share: undefined }] })
-  const hasShares = [...sms, ...voice].some(({ value }) => value.some(({ share }) => share !== undefined))
-  if (hasShares && (env.ROUTING ?? "ordered") !== "ordered") {
-    const text = "ROUTING orders a route by itself: leave it out, or the shares in SMS_PROVIDER and VOICE_PROVIDER"
-    throw new StartError([{ text }])
-  }
+  const sms = readTargeted({ ...env, SMS_PROVIDER: env.SMS_PROVIDER ?? "console" }, "SMS_PROVIDER", providerList)
+  const voice = readTargeted(env, "VOICE_PROVIDER", providerList)
+  const isOpen = [...sms, ...voice].some(({ value }) => value.some(({ name }) => name === "inbox"))
+  const text = "SMS_PROVIDER=inbox shows every code to whoever opens it: it does not start in production"
+  if (isOpen && isProduction(env)) throw new StartError([{ text }])
   return { sms, voice }
 }
 
@@ -2510,57 +2426,35 @@ function readRoutes(env: Environment) {
 export async function readSettings(env: Environment) {
   const { complaints, collect } = createCollector()
   const senders = await collect(() => readTargeted(env, "SMS_SENDER", families.SMS_SENDER))
-  const [codeTexts, speeches] = [
-    await collect(() => readTargeted(env, "CODE_TEXT", textFamilies.CODE_TEXT, languageTarget)),
-    await collect(() => readTargeted(env, "CODE_SPEECH", textFamilies.CODE_SPEECH, languageTarget)),
-  ]
-  const sentences = await collect(() => readSentences(env))
+  const sms = await collect(() => readTexts(env, "CODE_TEXT", "Your code is {code}"))
+  const voice = await collect(() => readTexts(env, "CODE_SPEECH", "Your code is {code}. Again, your code is {code}."))
   const settings = await collect(() => parseVariables(env, variables))
   const keys = settings && (await collect(() => readKeys(settings)))
   if (settings) complaints.push(...listOpen(settings))
-  if (!settings || !keys || !sentences || complaints.length > 0) throw new StartError(complaints)
-  const texts: Record<"sms" | "voice", TextsByLanguage> = {
-    sms: { texts: codeTexts ?? [], defaultText: "Your code is {code}" },
-    voice: { texts: speeches ?? [], defaultText: "Your code is {code}. Again, your code is {code}." },
-  }
-  return { ...settings, senders: senders ?? [], texts, sentences, keys }
+  if (!senders || !sms || !voice || !settings || !keys || complaints.length > 0) throw new StartError(complaints)
+  return { ...settings, senders, texts: { sms, voice }, keys }
 }
 export type Settings = Awaited<ReturnType<typeof readSettings>>
 type Parsed = contract.Values<typeof variables>
 
-/** The sentence of each outcome: SENTENCE_RATE_LIMITED, SENTENCE_RATE_LIMITED_PT_BR. */
-function readSentences(env: Environment): Record<OutcomeCode, TextsByLanguage> {
-  const names = [...defaultSentences.keys()].map((code) => `SENTENCE_${code.toUpperCase()}`)
-  const isKnown = (key: string) => names.some((name) => key === name || key.startsWith(`${name}_`))
-  const unknown = Object.keys(env).filter((key) => key.startsWith("SENTENCE_") && !isKnown(key))
-  const codes = names.map((name) => name.slice("SENTENCE_".length)).join(", ")
-  const complaints = unknown.map((setting) => ({
-    text: `${setting} is wrong: after SENTENCE_ stands one of ${codes}`,
-    setting,
-  }))
+/** The keys that verify tokens. Throws a StartError. */
+function readKeys({ GATEWAY_SECRET, GATEWAY_SECRET_PREVIOUS, GATEWAY_SECRET_BASE64 }: Parsed): Buffer<ArrayBuffer>[] {
+  const coding = GATEWAY_SECRET_BASE64 === "true" ? "base64" : "utf8"
+  const complaints: Complaint[] = []
+  const complain = (setting: string, fault: string) => complaints.push({ text: `${setting} ${fault}`, setting })
+  const keys = Object.entries({ GATEWAY_SECRET, GATEWAY_SECRET_PREVIOUS }).flatMap(([setting, secret]) => {
+    if (secret === undefined) return []
+    const key = Buffer.from(secret, coding)
+    if (coding === "base64" && !/^[\w+/-]{2,}={0,2}$/.test(secret))
+      complain(setting, "is wrong: GATEWAY_SECRET_BASE64=true expects base64 or base64url")
+    if (/[\r\n]/.test(secret)) complain(setting, "holds a line break: write the secret in one line")
+    // A weak secret before this one is only warned of, so that it can be changed without a pause.
+    const weak = `${setting} is too short: expected at least 16 bytes`
+    if (key.length < 16 && setting === "GATEWAY_SECRET")
+      complaints.push({ text: weak, setting, suggestion: createSecret() })
+    return [key]
+  })
   if (complaints.length > 0) throw new StartError(complaints)
-  const read = ([code, defaultText]: [OutcomeCode, string]) => {
-    const texts = readTargeted(env, `SENTENCE_${code.toUpperCase()}`, textFamilies.SENTENCE, languageTarget)
-    return [code, { texts, defaultText }] as const
-  }
-  return Object.fromEntries([...defaultSentences].map(read)) as Record<OutcomeCode, TextsByLanguage>
-}
-
-/** The keys that verify tokens. */
-function readKeys(settings: Parsed): Buffer<ArrayBuffer>[] {
-  const names = (["GATEWAY_SECRET", "GATEWAY_SECRET_PREVIOUS"] as const).filter((name) => settings[name])
-  const isBase64 = settings.GATEWAY_SECRET_BASE64 === "true"
-  const wrong = names.find((name) => isBase64 && !/^[\w+/-]{2,}={0,2}$/.test(settings[name] ?? ""))
-  const expected = "GATEWAY_SECRET_BASE64=true expects base64 or base64url"
-  if (wrong) throw new StartError([{ text: `${wrong} is wrong: ${expected}`, setting: wrong }])
-  const broken = names.find((name) => /[\r\n]/.test(settings[name] ?? ""))
-  if (broken)
-    throw new StartError([{ text: `${broken} holds a line break: write the secret in one line`, setting: broken }])
-  const keys = names.map((name) => Buffer.from(settings[name] ?? "", isBase64 ? "base64" : "utf8"))
-  // A weak secret before this one is only warned of, so that it can be changed without a pause.
-  const isWeak = settings.GATEWAY_SECRET !== undefined && (keys[0]?.length ?? 0) < 16
-  const text = "GATEWAY_SECRET is too short: expected at least 16 bytes"
-  if (isWeak) throw new StartError([{ text, setting: "GATEWAY_SECRET", suggestion: createSecret() }])
   return keys
 }
 
@@ -2581,53 +2475,45 @@ function listOpen({ GATEWAY_AUTH, GATEWAY_ALLOW_IPS: rules = [] }: Parsed): Comp
 
 /** Throws a StartError where a setting names a country that nobody knows. */
 async function requireKnownCountries(env: Environment) {
+  const isList = (name: string) => /^(DEFAULT_COUNTRY|(ALLOW|DENY)_DESTINATIONS)$/.test(name)
   const named = Object.entries(env).flatMap(([name, value = ""]) => {
-    const list = /^(DEFAULT_COUNTRY|(ALLOW|DENY)_DESTINATIONS)$/.test(name) ? value.split(/[\s,]+/) : []
-    const target = /_(?:PROVIDER|SENDER)_([A-Z]{2})$/.exec(name)?.[1] ?? ""
-    return [...list, target].filter((code) => /^[A-Z]{2}$/.test(code)).map((code) => ({ name, code }))
+    const [, target = ""] = /_(?:PROVIDER|SENDER)_([A-Z]{2})$/.exec(name) ?? []
+    const codes = (isList(name) ? value : target).match(/\b[A-Z]{2}\b/g) ?? []
+    return codes.map((code) => ({ text: `${name} is wrong: ${code} is no country of ISO 3166`, unknown: code }))
   })
   if (named.length === 0) return
   const known = new Set<string>((await loadNumbers()).getCountries())
-  const unknown = named.filter(({ code }) => !known.has(code))
-  const complaints = unknown.map(({ name, code }) => ({
-    text: `${name} is wrong: ${code} is no country of ISO 3166`,
-    unknown: code,
-  }))
+  const complaints = named.filter(({ unknown }) => !known.has(unknown))
   if (complaints.length > 0) throw new StartError(complaints)
 }
 
 /** Beginnings of the names of settings that protect: what begins so and is none stops the start. */
 const protective =
-  /^(GATEWAY|LIMITS?|ALLOW|DENY|GUARD|PLATFORMS?|PAGES?|RESEND|DUPLICATE)(_|$)|^(SMS|VOICE)_(PROVIDER|SENDER)/
+  /^(GATEWAY|LIMITS?|ALLOW|DENY|GUARD|PLATFORMS?|PAGES?|RESEND|DUPLICATE|SENTENCE)(_|$)|^(SMS|VOICE)_(PROVIDER|SENDER)/
 
 /** Throws a StartError for every variable that looks like a setting that protects and is none. */
-async function requireKnownNames(
-  env: Environment,
-  providers: LoadedProvider[],
-  callers: Caller[],
-  pages: LoadedPage[],
-) {
-  const named = [...providers, ...callers, ...pages].map(({ name }) => `${variablePrefix(name)}_`)
-  const starts = [...Object.keys(families), ...Object.keys(textFamilies)].map((name) => `${name}_`)
-  const known = [...Object.keys(variables), ...Object.keys(families), ...Object.keys(textFamilies)]
-  const isKnown = (name: string) =>
-    known.includes(name) || [...starts, ...named].some((start) => name.startsWith(start))
+function requireKnownNames(env: Environment) {
+  const isKnown = createIsKnown(env)
   // Kubernetes sets such variables for a service that is called "gateway" or "store".
   const isOthers = (name: string) => /_(SERVICE|PORT)(_|$)/.test(name)
-  const isSlipOf = (name: string) => known.some((setting) => protective.test(setting) && isOneSlip(name, setting))
+  // Of five letters one other makes another word: PAGER is not PAGES.
+  const near = new Set(settingNames.filter((name) => protective.test(name) && name.length > 5).flatMap(listShortened))
+  const isSlip = (name: string) => listShortened(name.toUpperCase()).some((form) => near.has(form))
   const unknown = Object.keys(env).filter((name) => !isKnown(name) && !isOthers(name))
-  const wrong = unknown.filter((name) => protective.test(name) || isSlipOf(name.toUpperCase()))
+  const wrong = unknown.filter((name) => protective.test(name) || isSlip(name))
   if (wrong.length > 0) throw new StartError(wrong.map((name) => ({ text: `${name} is no setting`, unknown: name })))
 }
 
-/** Whether one letter more, less or other, or two in each other's place, or nothing, makes one word of the other. */
-function isOneSlip(one: string, other: string): boolean {
-  let start = 0
-  while (start < one.length && one[start] === other[start]) start += 1
-  let end = 0
-  while (end < Math.min(one.length, other.length) - start && one.at(-1 - end) === other.at(-1 - end)) end += 1
-  const [left, right] = [one.slice(start, one.length - end), other.slice(start, other.length - end)]
-  return Math.max(left.length, right.length) < 2 || (left.length === 2 && left === [...right].reverse().join(""))
+/** A word, and each that is left of it without one letter. Words that differ by one slip have one of these in common. */
+const listShortened = (word: string) => [word, ...Array.from(word, (_, at) => word.slice(0, at) + word.slice(at + 1))]
+
+const settingNames = [...Object.keys(variables), ...Object.keys(families), ...Object.keys(textFamilies)]
+/** Tells the names of settings, and what begins as a family or as the variables of a file that a setting names. */
+function createIsKnown(env: Environment): (name: string) => boolean {
+  const naming = Object.keys(env).filter((name) => /^(PLATFORMS|PAGES|(SMS|VOICE)_PROVIDER(_.+)?)$/.test(name))
+  const files = naming.flatMap((name) => env[name]?.match(/[a-z][a-z0-9-]*/g) ?? []).map(variablePrefix)
+  const starts = [...Object.keys(families), ...Object.keys(textFamilies), ...files].map((start) => `${start}_`)
+  return (name) => settingNames.includes(name) || starts.some((start) => name.startsWith(start))
 }
 
 // ───────────────────────────── Process: standard output and signals ─────────────────────────────
@@ -2757,26 +2643,29 @@ function handleSignals({ world, settings, log }: Gateway, stopping: AbortControl
 
 /** `.env` of the working directory, in UTF-8 or UTF-16, alike on every runtime. Throws a StartError where it cannot be trusted. */
 function readEnvFile(): Environment {
-  const refuse = (text: string): never => {
-    throw new StartError([{ text }])
-  }
-  const bytes = readFileIfThere(".env", refuse)
-  if (!bytes) return {}
-  const text = decodeEnvFile(bytes)
+  const text = decodeEnvFile(readEnvBytes())
   const values = builtin("node:util").parseEnv(text)
   for (const [name, value = ""] of Object.entries(values)) {
+    const fault = describeEnvFault(name, value)
+    if (!fault) continue
     const line = text.split("\n").findIndex((line) => line.replace(/^\s*(export\s)?\s*/, "").startsWith(name)) + 1
     // What stands before the sign may be all of a secret.
-    const place = /^[A-Z]{2,}(_[A-Z]+)*$/.test(name) ? `${name} in line ${line} of .env` : `line ${line} of .env`
-    const [quote = ""] = /^["'`]/.exec(value) ?? []
-    if (quote && !value.endsWith(quote)) refuse(`${place} begins with a quote that does not end: write it at both ends`)
-    if (/\n[ \t]*(export[ \t]+)?[A-Z][A-Z\d_]+=/.test(value))
-      refuse(`${place} begins with a quote that ends in another line: write it at both ends of the value`)
-    // Bun reads the file, too, and replaces every $ in it by rules of its own.
-    if (process.versions.bun && value.includes("$") && ![undefined, value].includes(process.env[name]))
-      refuse(`${place} holds a $, which Bun replaces by rules of its own: start with bun --no-env-file main.ts`)
+    const told = /^[A-Z]{2,}(_[A-Z]+)*$/.test(name) ? `${name} in line` : "line"
+    throw new StartError([{ text: `${told} ${line} of .env ${fault}` }])
   }
   return values
+}
+
+/** Why a value of `.env` cannot be trusted; undefined where it can. */
+function describeEnvFault(name: string, value: string): string | undefined {
+  const [quote = ""] = /^["'`]/.exec(value) ?? []
+  if (quote && !value.endsWith(quote)) return "begins with a quote that does not end: write it at both ends"
+  if (/\n[ \t]*(export[ \t]+)?[A-Z][A-Z\d_]+=/.test(value))
+    return "begins with a quote that ends in another line: write it at both ends of the value"
+  // Bun reads the file, too, and replaces every $ in it by rules of its own.
+  if (process.versions.bun && value.includes("$") && ![undefined, value].includes(process.env[name]))
+    return "holds a $, which Bun replaces by rules of its own: start with bun --no-env-file main.ts"
+  return undefined
 }
 
 /** Decodes `.env` in UTF-8 or UTF-16, with line feeds alone. With no byte order mark, the zero beside the first letter shows UTF-16. */
@@ -2786,94 +2675,28 @@ export function decodeEnvFile(bytes: Uint8Array): string {
   return new TextDecoder(coding).decode(bytes).replace(/\r\n?/g, "\n")
 }
 
-function readFileIfThere(path: string, refuse: (text: string) => never): Uint8Array | undefined {
+/** None where there is no `.env`. */
+function readEnvBytes(): Uint8Array {
   try {
-    return builtin("node:fs").readFileSync(path)
+    return builtin("node:fs").readFileSync(".env")
   } catch (error) {
     const { code, name } = Object(error)
-    if (name === "NotCapable") say(`${path} is not read, since Deno has no permission: --allow-read=.env,providers`)
-    else if (code && code !== "ENOENT") refuse(`${path} is there and cannot be read: ${code}`)
-    return undefined
+    if (name === "NotCapable") say(".env is not read, since Deno has no permission: --allow-read=.env,providers")
+    else if (code && code !== "ENOENT") throw new StartError([{ text: `.env is there and cannot be read: ${code}` }])
+    return new Uint8Array()
   }
 }
 
 /**
- * The environment with the values that files hold (Docker's and Kubernetes' secrets): `<NAME>_FILE` names the file of `<NAME>`,
- * wherever that is a variable that is read. One whose own name ends so keeps its meaning. Throws a StartError.
+ * The environment with the values that files hold: `<NAME>_FILE` names the file of `<NAME>`. Other programs have such names,
+ * too, as SSL_CERT_FILE: where none is ours, the part may be missing.
  */
 async function readValueFiles(world: World): Promise<Environment> {
-  const { complaints, collect } = createCollector()
-  const env = { ...world.env }
-  const readKnown = async (names: string[], starts: string[]) => {
-    const isVariable = (name: string) => names.includes(name) || starts.some((start) => name.startsWith(start))
-    for (const [key, path] of Object.entries(env)) {
-      const [, name] = /^(.+)_FILE$/.exec(key) ?? []
-      if (!name || !path || names.includes(key) || !isVariable(name)) continue
-      if (env[name] === undefined) env[name] = await collect(() => readValueFile(name, path))
-      else complaints.push({ text: `${name} and ${key} are both set: leave one of them out` })
-      delete env[key]
-    }
-  }
-  const own = [...Object.keys(families), ...Object.keys(textFamilies)]
-  await readKnown(
-    [...Object.keys(variables), ...own],
-    own.map((name) => `${name}_`),
-  )
-  // Files of providers are imported here only where a name is left that may be theirs.
-  if (Object.keys(env).some((key) => key.endsWith("_FILE"))) {
-    const used = await listUsedVariables({ ...world, env })
-    await readKnown(used.names, used.starts)
-  }
-  if (complaints.length > 0) throw new StartError(complaints)
-  return env
-}
-
-/** The variables of the providers, platforms and pages that settings name. What cannot be imported is told by `prepare`. */
-async function listUsedVariables(world: World): Promise<{ names: string[]; starts: string[] }> {
-  const { collect } = createCollector()
-  const names: string[] = []
-  const starts: string[] = []
-  for (const [setting, value = ""] of Object.entries(world.env)) {
-    const [kind] = folders.find(([, pattern]) => pattern.test(setting)) ?? []
-    if (kind === undefined) continue
-    const files = value.split(",").map((one) => one.trim().replace(/:\d+$/, ""))
-    for (const name of files.filter((one) => v.is(fileName(), one))) {
-      const file = await collect(() => importFile(kind, name, world))
-      const prefix = variablePrefix(name)
-      const common = ["URL", "SENDER", "REPORT_KEY", "SECRET", "TOKEN"].map((end) => `${prefix}_${end}`)
-      names.push(...Object.keys(file?.env ?? {}), ...common)
-      starts.push(`${prefix}_SENDER_`)
-    }
-  }
-  return { names, starts }
-}
-const folders: ["" | "platforms/" | "pages/", RegExp][] = [
-  ["", /^(SMS|VOICE)_PROVIDER(_|$)/],
-  ["platforms/", /^PLATFORMS$/],
-  ["pages/", /^PAGES$/],
-]
-
-/** The value that a file holds, read as any value is. Its path is not told: it may be a secret in the wrong place. */
-function readValueFile(name: string, path: string): string {
-  const refuse = (fault: string): never => {
-    throw new StartError([{ text: `${name}_FILE is wrong: ${fault}` }])
-  }
-  const bytes = readSmallFile(path, refuse)
-  const text = tryOr(() => strictUtf8.decode(bytes), undefined) ?? refuse("its file holds no UTF-8 text")
-  return cleanEnvironment({ text }).text ?? refuse("its file is empty")
-}
-
-function readSmallFile(path: string, refuse: (fault: string) => never): Uint8Array {
-  const { statSync, readFileSync } = builtin("node:fs")
-  try {
-    const stats = statSync(path)
-    if (stats.isFile() && stats.size <= 65_536) return readFileSync(path)
-  } catch (error) {
-    const { name, code } = Object(error)
-    if (name === "NotCapable") return refuse("Deno has no permission to read its file: add it to --allow-read")
-    return refuse(code === "ENOENT" ? "there is no such file" : `its file cannot be read: ${code}`)
-  }
-  return refuse("it must name a file, of at most 64 KiB")
+  const names = Object.keys(world.env).flatMap((key) => /^(.+)_FILE$/.exec(key)?.[1] ?? [])
+  if (names.length === 0) return world.env
+  const isOurs = names.some(createIsKnown(world.env))
+  const part = isOurs ? await loadPart(world, "value-files") : await loadOptional("parts/value-files", world)
+  return (await (part as Parts["value-files"] | undefined)?.readValueFiles(world)) ?? world.env
 }
 
 // ───────────────────────────── Server: the runtime's own, and its client ─────────────────────────────

@@ -18,7 +18,6 @@ import {
   families,
   fileName,
   importFile,
-  listFiles,
   loadNumbers,
   type Page,
   type Platform,
@@ -37,6 +36,7 @@ import {
   variables,
 } from "../../main.ts"
 import { missingPackage } from "../lib.ts"
+import { listFiles } from "../parts/names.ts"
 
 /** The same error with what may have been meant, and what is doubtful and may be why something is missing or wrong. */
 export async function explain(error: StartError, given: Environment): Promise<StartError> {
@@ -247,7 +247,8 @@ async function mend(complaint: Complaint, env: Environment): Promise<Complaint> 
   const { text, setting = "", file, unknown, cause } = complaint
   if (file) return await mendFile(complaint, file, env)
   if (unknown === "PORT" && cause) return { ...complaint, text: explainListening(text, cause) }
-  if (unknown) return { ...complaint, text: text + didYouMean(await nameMeant(text, unknown)) }
+  const ends = unknown?.startsWith("SENTENCE_") ? `: after SENTENCE_ stands one of ${outcomes.join(", ")}` : ""
+  if (unknown) return { ...complaint, text: text + ends + didYouMean(await nameMeant(text, unknown)) }
   const [, start] = /: after (\S+_) stand/.exec(text) ?? []
   if (start) return { ...complaint, text: text + didYouMean(await targetMeant(setting, start)) }
   const written = env[setting] ?? ""
@@ -268,16 +269,12 @@ async function mend(complaint: Complaint, env: Environment): Promise<Complaint> 
   return { ...complaint, text: text + didYouMean(value), ...(isOne && { suggestion: value }) }
 }
 
-/** The name of a setting that should have ended in a country, in digits, in a language or in a code. */
+const outcomes = ["accepted", ...Object.keys(problems)].map((code) => code.toUpperCase())
+
+/** The name of a setting that should have ended in a country, in digits or in a language. */
 async function targetMeant(setting: string, start: string): Promise<string | undefined> {
   const end = setting.slice(start.length)
   const language = end.toUpperCase().replaceAll("-", "_")
-  const codes = ["accepted", ...Object.keys(problems)].map((code) => code.toUpperCase())
-  if (start === "SENTENCE_")
-    return nearest(
-      setting,
-      codes.map((code) => start + code),
-    )
   if (/^(CODE|SENTENCE)_/.test(start)) return /^[A-Z]{2,3}(_[A-Z\d]+)*$/.test(language) ? start + language : undefined
   const [, digits] = /^(?:\+|00)?([1-9]\d{0,6})$/.exec(end) ?? []
   const found = digits ?? (await countryMeant(end.replaceAll("_", " ")))
@@ -385,7 +382,15 @@ async function mendFile(complaint: Complaint, file: string, env: Environment): P
   const ofStore = meant === "deno-kv:" ? meant : ""
   const value = kind === "stores/" ? ofStore : await valueMeant(setting, env[setting] ?? "")
   const isOne = value && !value.includes(" or ") && !elsewhere
-  return { text: `${setting} is wrong: ${text}`, setting, suggestion: isOne ? value : "" }
+  return { text: `${setting} is wrong: ${text}`, setting, ...(isOne && { suggestion: value }) }
+}
+
+/** What a default export is in place of an object; undefined where it is one. */
+export function describeExport(file: unknown): string | undefined {
+  if (file instanceof Promise) return "it is a Promise: write await before it"
+  if (typeof file === "object" && file !== null) return undefined
+  const words: Record<string, string> = { undefined: "missing", object: "null", function: "a function or a class" }
+  return `it is ${words[typeof file] ?? `a ${typeof file}`}: end the file with export default { … }`
 }
 
 /** A store's scheme. What follows it may hold a password. */

@@ -7,12 +7,12 @@ import {
   type Files,
   fileName,
   importFile,
-  listFiles,
   type Provider,
   StartError,
   variablePrefix,
   type World,
 } from "../../main.ts"
+import { listFiles } from "../parts/names.ts"
 import { didYouMean, fileMeant, senderVariables } from "./advice.ts"
 
 /** A variable of a provider, with what it needs to be told. */

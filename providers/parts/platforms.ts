@@ -8,8 +8,10 @@ import {
   type Call,
   type Caller,
   type Complaint,
+  chooseText,
   createCollector,
   type Delivery,
+  type Environment,
   importFile,
   type Log,
   type Outcome,
@@ -18,9 +20,11 @@ import {
   type Proven,
   parseVariables,
   problems,
+  readTexts,
   readToken,
   refuse,
   StartError,
+  type Targeted,
   unproven,
   type Values,
   type Variables,
@@ -72,11 +76,31 @@ function createProof(
   return (call: Call) => prove(call).catch(() => unproven("the proof cannot be read"))
 }
 
+/** What each outcome tells the person who logs in, by language: SENTENCE_RATE_LIMITED, SENTENCE_RATE_LIMITED_PT_BR. */
+type Sentences = Map<Outcome["code"], Targeted<string>[]>
+
+/** Throws a StartError where one is wrong. */
+function readSentences(env: Environment): Sentences {
+  const read = (code: string, english: string) => readTexts(env, `SENTENCE_${code.toUpperCase()}`, english)
+  const sentences: Sentences = new Map([["accepted", read("accepted", "The code was sent.")]])
+  for (const [code, [, , english]] of Object.entries(problems))
+    sentences.set(code as Outcome["code"], read(code, english))
+  return sentences
+}
+
 /** What a platform may know of what came of its call. */
-function describeOutcome(result: Delivery | Problem, id: string, sentence: string): Outcome {
-  if ("receipt" in result) return { code: "accepted", status: 200, id: result.id, sentence, isPerhapsSent: false }
+function describeOutcome(
+  result: Delivery | Problem,
+  id: string,
+  sentences: Sentences,
+  language: string | undefined,
+): Outcome {
+  const choose = (code: Outcome["code"]) => chooseText(sentences.get(code) ?? [], language)
+  if ("receipt" in result)
+    return { code: "accepted", status: 200, id: result.id, sentence: choose("accepted"), isPerhapsSent: false }
   const { problem: code, isPerhapsSent = false, retryAfter: wait, sentenceOf = code } = result
   const [status] = problems[code]
+  const sentence = choose(sentenceOf)
   // A bad number is no fault of the call's fields.
   const detail = code === "invalid_message" && sentenceOf === code ? result.detail : undefined
   return { code, status, id, sentence, isPerhapsSent, detail, retryAfter: wait && Math.ceil(wait / 1_000) }
@@ -107,7 +131,7 @@ function listWeak(name: string, platform: Platform, secrets: string[], tokens: s
 }
 
 /** Throws a StartError that lists what is missing or wrong. */
-async function loadPlatform(name: string, world: World, findKeys: FindKeys): Promise<Caller> {
+async function loadPlatform(name: string, world: World, sentences: Sentences, findKeys: FindKeys): Promise<Caller> {
   const platform = await importFile("platforms/", name, world)
   const SECRET = `${variablePrefix(name)}_SECRET`
   const TOKEN = `${variablePrefix(name)}_TOKEN`
@@ -128,8 +152,8 @@ async function loadPlatform(name: string, world: World, findKeys: FindKeys): Pro
     if (greet && !("problem" in (await prove(call)))) return greet(call, values)
     return refuse(log, "authentication_failed", "the token is wrong")
   }
-  const answer = (result: Delivery | Problem, id: string, sentence: string) =>
-    platform.answer?.(describeOutcome(result, id, sentence))
+  const answer = (result: Delivery | Problem, id: string, language?: string) =>
+    platform.answer?.(describeOutcome(result, id, sentences, language))
   const caller = { name, platform, isSigned: signed.length > 0, prove }
   const verified = createVerified(caller, world, parse, findKeys)
   return { ...caller, greet: greet && greetProven, answer, verified }
@@ -160,10 +184,11 @@ export async function loadPlatforms(names: string[], world: World, providers: st
   const { complaints, collect } = createCollector()
   const callers: Caller[] = []
   const findKeys = createKeys(world)
+  const sentences = (await collect(() => readSentences(world.env))) ?? new Map()
   for (const name of names) {
     const text = `PLATFORMS names ${name}, which is a provider in use: both would be served at /${name}`
     if (providers.includes(name)) complaints.push({ text })
-    const caller = await collect(() => loadPlatform(name, world, findKeys))
+    const caller = await collect(() => loadPlatform(name, world, sentences, findKeys))
     if (caller) callers.push(caller)
   }
   if (complaints.length > 0) throw new StartError(complaints)

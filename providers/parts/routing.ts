@@ -18,6 +18,7 @@ import {
   type Route,
   type Routing,
   routeOf,
+  StartError,
 } from "../../main.ts"
 
 /** In milliseconds. */
@@ -156,7 +157,7 @@ export interface Learning extends Outcomes {
   accepted(inbound: Inbound, provider: string): void
 }
 
-type World = Pick<Gateway, "settings" | "world" | "clocks" | "store" | "routes" | "log">
+type World = Pick<Gateway, "settings" | "world" | "clocks" | "store" | "routes" | "shares" | "log">
 
 /** Everything that is learned, and what it is made with. */
 interface State extends World {
@@ -189,6 +190,8 @@ interface Waiting {
 
 /** Loads the file that ROUTING names, and what was learned before. Where it serves, the copy is refreshed from then on. */
 export async function openRouting(given: World, isServing: boolean): Promise<Learning> {
+  const text = "ROUTING orders a route by itself: leave it out, or the shares in SMS_PROVIDER and VOICE_PROVIDER"
+  if (given.shares.size > 0) throw new StartError([{ text }])
   const file = await importFile("routing/", given.settings.ROUTING, given.world)
   const empty = {
     table: new Map(),

@@ -24,6 +24,7 @@ const env = {
   METRICS_TOKEN: token,
   STORE: "redis://127.0.0.1:1",
   ROUTING: "adaptive",
+  LIMIT_TOTAL_FILE: "providers/limit.txt",
   LOG_FORMAT: "json",
   PORT: "0",
   HOST: "127.0.0.1",
@@ -48,8 +49,12 @@ const files = [
   "parts/reports.ts",
   "parts/routing.ts",
   "parts/store.ts",
+  "parts/value-files.ts",
 ]
-const sinch = { "providers/sinch.ts": readFileSync(`${root}providers/sinch.ts`, "utf8") }
+const sinch = {
+  "providers/limit.txt": "100/1m\n",
+  "providers/sinch.ts": readFileSync(`${root}providers/sinch.ts`, "utf8"),
+}
 
 test("each file that a setting needs, missing or with a slip, keeps the gateway from listening", slow, async () => {
   if (process.env.SMSTASK) return assert.ok(true, "one file has nothing beside it")

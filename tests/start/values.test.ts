@@ -155,12 +155,12 @@ test("a variable whose own name ends in _FILE keeps its meaning", slow, async ()
   })
 })
 
-test("main.ts alone reads values of files, and refuses, counts and answers tests as at home", slow, async () => {
+test("main.ts alone counts and refuses as at home, and misses loudly what reads files", slow, async () => {
   if (process.env.SMSTASK) return assert.ok(true, "it is not main.ts")
   const start = async (folder: string) => {
-    const named = files(folder, { GATEWAY_TOKEN: `${token}\n` })
-    const env = { ...named, LIMIT_RECIPIENT: "1/30s,3/1h", TEST_NUMBERS: "+12015550100", SENTENCE_ACCEPTED_DE: "Ja" }
-    const gateway = await serving(env, folder)
+    const named = { GATEWAY_TOKEN: token }
+    const limits = { LIMIT_RECIPIENT: "1/30s,3/1h", TEST_NUMBERS: "+12015550100", SENTENCE_ACCEPTED_DE: "Ja" }
+    const gateway = await serving({ ...named, ...limits, SSL_CERT_FILE: "/nowhere/at/all", PAGER: "less" }, folder)
     const statusOf = async (recipient: string, body: string) =>
       (await send(gateway.url, `Bearer ${token}`, { recipient, body })).status
     for (const recipient of ["+19002345678", "+447012345678", "+881612345678"])
@@ -170,13 +170,19 @@ test("main.ts alone reads values of files, and refuses, counts and answers tests
     assert.equal(await statusOf("+12015550123", "two"), 429)
     await until(gateway.stdout, /"event":"rejected"[^\n]*LIMIT_RECIPIENT/)
     assert.deepEqual(gateway.stdout().match(/To \+\d+/g), ["To +12015550123"])
+    assert.match(
+      await (await fetch(`${gateway.url}okta`)).text(),
+      /"status":404,"detail":"messages are taken by POST \/"/,
+    )
     gateway.kill()
     assert.equal(await gateway.ended, 0)
     for (const [wrong, told] of [
-      [{ SENTENCE_NOTHING: "x" }, /SENTENCE_NOTHING is wrong: after SENTENCE_ stands one of ACCEPTED/],
+      [{ SENTENCE_NOTHING: "x" }, /SENTENCE_NOTHING is no setting/],
       [{ DENY_TYPES: "all" }, /DENY_TYPES is wrong/],
       [{ TEST_NUMBERS: "12015550100" }, /TEST_NUMBERS is wrong/],
-      [{ GATEWAY_TOKEN: token }, /GATEWAY_TOKEN and GATEWAY_TOKEN_FILE are both set/],
+      [{ GATEWAY_SECRET_FILE: "providers/x" }, /there is no providers\/parts\/value-files\.ts/],
+      [{ CODE_TEXT_DE_FILE: "providers/x" }, /there is no providers\/parts\/value-files\.ts/],
+      [{ SMS_PROVIDER: "twilio", TWILIO_SENDER_FILE: "x" }, /there is no providers\/parts\/value-files\.ts/],
     ] as const) {
       const { ended, stderr } = run([], { ...named, ...wrong }, folder)
       assert.equal(await ended, 1, stderr())
