@@ -64,13 +64,17 @@ async function parts(env: World["env"] = {}, more: Partial<World> = {}) {
     for (let at = 0; at < times; at += 1) gateway.outcomes.count(us(provider), mark, why)
   }
   const arrange = (country = "US") => {
-    const inbound = { country, callingCode: "1", message: { recipient: "+12223334444", body: "", sender: "" } }
+    const inbound = {
+      country,
+      callingCode: "1",
+      message: { recipient: "+12223334444", body: "", sender: "", channel: "sms" },
+    }
     const route = gateway.routes.sms[0]?.value ?? []
     return gateway.learning?.arrange(route, inbound as never).arranged.map(({ name }) => name) ?? []
   }
   /** What is known of each provider, in outcomes. */
   const known = () => {
-    const inbound = { country: "US", callingCode: "1", message: {} }
+    const inbound = { country: "US", callingCode: "1", message: { channel: "sms" } }
     const { candidates = [] } = gateway.learning?.arrange(gateway.routes.sms[0]?.value ?? [], inbound as never) ?? {}
     return candidates.map(({ name, good, bad }) => `${name} ${Math.round(good / 2)} of ${Math.round((good + bad) / 2)}`)
   }
