@@ -16,17 +16,11 @@ import { ipRestriction } from "hono/ip-restriction"
 import * as ip from "hono/utils/ipaddr"
 import * as v from "valibot"
 import type * as contract from "./providers/contract.ts"
+import type { Clocks, Environment, Fields, Log, Message, Variables, World } from "./providers/contract.ts"
+import type { LoadedPage } from "./providers/parts/pages.ts"
 import type { Learning } from "./providers/parts/routing.ts"
 
 export type * from "./providers/contract.ts"
-
-type Clocks = contract.Clocks
-type Environment = contract.Environment
-type Fields = contract.Fields
-type Log = contract.Log
-type Message = contract.Message
-type Variables = contract.Variables
-type World = contract.World
 
 /** Node's own modules are loaded where they are used: a cold start waits for each. */
 const builtin = process.getBuiltinModule
@@ -68,12 +62,6 @@ export interface Prepared {
   followers: Follower[]
 }
 type Follower = (event: contract.LogEvent) => void
-export interface LoadedPage {
-  name: string
-  page: contract.Page
-  values: contract.Values<Variables>
-  token: string
-}
 
 /** Builds the gateway from its world. It starts nothing, and reads nothing but `world`. Throws a StartError. */
 export async function gateway(world: World): Promise<App> {
@@ -82,36 +70,40 @@ export async function gateway(world: World): Promise<App> {
 
 /** Loads what the settings name, for serving or for sending once. Throws a StartError that lists all that is wrong. */
 export async function prepare(given: World, isServing: boolean, print = given.print): Promise<Prepared> {
-  const world = { ...given, env: cleanEnvironment(given.env) }
+  const env = cleanEnvironment(given.env)
+  const world = { ...given, env }
   const { complaints, collect } = createCollector()
-  const settings = await collect(() => readSettings(world.env))
+  const settings = await collect(() => readSettings(env))
   const loaded = await collect(() => loadRoutes(world))
-  const providers = loaded?.providers ?? new Map<string, LoadedProvider>()
-  const callers = (isServing && settings && (await collect(() => loadCallers(settings, world, providers)))) || []
-  const pages = (isServing && settings && (await collect(() => loadPages(settings, world)))) || []
-  if (isServing) await collect(() => requireCaller(world.env))
-  await collect(() => requireKnownCountries(world.env))
-  await collect(() => requireKnownNames(world.env, [...providers.values()], callers, pages))
+  const providers = [...(loaded?.providers.values() ?? [])]
+  const { PLATFORMS, PAGES } = (isServing && settings) || {}
+  const callers = (PLATFORMS && (await collect(() => loadCallers(PLATFORMS, world, providers)))) || []
+  const pages = (PAGES && (await collect(async () => (await loadPart(world, "pages")).loadPages(PAGES, world)))) || []
+  if (isServing) await collect(() => requireCaller(env))
+  await collect(() => requireKnownCountries(env))
+  await collect(() => requireKnownNames(env, providers, callers, pages))
   if (!settings || !loaded || complaints.length > 0) throw new StartError(complaints)
-  for (const provider of providers.values()) bindContext(provider, settings, world)
+  for (const provider of providers) bindContext(provider, settings, world)
   const followers: Follower[] = []
   const log = createLog({ ...world, print }, settings.LOG_FORMAT, followers)
   const clocks = { monotonic: world.monotonic ?? world.clock, after: world.after ?? startTimer }
   const memory = createMemoryStore(clocks.monotonic)
-  const store = settings.STORE ? await openStore(settings, world, clocks, memory, log) : memory
+  const { STORE, ROUTING, LIMIT_UNVERIFIED } = settings
+  const store = STORE ? await (await loadPart(world, "store")).open(settings, world, clocks, memory, log) : memory
   const { routes, shares } = loaded
-  const limits = limitsOf(settings)
   const inFlight: Gateway["inFlight"] = new Map()
-  const parts = { world, settings, clocks, log, store, limits, routes, shares, inFlight }
-  const learning = settings.ROUTING === "ordered" ? undefined : await openRouting(parts, isServing)
+  const parts = { world, settings, clocks, log, store, limits: limitsOf(settings), routes, shares, inFlight }
+  const routing = ROUTING === "ordered" ? undefined : await loadPart(world, "routing")
+  const learning = await routing?.openRouting(parts, isServing)
   const gateway: Gateway = { ...parts, learning, outcomes: learning ?? { count() {} } }
-  gateway.feedback = await loadFeedback([...providers.values()], gateway)
-  const [budget] = settings.LIMIT_UNVERIFIED
+  const told = providers.filter(({ name }) => env[`${variablePrefix(name)}_FEEDBACK`])
+  if (told.length > 0) gateway.feedback = (await loadPart(world, "feedback")).createFeedback(told, gateway)
+  const [budget] = LIMIT_UNVERIFIED
   if (isServing && budget)
     gateway.unverified = (await loadPart(world, "unverified")).createBudget(budget, callers, gateway)
-  const warnings = listWarnings(settings, world, [...providers.values()])
-  if (isServing) warnings.push(...(await listTraced(world, [...providers.values()])))
-  return { gateway, providers, callers, pages, warnings, followers }
+  const warnings = listWarnings(settings, world, providers)
+  if (isServing) warnings.push(...(await listTraced(world, providers)))
+  return { gateway, providers: loaded.providers, callers, pages, warnings, followers }
 }
 
 const startTimer: Clocks["after"] = (milliseconds, run) => clearTimeout.bind(null, setTimeout(run, milliseconds))
@@ -127,14 +119,11 @@ export async function createApp(prepared: Prepared): Promise<App> {
   const greeting = "smstask: POST an SMS to this address as JSON, {recipient, body, sender}.\n"
   // A platform that is set to GET would take a 200 for a message sent.
   const hasMore = (c: Context) => c.req.url.includes("?") || c.req.header("authorization")
-  app.get("/", (c) => (hasMore(c) ? c.notFound() : c.text(greeting)))
-  app.get("/health", (c) => (world.stopping?.aborted ? c.text("stopping\n", 503) : c.text("ok\n")))
-  const methods = new Map([
-    ["/", ["GET", "HEAD"]],
-    ["/health", ["GET", "HEAD"]],
-  ])
-  for (const caller of hasOwnProof(world.env) ? [createOwnCaller(gateway), ...callers] : callers)
-    serveCaller(app, caller, gateway, methods)
+  app.on(["GET", "HEAD"], "/", (c) => (hasMore(c) ? c.notFound() : c.text(greeting)))
+  app.on(["GET", "HEAD"], "/health", (c) => (world.stopping?.aborted ? c.text("stopping\n", 503) : c.text("ok\n")))
+  if (hasOwnProof(world.env)) serveCaller(app, createOwnCaller(gateway), gateway)
+  for (const caller of callers) serveCaller(app, caller, gateway)
+  const served = app.routes.filter(({ method }) => method !== "ALL")
   const hasRoutes = ({ name, provider: { routes, report } }: LoadedProvider) =>
     routes ?? (report && world.env[`${variablePrefix(name)}_REPORT_KEY`])
   if (pages.length > 0 || [...providers.values()].some(hasRoutes))
@@ -142,60 +131,43 @@ export async function createApp(prepared: Prepared): Promise<App> {
   for (const reason of prepared.warnings) log("warn", "warning", { reason })
   let platforms: string[] | undefined
   app.notFound((c) => {
-    const allow = methods.get(c.req.path)?.join(", ")
+    const allow = served.flatMap(({ path, method }) => (path === c.req.path ? method : [])).join(", ")
+    if (allow) return refuse(log, "method_not_allowed", `allowed are ${allow}`, { headers: { allow } })
     platforms ??= listFiles("platforms/")
-    const platform = platforms.find((name) => c.req.path === `/${name}` || c.req.path === `/${name}/`)
-    const reason = platform ? `PLATFORMS does not name ${platform}` : "messages are taken by POST /"
-    if (!allow) return refuse(log, "not_found", reason, { level: "info" })
-    return refuse(log, "method_not_allowed", `allowed are ${allow}`, { headers: { allow } })
+    const name = c.req.path.replace(/^\/|\/$/g, "")
+    const reason = platforms.includes(name) ? `PLATFORMS does not name ${name}` : "messages are taken by POST /"
+    return refuse(log, "not_found", reason, { level: "info" })
   })
   app.onError((error) => {
     if ("getResponse" in error && typeof error.getResponse === "function") return error.getResponse()
-    const reason = error instanceof StartError ? error.message : error.name
-    log("error", "failure", { reason, place: placeOf(error) })
+    logFailure(log, error)
     return refuse(log, "internal_error", "a fault of the gateway: the log says where")
   })
   return app
 }
 
-/** The paths of one caller, which join those of `methods`. */
-function serveCaller(app: App, caller: Caller, gateway: Gateway, methods: Map<string, string[]>) {
+/** What broke, and where. A text of another's may hold anything. */
+function logFailure(log: Log, error: Error) {
+  const reason = error instanceof StartError ? error.message : error.name
+  log("error", "failure", { reason, place: placeOf(error) })
+}
+
+/** The paths of one caller. */
+function serveCaller(app: App, caller: Caller, gateway: Gateway) {
   const { name, greet, verified } = caller
   for (const path of name ? [`/${name}`, `/${name}/`] : ["/"]) {
-    app.post(path, (c) => take(c.req.raw, caller, gateway))
     if (greet) app.get(path, (c) => greet(limitHeaders(c.req.raw.headers), gateway.log))
-    methods.set(path, [...(methods.get(path) ?? (greet ? ["GET"] : [])), "POST"])
+    app.post(path, (c) => take(c.req.raw, caller, gateway))
   }
   if (!verified) return
-  const path = name ? `/${name}/verified` : "/verified"
   const loadVerified = memoize(() => loadPart(gateway.world, "verified"))
-  app.post(path, async (c) => (await loadVerified()).takeVerified(c.req.raw, verified, gateway))
-  methods.set(path, ["POST"])
+  const takeVerified = async (c: Context) => (await loadVerified()).takeVerified(c.req.raw, verified, gateway)
+  app.post(name ? `/${name}/verified` : "/verified", takeVerified)
 }
 
-async function loadCallers({ PLATFORMS = [] }: Settings, world: World, providers: Map<string, unknown>) {
-  return PLATFORMS.length > 0
-    ? await (await loadPart(world, "platforms")).loadPlatforms(PLATFORMS, world, [...providers.keys()])
-    : []
-}
-
-async function loadPages({ PAGES = [] }: Settings, world: World): Promise<LoadedPage[]> {
-  return PAGES.length > 0 ? await (await loadPart(world, "pages")).loadPages(PAGES, world) : []
-}
-
-async function openStore(settings: Settings, world: World, clocks: Clocks, memory: contract.Store, log: Log) {
-  return await (await loadPart(world, "store")).open(settings, world, clocks, memory, log)
-}
-
-/** What tells vendors whether codes were entered; undefined where no `<NAME>_FEEDBACK` is set. */
-async function loadFeedback(providers: LoadedProvider[], gateway: Gateway): Promise<Gateway["feedback"]> {
-  const { world } = gateway
-  const named = providers.filter(({ name }) => world.env[`${variablePrefix(name)}_FEEDBACK`])
-  return named.length > 0 ? (await loadPart(world, "feedback")).createFeedback(named, gateway) : undefined
-}
-
-async function openRouting(parts: Omit<Gateway, "outcomes">, isServing: boolean) {
-  return await (await loadPart(parts.world, "routing")).openRouting(parts, isServing)
+async function loadCallers(names: string[], world: World, providers: LoadedProvider[]): Promise<Caller[]> {
+  const used = providers.map(({ name }) => name)
+  return (await loadPart(world, "platforms")).loadPlatforms(names, world, used)
 }
 
 /** Nothing starts that nobody could call. */
@@ -207,24 +179,21 @@ function requireCaller(env: Environment) {
 
 const createSecret = () => builtin("node:crypto").randomBytes(32).toString("base64url")
 
-const hasOwnSecret = ({ keys, GATEWAY_TOKEN }: Settings) => keys.length > 0 || GATEWAY_TOKEN !== undefined
-
 /** What works and is doubtful all the same, where it protects. */
 function listWarnings(settings: Settings, { env, isOneOfMany }: World, providers: LoadedProvider[]): string[] {
-  const warnings: string[] = []
-  if (settings.keys.some((key) => key.length < 32))
-    warnings.push("a GATEWAY_SECRET of less than 32 bytes can be guessed from one token")
-  if (isProduction(env) && !settings.ALLOW_DESTINATIONS)
-    warnings.push("without ALLOW_DESTINATIONS anyone can make you pay for messages to any country")
-  if (isProduction(env) && settings.TEST_NUMBERS)
-    warnings.push("TEST_NUMBERS: messages to these numbers are answered as accepted, and nobody gets them")
-  if (isProduction(env) && providers.some(({ name }) => name === "console"))
-    warnings.push("SMS_PROVIDER=console prints every code and sends none")
-  if (settings.GATEWAY_AUTH === "none" && hasOwnSecret(settings))
-    warnings.push("GATEWAY_AUTH=none asks for no token, although GATEWAY_SECRET or GATEWAY_TOKEN is set")
-  if (isOneOfMany && !settings.STORE)
-    warnings.push("without STORE each instance of this host counts limits and duplicates by itself")
-  return warnings
+  const { keys, ALLOW_DESTINATIONS, TEST_NUMBERS, GATEWAY_AUTH, GATEWAY_TOKEN, STORE } = settings
+  const isLive = isProduction(env)
+  const isConsole = providers.some(({ name }) => name === "console")
+  const isOpen = GATEWAY_AUTH === "none" && (keys.length > 0 || GATEWAY_TOKEN !== undefined)
+  const warnings: [isDoubtful: unknown, warning: string][] = [
+    [keys.some((key) => key.length < 32), "a GATEWAY_SECRET of less than 32 bytes can be guessed from one token"],
+    [isLive && !ALLOW_DESTINATIONS, "without ALLOW_DESTINATIONS anyone can make you pay for messages to any country"],
+    [isLive && TEST_NUMBERS, "TEST_NUMBERS: messages to these numbers are answered as accepted, and nobody gets them"],
+    [isLive && isConsole, "SMS_PROVIDER=console prints every code and sends none"],
+    [isOpen, "GATEWAY_AUTH=none asks for no token, although GATEWAY_SECRET or GATEWAY_TOKEN is set"],
+    [isOneOfMany && !STORE, "without STORE each instance of this host counts limits and duplicates by itself"],
+  ]
+  return warnings.flatMap(([isDoubtful, warning]) => (isDoubtful ? warning : []))
 }
 
 /** Warns of what traces of calls would show, where Deno makes some. */
@@ -2179,29 +2148,32 @@ const units: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000 }
 const toMilliseconds = (written: string) => (parseInt(written, 10) || 0) * (units[written.slice(-1)] ?? 0)
 export const duration = v.pipe(like(/^[1-9]\d{0,3}[smh]$/), v.transform(toMilliseconds))
 const durationOrOff = v.pipe(like(/^(off|[1-9]\d{0,3}[smh])$/), v.transform(toMilliseconds))
-type Windows = Omit<Window, "name">[]
-const asWindows = v.transform(
-  (windows: string[]): Windows =>
-    windows.flatMap((written) => {
-      const [count, period] = written.split("/")
-      return period ? { count: Number(count), period: toMilliseconds(period), written } : []
-    }),
-)
+type Unnamed = Omit<Window, "name">
+const toWindow = (written: string): Unnamed => {
+  const [count, period = ""] = written.split("/")
+  return { count: Number(count), period: toMilliseconds(period), written }
+}
+const asWindows = v.transform((all: string[]) => all.flatMap((written) => (written === "off" ? [] : toWindow(written))))
 const window = like(/^(off|[1-9]\d{0,8}\/[1-9]\d{0,3}[smh])$/)
-const hasOwnPeriods = v.check((windows: Windows) => !hasRepeats(windows.map(({ period }) => period)))
-const limit = v.pipe(listOf(window), v.check(isAlone("off")), asWindows, hasOwnPeriods)
+const limit = v.pipe(
+  listOf(window, /^off$/),
+  asWindows,
+  areDistinct(({ period }: Unnamed) => period),
+)
 const oneLimit = v.pipe(limit, v.maxLength(1))
 const wholeNumber = (most: number) => v.pipe(like(/^\d{1,5}$/), v.transform(Number), v.maxValue(most))
 const asPattern = v.transform((written: string) => tryOr(() => new RegExp(written, "mu"), undefined))
 const pattern = v.pipe(v.string(), asPattern, v.instance(RegExp))
+// More digits than a calling code has, or a whole country would get no code.
+const testNumbers = v.optional(listOf(like(/^\+[1-9]\d{3,14}$/)))
 const withoutPlus = v.transform((written: string) => written.replace("+", ""))
 const digits = v.pipe(like(/^\+?[1-9]\d{0,14}$/), withoutPlus)
-// More digits than a calling code has, or a whole country would get no code.
-const testNumbers = listOf(like(/^\+[1-9]\d{3,14}$/))
 const destinations = v.optional(listOf(v.union([country(), digits])))
-const dropNone = v.transform((names: string[]) => names.filter((name) => name !== "none"))
-const types = v.pipe(listOf(v.picklist(["none", ...typeNames])), v.check(isAlone("none")), dropNone)
-const isDistinct = v.check((names: string[]) => !hasRepeats(names))
+const withoutNone = v.transform((names: string[]) => names.filter((name) => name !== "none"))
+const listOfTypes = v.pipe(listOf(v.picklist(["none", ...typeNames]), /^none$/), withoutNone)
+const types = v.optional(listOfTypes, "premium,shared-cost,pager,voicemail,personal,satellite")
+const reserved = /^(?!(sms|voice|gateway|limit|log|metrics|health|verified|store|default|code|contract|lib)$)/
+const providerName = v.pipe(fileName(), v.regex(reserved))
 /** A provider in a route, with its share of the first calls where the others have one, too: `twilio:80`. */
 interface Listed {
   name: string
@@ -2211,21 +2183,20 @@ const asListed = v.transform((written: string): Listed => {
   const [name = "", share] = written.split(":")
   return { name, share: share === undefined ? undefined : Number(share) }
 })
-const haveDistinctNames = v.check((all: Listed[]) => !hasRepeats(all.map(({ name }) => name)))
+const isNamed = v.check(({ name }: Listed) => v.is(providerName, name))
+const listed = v.pipe(like(/^[^:]+(:[1-9]\d{0,3})?$/), asListed, isNamed)
+const areNamedOnce = areDistinct(({ name }: Listed) => name)
 const haveSharesOrNone = v.check((all: Listed[]) => new Set(all.map(({ share }) => share === undefined)).size === 1)
-/** `console` and `inbox` show the message to the developer; beside a provider that sends they would hide it. */
-const standAlone = v.check(
-  (all: Listed[]) => all.length === 1 || !all.some(({ name }) => /^(console|inbox)$/.test(name)),
+// `console` and `inbox` show the message to the developer; beside a provider that sends they would hide it.
+const route = v.pipe(listOf(listed, /^(console|inbox)(:|$)/), areNamedOnce, haveSharesOrNone)
+const fileNames = v.optional(
+  v.pipe(
+    listOf(fileName()),
+    areDistinct((name: string) => name),
+  ),
 )
-const reserved = v.regex(/^(?!(sms|voice|gateway|limit|log|metrics|health|verified|store|default|code|contract|lib)$)/)
-const providerName = v.pipe(fileName(), reserved)
-const isListed = (written: string) =>
-  v.is(providerName, written.split(":")[0]) && /^[^:]+(:[1-9]\d{0,3})?$/.test(written)
-const listed = v.pipe(v.string(), v.check(isListed), asListed)
-const routeOfNames = v.pipe(listOf(listed), standAlone, haveDistinctNames, haveSharesOrNone)
-const fileNames = v.optional(v.pipe(listOf(fileName()), isDistinct))
+const addresses = v.optional(listOf(v.pipe(v.string(), v.check(isRule))))
 const text = v.optional(v.string())
-const flag = v.optional(v.picklist(["true", "false"]), "false")
 const token = like(/^[!-~]{32,}$/)
 const webAddress = v.pipe(like(/^https?:\/\/[^/?#@\s]+\/?$/), v.url(), v.maxLength(255))
 const host = v.union([like(/^[\w.-]+$/), v.pipe(v.string(), v.ipv6())])
@@ -2243,66 +2214,39 @@ export const variables = {
   PAGES: setting(fileNames, "names of pages in lower case, separated by commas"),
   GATEWAY_SECRET: setting(text, "the secret that signs the callers' tokens (HS256)"),
   GATEWAY_SECRET_PREVIOUS: setting(text, "the secret before that, while it is being changed"),
-  GATEWAY_SECRET_BASE64: setting(flag, "true where the secrets are base64 or base64url, else false"),
+  GATEWAY_SECRET_BASE64: setting(oneOf("false", "true"), "true where the secrets are base64 or base64url, else false"),
   GATEWAY_AUDIENCE: setting(v.optional(v.string(), "urn:smstask"), "the aud that tokens must have"),
   GATEWAY_SUBJECT: setting(v.optional(v.string(), "urn:Auth0"), "the sub that tokens must have, or any"),
   GATEWAY_ISSUER: setting(text, "the iss that tokens must have"),
   GATEWAY_TOKEN: setting(v.optional(token), "a static bearer token of at least 32 characters, no spaces"),
-  GATEWAY_AUTH: setting(
-    v.optional(v.picklist(["required", "none"]), "required"),
-    "required, or none beside allowed IPs",
-  ),
-  GATEWAY_ALLOW_IPS: setting(
-    v.optional(listOf(v.pipe(v.string(), v.check(isRule)))),
-    "addresses and CIDR ranges, separated by commas",
-  ),
+  GATEWAY_AUTH: setting(oneOf("required", "none"), "required, or none beside allowed IPs"),
+  GATEWAY_ALLOW_IPS: setting(addresses, "addresses and CIDR ranges, separated by commas"),
   GATEWAY_TRUST_PROXY: setting(v.optional(wholeNumber(20), "0"), "the number of proxies in front, 0 to 20"),
-  GATEWAY_URL: setting(
-    v.optional(webAddress),
-    "the public address of this gateway, https://host with no path behind it",
-  ),
+  GATEWAY_URL: setting(v.optional(webAddress), "the gateway's public address, https://host with no path behind it"),
   DEADLINE: setting(v.optional(duration, "16s"), "a duration such as 16s, for everything that one request may take"),
   ATTEMPT_TIMEOUT: setting(v.optional(duration, "8s"), "a duration such as 8s, for one call while another can follow"),
   DUPLICATE_WINDOW: setting(v.optional(durationOrOff, "15s"), "a duration such as 15s, or off"),
   SMS_TTL: setting(v.optional(duration), "a duration such as 5m, after which a text is worthless"),
   ROUTING: setting(v.optional(fileName(), "ordered"), "ordered, or adaptive: the name of a file of providers/routing/"),
   RESEND_WINDOW: setting(v.optional(durationOrOff, "5m"), "a duration such as 5m, or off"),
-  GUARD: setting(
-    v.optional(v.picklist(["enforce", "observe"]), "enforce"),
-    "enforce, or observe to log and let through",
-  ),
+  GUARD: setting(oneOf("enforce", "observe"), "enforce, or observe to log and let through"),
   LIMIT_RECIPIENT: setting(v.optional(limit, "5/10m"), "count/period for one number, as 5/10m or 1/30s,5/10m, or off"),
-  LIMIT_VOICE: setting(
-    v.optional(limit, "3/10m"),
-    "count/period for the calls to one number, as 3/10m or 1/30s,3/10m, or off",
-  ),
-  LIMIT_PREFIX: setting(
-    v.optional(limit, "50/10m"),
-    "count/period for numbers alike but for four digits, as 50/10m, or off",
-  ),
+  LIMIT_VOICE: setting(v.optional(limit, "3/10m"), "count/period for the calls to one number, as 3/10m, or off"),
+  LIMIT_PREFIX: setting(v.optional(limit, "50/10m"), "count/period for numbers alike but for four digits, or off"),
   LIMIT_IP: setting(v.optional(limit, "off"), "count/period for an end user's address, as 10/1h, or off"),
   LIMIT_TOTAL: setting(v.optional(limit, "off"), "count/period for all messages together, as 100/1m,2000/24h, or off"),
-  LIMIT_UNVERIFIED: setting(
-    v.optional(oneLimit, "off"),
-    "count/period for messages whose code nobody enters, by country and address, or off",
-  ),
+  LIMIT_UNVERIFIED: setting(v.optional(oneLimit, "off"), "count/period for messages whose code nobody enters, or off"),
   ALLOW_DESTINATIONS: setting(destinations, "countries and +digits, separated by commas, as US,CA,+4479"),
   DENY_DESTINATIONS: setting(destinations, "countries and +digits, separated by commas, as US,CA,+4479"),
-  DENY_TYPES: setting(
-    v.optional(types, "premium,shared-cost,pager,voicemail,personal,satellite"),
-    `types of numbers, separated by commas, or none: ${typeNames.join(", ")}`,
-  ),
-  TEST_NUMBERS: setting(
-    v.optional(testNumbers),
-    "numbers with + and their beginnings, of four digits at least, separated by commas",
-  ),
+  DENY_TYPES: setting(types, `types of numbers, separated by commas, or none: ${typeNames.join(", ")}`),
+  TEST_NUMBERS: setting(testNumbers, "numbers with + and their beginnings, of four digits at least, by commas"),
   STORE: setting(v.optional(like(/^[a-z][a-z-]*:/)), "a URL: redis://host:6379, sqlite:limits.db, or deno-kv:"),
   PORT: setting(v.optional(wholeNumber(65_535), "3000"), "a port, 0 to 65535"),
   HOST: setting(v.optional(host, "0.0.0.0"), "an address to listen on"),
-  LOG_FORMAT: setting(v.optional(v.picklist(["pretty", "json"]), "json"), "pretty or json"),
+  LOG_FORMAT: setting(oneOf("json", "pretty"), "pretty or json"),
 }
 const providerList = setting(
-  routeOfNames,
+  route,
   "a provider's name in lower case, or several and commas, each with a share or none: twilio:80,plivo:20; console and inbox stand alone",
 )
 /** May be set per destination: SMS_SENDER, SMS_SENDER_BR, SMS_SENDER_4479. */
@@ -2331,16 +2275,19 @@ export function country() {
 export function fileName() {
   return v.pipe(like(/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/), v.maxLength(40))
 }
-function listOf<T>(item: Parser<T>) {
+/** Items between commas; one that `alone` fits has no others beside it. */
+function listOf<T>(item: Parser<T>, alone = /^$/) {
   const split = v.transform((written: string) => written.split(",").flatMap((one) => one.trim() || []))
-  return v.pipe(v.string(), split, v.array(item), v.minLength(1))
+  const isAlone = v.check((all: string[]) => all.length === 1 || !all.some((one) => alone.test(one)))
+  return v.pipe(v.string(), split, isAlone, v.array(item), v.minLength(1))
 }
-/** Whether a word that stands for nothing has no others beside it. */
-function isAlone(word: string) {
-  return (items: string[]) => items.length === 1 || !items.includes(word)
+/** No two items have the same `part`. */
+function areDistinct<T>(part: (item: T) => unknown) {
+  return v.check((items: T[]) => new Set(items.map(part)).size === items.length)
 }
-function hasRepeats(items: unknown[]) {
-  return new Set(items).size < items.length
+/** One of a few words; the first is the default. */
+function oneOf<const T extends string>(first: T, ...others: T[]) {
+  return v.optional(v.picklist([first, ...others]), first)
 }
 /** A setting with what is expected of it, which the error at start tells and the README's table must have. */
 function setting<const S extends Variable>(schema: S, expected: string) {
