@@ -146,10 +146,10 @@ export async function createApp(prepared: Prepared): Promise<App> {
   return app
 }
 
-/** What broke, and where. A text of another's may hold anything. */
-function logFailure(log: Log, error: Error) {
-  const reason = error instanceof StartError ? error.message : error.name
-  log("error", "failure", { reason, place: placeOf(error) })
+/** Tells where something broke by the error's name alone: its text may hold anything. */
+function logFailure(log: Log, error: unknown) {
+  const reason = error instanceof StartError ? error.message : Object(error).name
+  log("error", "failure", { reason, place: placeOf(Object(error)) })
 }
 
 /** The paths of one caller. */
@@ -2581,70 +2581,63 @@ function isOneSlip(one: string, other: string): boolean {
 
 // ───────────────────────────── Process: standard output and signals ─────────────────────────────
 
-const newline = 10
-
 /**
  * Writes lines to standard output, one write at a time, and no login waits for it. Above 1 MiB unwritten, and where a write
  * fails (a full disk), lines are dropped, and the next one that is written tells how many.
  */
 function createPrinter(): Required<Pick<World, "print" | "flush">> {
-  const queue = { lines: [] as string[], size: 0 }
+  let lines: string[] = []
+  let size = 0
   let dropped = 0
-  let isBusy = false
   let isTorn = false
+  let writing: Promise<void> | undefined
   let writingSince = Number.NaN
-  let onFlushed = () => {}
-  const writeQueue = async () => {
-    const announced = queue.lines.length > 0 ? dropped : 0
-    if (announced > 0) queue.lines.push(describeDropped(announced))
-    const text = queue.lines.map((line) => `${line}\n`).join("")
-    Object.assign(queue, { lines: [], size: 0 })
-    dropped -= announced
-    isBusy = text !== ""
-    if (!isBusy) return onFlushed()
+  const writeLines = async () => {
+    const announced = dropped
+    if (announced > 0) lines.push(describeDropped(announced))
+    const bytes = Buffer.from(`${isTorn ? "\n" : ""}${lines.join("\n")}\n`)
+    lines = []
+    size = 0
     writingSince = performance.now()
-    const bytes = Buffer.from(isTorn ? `\n${text}` : text)
-    const unwritten = await writeOut(bytes)
+    const written = await writeOut(bytes)
     writingSince = Number.NaN
-    const lost = unwritten.filter((byte) => byte === newline).length
+    const lost = bytes.subarray(written).filter((byte) => byte === newline).length
     // The line that announced others is the last of a text.
-    if (lost > 0) dropped += lost + announced - Math.sign(announced)
-    const last = bytes.length - unwritten.length - 1
-    if (last >= 0) isTorn = bytes[last] !== newline
-    // A write costs as much as a message. Where lines come faster than they are written, those of 10 ms go out in one.
-    setTimeout(writeQueue, queue.lines.length > 0 ? 10 : 0)
+    dropped += lost > 0 ? lost - Math.sign(announced) : -announced
+    if (written > 0) isTorn = bytes[written - 1] !== newline
   }
-  process.on("exit", () => writeRest(queue.lines, performance.now() - writingSince))
+  const writeAll = async () => {
+    await new Promise(setImmediate)
+    while (lines.length > 0) {
+      await writeLines()
+      // A write costs as much as a message. Where lines come faster than they are written, those of 10 ms go out in one.
+      await sleep(lines.length > 0 ? 10 : 0)
+    }
+    writing = undefined
+  }
+  process.on("exit", () => {
+    // Node waits for a write that is stuck, for ever.
+    if (performance.now() - writingSince > 1_000) process.kill(process.pid, "SIGKILL")
+    tryOr(() => builtin("node:fs").writeSync(1, lines.map((line) => `${line}\n`).join("")), 0)
+  })
   const print = (line: string) => {
-    if (queue.size > 1_048_576) {
+    if (size > 1_048_576) {
       dropped += 1
       return
     }
-    queue.size += line.length
-    queue.lines.push(line)
-    if (!isBusy) setImmediate(writeQueue)
-    isBusy = true
+    size += line.length
+    lines.push(line)
+    writing ??= writeAll()
   }
-  const flush = () =>
-    new Promise<void>((resolve) => {
-      onFlushed = resolve
-      if (!isBusy) resolve()
-    })
-  return { print, flush }
+  return { print, flush: async () => await writing }
 }
 
-/** Writes what is left when the process ends; `stuck` is how long the last write has taken so far, in milliseconds. */
-function writeRest(lines: string[], stuck: number) {
-  // Node waits for a write that is stuck, for ever.
-  if (stuck > 1_000) process.kill(process.pid, "SIGKILL")
-  const text = lines.map((line) => `${line}\n`).join("")
-  tryOr(() => builtin("node:fs").writeSync(1, text), 0)
-}
-
+const newline = 10
 const describeDropped = (lines: number) => JSON.stringify({ time: new Date(), level: "warn", event: "dropped", lines })
+const sleep = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
-/** Writes bytes to standard output and waits for a reader that is late. Gives those that could not be written. */
-async function writeOut(bytes: Buffer): Promise<Buffer> {
+/** Writes bytes to standard output and waits for a reader that is late. Gives how many could be written. */
+async function writeOut(bytes: Buffer): Promise<number> {
   const write = builtin("node:util").promisify(builtin("node:fs").write)
   let at = 0
   while (at < bytes.length) {
@@ -2654,10 +2647,10 @@ async function writeOut(bytes: Buffer): Promise<Buffer> {
       at += Deno ? await Deno.stdout.write(rest) : (await write(1, rest)).bytesWritten
     } catch (error) {
       if (Object(error).code !== "EAGAIN") break
-      await new Promise((resolve) => setTimeout(resolve, 20))
+      await sleep(20)
     }
   }
-  return bytes.subarray(at)
+  return at
 }
 
 /** Writes a line to standard error as it is: on a terminal, Bun's console.error makes it red. */
@@ -2688,14 +2681,9 @@ function handleSignals({ world, settings, log }: Gateway, stopping: AbortControl
     end()
   }
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"]) process.on(signal, onSignal)
-  const logFailure = (error: unknown) =>
-    log("error", "failure", {
-      reason: Object(error).name,
-      place: placeOf(error instanceof Error ? error : new Error("")),
-    })
-  process.on("unhandledRejection", logFailure)
+  process.on("unhandledRejection", (error) => logFailure(log, error))
   process.on("uncaughtException", (error) => {
-    logFailure(error)
+    logFailure(log, error)
     // A write that is stuck is waited for no longer than a second.
     setTimeout(() => process.exit(1), 1_000)
     world.flush?.().then(() => process.exit(1))
