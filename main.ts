@@ -2586,18 +2586,15 @@ function isOneSlip(one: string, other: string): boolean {
  * fails (a full disk), lines are dropped, and the next one that is written tells how many.
  */
 function createPrinter(): Required<Pick<World, "print" | "flush">> {
-  let lines: string[] = []
-  let size = 0
+  let text = ""
   let dropped = 0
   let isTorn = false
   let writing: Promise<void> | undefined
   let writingSince = Number.NaN
-  const writeLines = async () => {
+  const writeText = async () => {
     const announced = dropped
-    if (announced > 0) lines.push(describeDropped(announced))
-    const bytes = Buffer.from(`${isTorn ? "\n" : ""}${lines.join("\n")}\n`)
-    lines = []
-    size = 0
+    const bytes = Buffer.from((isTorn ? "\n" : "") + text + (announced > 0 ? describeDropped(announced) : ""))
+    text = ""
     writingSince = performance.now()
     const written = await writeOut(bytes)
     writingSince = Number.NaN
@@ -2608,32 +2605,29 @@ function createPrinter(): Required<Pick<World, "print" | "flush">> {
   }
   const writeAll = async () => {
     await new Promise(setImmediate)
-    while (lines.length > 0) {
-      await writeLines()
+    while (text !== "") {
+      await writeText()
       // A write costs as much as a message. Where lines come faster than they are written, those of 10 ms go out in one.
-      await sleep(lines.length > 0 ? 10 : 0)
+      await sleep(text === "" ? 0 : 10)
     }
     writing = undefined
+  }
+  const print = (line: string) => {
+    if (text.length > 1_048_576) dropped += 1
+    else text += `${line}\n`
+    writing ??= writeAll()
   }
   process.on("exit", () => {
     // Node waits for a write that is stuck, for ever.
     if (performance.now() - writingSince > 1_000) process.kill(process.pid, "SIGKILL")
-    tryOr(() => builtin("node:fs").writeSync(1, lines.map((line) => `${line}\n`).join("")), 0)
+    tryOr(() => builtin("node:fs").writeSync(1, text), 0)
   })
-  const print = (line: string) => {
-    if (size > 1_048_576) {
-      dropped += 1
-      return
-    }
-    size += line.length
-    lines.push(line)
-    writing ??= writeAll()
-  }
-  return { print, flush: async () => await writing }
+  return { print, flush: async () => writing }
 }
 
 const newline = 10
-const describeDropped = (lines: number) => JSON.stringify({ time: new Date(), level: "warn", event: "dropped", lines })
+const describeDropped = (lines: number) =>
+  `${JSON.stringify({ time: new Date(), level: "warn", event: "dropped", lines })}\n`
 const sleep = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
 /** Writes bytes to standard output and waits for a reader that is late. Gives how many could be written. */
@@ -2664,21 +2658,17 @@ export function say(text: string): void {
  * signal ends it at once. What nobody caught ends it, too, and only its name and place are told.
  */
 function handleSignals({ world, settings, log }: Gateway, stopping: AbortController, close: Listener["close"]) {
-  const end = async () => {
+  const onSignal = async (signal: string) => {
+    if (stopping.signal.aborted) process.exit(signal === "SIGINT" ? 130 : 143)
+    stopping.abort()
+    log("info", "stopping", { signal })
+    const ending = builtin("node:timers").setTimeout(() => process.exit(0), settings.DEADLINE + 1_000)
+    ending.unref()
     await close()
     log("info", "stopped")
     await world.flush?.()
     // Handles that never finish closing would keep it.
     process.exit(0)
-  }
-  const onSignal = (signal: string) => {
-    if (stopping.signal.aborted) process.exit(signal === "SIGINT" ? 130 : 143)
-    stopping.abort()
-    log("info", "stopping", { signal })
-    builtin("node:timers")
-      .setTimeout(() => process.exit(0), settings.DEADLINE + 1_000)
-      .unref()
-    end()
   }
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"]) process.on(signal, onSignal)
   process.on("unhandledRejection", (error) => logFailure(log, error))
@@ -2816,24 +2806,20 @@ function readSmallFile(path: string, refuse: (fault: string) => never): Uint8Arr
 // ───────────────────────────── Server: the runtime's own, and its client ─────────────────────────────
 
 /** What is used of the two runtimes that bring a server of their own. */
-interface Runtimes {
-  Bun?: { serve(options: object): Server }
-  Deno?: {
-    serve(options: object, handler: object): Server
-    createHttpClient(options: object): object
-    stdout: { write(bytes: Uint8Array): Promise<number> }
-  }
+interface BunRuntime {
+  serve(options: object): { port: number; stop(): Promise<void> }
 }
-interface Server {
-  port: number
-  stop(): Promise<void>
-  addr: { port: number }
-  finished: Promise<void>
-  shutdown(): Promise<void>
+interface DenoRuntime {
+  serve(
+    options: object,
+    handler: object,
+  ): { addr: { port: number }; finished: Promise<void>; shutdown(): Promise<void> }
+  createHttpClient(options: object): object
+  stdout: { write(bytes: Uint8Array): Promise<number> }
 }
+const { Bun, Deno } = globalThis as unknown as { Bun?: BunRuntime; Deno?: DenoRuntime }
 type Listener = { port: number; close: () => Promise<unknown> }
 type Handler = (request: Request, address: () => string | undefined) => Response | Promise<Response>
-const { Bun, Deno } = globalThis as unknown as Runtimes
 
 /** Listens with the runtime's own server; `close` stops accepting and waits for the requests in flight. */
 async function listen(hostname: string, port: number, handle: Handler): Promise<Listener> {
@@ -2841,19 +2827,22 @@ async function listen(hostname: string, port: number, handle: Handler): Promise<
   return Deno ? listenOnDeno(Deno, hostname, port, handle) : await listenOnNode(hostname, port, handle)
 }
 
-async function listenOnBun(bun: NonNullable<Runtimes["Bun"]>, hostname: string, port: number, handle: Handler) {
-  // Who names no host (HTTP/1.0) has a path for a URL.
-  const complete = (request: Request) =>
-    request.url.startsWith("/") ? new Request(`http://localhost${request.url}`, request) : request
+async function listenOnBun(bun: BunRuntime, hostname: string, port: number, handle: Handler) {
   type Peers = { requestIP(request: Request): { address: string } | null }
-  const take = (request: Request, server: Peers) => handle(complete(request), () => server.requestIP(request)?.address)
-  const server = bun.serve({ hostname, port, fetch: take, idleTimeout: 0, reusePort: false, development: false })
+  const fetchOne = (request: Request, server: Peers) => {
+    // Who names no host (HTTP/1.0) has a path for a URL.
+    const isPath = request.url.startsWith("/")
+    const whole = isPath ? new Request(`http://localhost${request.url}`, request) : request
+    return handle(whole, () => server.requestIP(request)?.address)
+  }
+  const options = { idleTimeout: 0, reusePort: false, development: false }
+  const server = bun.serve({ hostname, port, fetch: fetchOne, ...options })
   // Bun ends the process where its very first call finds no descriptor left. So the first call is made here.
   await fetch(`http://127.0.0.1:${server.port}/health`).catch(() => {})
   return { port: server.port, close: () => server.stop() }
 }
 
-function listenOnDeno(deno: NonNullable<Runtimes["Deno"]>, hostname: string, port: number, handle: Handler): Listener {
+function listenOnDeno(deno: DenoRuntime, hostname: string, port: number, handle: Handler): Listener {
   type Peer = { remoteAddr: { hostname: string } }
   const fetch = (request: Request, peer: Peer) => handle(request, () => peer.remoteAddr.hostname)
   const open = (port: number) => deno.serve({ hostname, port, onListen() {} }, fetch)
@@ -2888,15 +2877,15 @@ export async function createClient(): Promise<World["fetch"]> {
   const file = Bun || Deno ? undefined : await loadOptional("parts/client")
   if (file) return (file as Parts["client"]).clientOfNode()
   const fresh = Deno?.createHttpClient({ poolMaxIdlePerHost: 0 })
-  // Bun and Deno are told to decompress nothing: Bun has no limit, and Deno calls what is broken a broken connection.
-  const decompressed = Bun || Deno ? /^$/ : /^(x-gzip|gzip|deflate|br|zstd)$/
   return async (request, { isFresh, ...init }) => {
     // Deno repeats a POST by itself where a connection died, unless its body is a Blob.
     const body = Deno && request.body ? { body: await request.blob() } : {}
     if (Deno) request.headers.set("accept-encoding", "identity")
     const connection = isFresh && fresh ? { client: fresh } : { keepalive: !isFresh }
+    // Bun and Deno are told to decompress nothing: Bun has no limit, and Deno calls what is broken a broken connection.
     const reply = await fetch(request, { ...init, ...connection, ...body, decompress: false } as unknown as RequestInit)
-    if (!decompressed.test(reply.headers.get("content-encoding") ?? "")) return reply
+    if (Bun || Deno || !reply.headers.has("content-encoding")) return reply
+    // Node has decompressed it, and keeps the headers that say otherwise.
     const headers = new Headers(reply.headers)
     for (const name of ["content-encoding", "content-length"]) headers.delete(name)
     return new Response(reply.body, { status: reply.status, headers })
@@ -2909,42 +2898,37 @@ export async function createClient(): Promise<World["fetch"]> {
 export async function serve(given: World) {
   const stopping = new AbortController()
   const env = cleanEnvironment(given.env)
-  const token = isFirstRun(env) ? await firstToken() : ""
+  const token = isFirstRun(env) ? await createFirstToken() : ""
   const first = token ? { GATEWAY_TOKEN: token, HOST: "127.0.0.1" } : {}
-  const world = { ...given, env: { ...env, ...first }, stopping: stopping.signal }
-  const prepared = await prepare(world, true)
+  const prepared = await prepare({ ...given, env: { ...env, ...first }, stopping: stopping.signal }, true)
   const app = await createApp(prepared)
   const { settings, log } = prepared.gateway
   const { HOST, PORT } = settings
   // What every message needs is loaded while nobody is served yet. What fails now is tried again by the first message.
   const loading = Promise.all([loadNumbers(), settings.keys.length > 0 && loadJose()]).catch(() => {})
-  const isHost = (name: string) => /^(([\w.-]+|\[[\da-f:.]+\])(:\d{1,5})?)?$/i.test(name)
   const inFlight = new Set<Promise<Response>>()
   const handle: Handler = (request, address) => {
-    if (!isHost(request.headers.get("host") ?? ""))
+    if (!hostForm.test(request.headers.get("host") ?? ""))
       return refuse(log, "invalid_message", "the header Host names no host")
     const answering = app.fetch(request, { address })
     if (answering instanceof Promise) trackUntilSettled(answering, inFlight)
     return answering
   }
-  const listener = await listen(HOST, PORT, handle).catch(refuseToListen(HOST, PORT))
-  const { port } = listener
-  // A caller that left is not waited for by the server, and its message is sent all the same.
-  const close = async () => {
-    await listener.close()
-    await Promise.allSettled(inFlight)
-  }
+  const { port, close } = await listen(HOST, PORT, handle).catch((cause) => {
+    const text = `PORT ${PORT} of ${HOST} cannot be listened on: ${cause.code ?? cause.name}`
+    throw new StartError([{ text, unknown: "PORT", cause }])
+  })
   await loading
   const address = `http://${HOST.includes(":") ? `[${HOST}]` : HOST}:${port}/`
-  const summary = await summarize(prepared, address, token !== "")
-  const isPretty = settings.LOG_FORMAT === "pretty"
-  const inForce = isPretty ? [] : summary.filter(([word]) => word !== "try")
-  const fields = inForce.map(([word, text]) => [word.toLowerCase().replaceAll(" ", "_"), text])
-  log("info", "listening", { address, ...Object.fromEntries(fields) })
-  handleSignals(prepared.gateway, stopping, close)
-  for (const [word, text] of isPretty ? summary : []) say(`  ${word.padEnd(10)} ${text}`)
+  const words = (await loadOptional("commands/check")) as typeof import("./providers/commands/check.ts") | undefined
+  const { fields, lines } = words?.describeStart(prepared, address, token !== "") ?? { lines: "" }
+  log("info", "listening", { address, ...fields })
+  // A caller that left is not waited for by the server, and its message is sent all the same.
+  handleSignals(prepared.gateway, stopping, () => close().then(() => Promise.allSettled(inFlight)))
+  if (lines) say(lines)
   if (token) tellFirstCall(address, token)
 }
+const hostForm = /^(([\w.-]+|\[[\da-f:.]+\])(:\d{1,5})?)?$/i
 
 function trackUntilSettled<T>(work: Promise<T>, inFlight: Set<Promise<T>>) {
   inFlight.add(work)
@@ -2953,26 +2937,9 @@ function trackUntilSettled<T>(work: Promise<T>, inFlight: Set<Promise<T>>) {
 }
 
 /** The token of a run that has neither secret nor token. Its file keeps it for an hour, so that the curl outlives a restart. */
-async function firstToken(): Promise<string> {
+async function createFirstToken(): Promise<string> {
   const file = (await loadOptional("parts/first-run")) as { rememberToken(token: string): string } | undefined
   return file?.rememberToken(createSecret()) ?? createSecret()
-}
-
-const refuseToListen =
-  (host: string, port: number) =>
-  (cause: { code?: string; name: string; message: string }): never => {
-    const text = `PORT ${port} of ${host} cannot be listened on: ${cause.code ?? cause.name}`
-    throw new StartError([{ text, unknown: "PORT", cause }])
-  }
-
-/** What is in force, as pairs of a word and a text; none where the file with these words is not there. */
-async function summarize(
-  prepared: Prepared,
-  address: string,
-  isFirst: boolean,
-): Promise<[word: string, text: string][]> {
-  const file = (await loadOptional("commands/check")) as typeof import("./providers/commands/check.ts") | undefined
-  return file?.summarize(prepared, address, isFirst) ?? []
 }
 
 /** What to try at a first run. */
