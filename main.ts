@@ -77,7 +77,8 @@ export async function prepare(given: World, isServing: boolean, print = given.pr
   const loaded = await collect(() => loadRoutes(world))
   const providers = [...(loaded?.providers.values() ?? [])]
   const { PLATFORMS, PAGES } = (isServing && settings) || {}
-  const callers = (PLATFORMS && (await collect(() => loadCallers(PLATFORMS, world, providers)))) || []
+  const platforms = PLATFORMS && (await collect(() => loadPart(world, "platforms")))
+  const callers = (PLATFORMS && (await collect(() => platforms?.loadPlatforms(PLATFORMS, world, providers)))) || []
   const pages = (PAGES && (await collect(async () => (await loadPart(world, "pages")).loadPages(PAGES, world)))) || []
   if (isServing) await collect(() => requireCaller(env))
   await collect(() => requireKnownCountries(env))
@@ -101,8 +102,10 @@ export async function prepare(given: World, isServing: boolean, print = given.pr
   const [budget] = LIMIT_UNVERIFIED
   if (isServing && budget)
     gateway.unverified = (await loadPart(world, "unverified")).createBudget(budget, callers, gateway)
-  const warnings = listWarnings(settings, world, providers)
-  if (isServing) warnings.push(...(await listTraced(world, providers)))
+  const isTraced = isServing && (isOnDeploy(env) || env.OTEL_DENO)
+  const traces = isTraced ? ((await loadOptional("parts/traces", world)) as Parts["traces"] | undefined) : undefined
+  const traced = await traces?.listTraced(providers, env)
+  const warnings = [...listWarnings(settings, world, providers), ...(traced ?? [])]
   return { gateway, providers: loaded.providers, callers, pages, warnings, followers }
 }
 
@@ -165,11 +168,6 @@ function serveCaller(app: App, caller: Caller, gateway: Gateway) {
   app.post(name ? `/${name}/verified` : "/verified", takeVerified)
 }
 
-async function loadCallers(names: string[], world: World, providers: LoadedProvider[]): Promise<Caller[]> {
-  const used = providers.map(({ name }) => name)
-  return (await loadPart(world, "platforms")).loadPlatforms(names, world, used)
-}
-
 /** Nothing starts that nobody could call. */
 function requireCaller(env: Environment) {
   if (hasOwnProof(env) || env.PLATFORMS) return
@@ -194,13 +192,6 @@ function listWarnings(settings: Settings, { env, isOneOfMany }: World, providers
     [isOneOfMany && !STORE, "without STORE each instance of this host counts limits and duplicates by itself"],
   ]
   return warnings.flatMap(([isDoubtful, warning]) => (isDoubtful ? warning : []))
-}
-
-/** Warns of what traces of calls would show, where Deno makes some. */
-async function listTraced(world: World, providers: LoadedProvider[]): Promise<string[]> {
-  const isTraced = isOnDeploy(world.env) || world.env.OTEL_DENO
-  const file = isTraced ? await loadOptional("parts/traces", world) : undefined
-  return (await (file as Parts["traces"] | undefined)?.listTraced(providers, world.env)) ?? []
 }
 
 // ───────────────────────────── Take: one call, from what its platform wrote to its answer ─────────────────────────────
@@ -2146,62 +2137,47 @@ type TextsByLanguage = { texts: Targeted<string>[]; defaultText: string }
 
 const units: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000 }
 const toMilliseconds = (written: string) => (parseInt(written, 10) || 0) * (units[written.slice(-1)] ?? 0)
-export const duration = v.pipe(like(/^[1-9]\d{0,3}[smh]$/), v.transform(toMilliseconds))
-const durationOrOff = v.pipe(like(/^(off|[1-9]\d{0,3}[smh])$/), v.transform(toMilliseconds))
-type Unnamed = Omit<Window, "name">
-const toWindow = (written: string): Unnamed => {
+export const duration = read(/^[1-9]\d{0,3}[smh]$/, toMilliseconds)
+const durationOrOff = read(/^(off|[1-9]\d{0,3}[smh])$/, toMilliseconds)
+const toWindow = (written: string) => {
   const [count, period = ""] = written.split("/")
   return { count: Number(count), period: toMilliseconds(period), written }
 }
-const asWindows = v.transform((all: string[]) => all.flatMap((written) => (written === "off" ? [] : toWindow(written))))
-const window = like(/^(off|[1-9]\d{0,8}\/[1-9]\d{0,3}[smh])$/)
-const limit = v.pipe(
-  listOf(window, /^off$/),
-  asWindows,
-  areDistinct(({ period }: Unnamed) => period),
-)
+const window = read(/^(off|[1-9]\d{0,8}\/[1-9]\d{0,3}[smh])$/, toWindow)
+const isLimit = ({ period }: Omit<Window, "name">) => period > 0
+const limits = listOf(window, ({ period }) => period, /^off$/)
+const limit = v.pipe(limits, v.filterItems(isLimit))
 const oneLimit = v.pipe(limit, v.maxLength(1))
-const wholeNumber = (most: number) => v.pipe(like(/^\d{1,5}$/), v.transform(Number), v.maxValue(most))
-const asPattern = v.transform((written: string) => tryOr(() => new RegExp(written, "mu"), undefined))
-const pattern = v.pipe(v.string(), asPattern, v.instance(RegExp))
+const wholeNumber = (most: number) => v.pipe(read(/^\d{1,5}$/, Number), v.maxValue(most))
+const toPattern = (written: string) => tryOr(() => new RegExp(written, "mu"), undefined)
+const pattern = v.pipe(read(/^/, toPattern), v.instance(RegExp))
 // More digits than a calling code has, or a whole country would get no code.
-const testNumbers = v.optional(listOf(like(/^\+[1-9]\d{3,14}$/)))
-const withoutPlus = v.transform((written: string) => written.replace("+", ""))
-const digits = v.pipe(like(/^\+?[1-9]\d{0,14}$/), withoutPlus)
-const destinations = v.optional(listOf(v.union([country(), digits])))
-const withoutNone = v.transform((names: string[]) => names.filter((name) => name !== "none"))
-const listOfTypes = v.pipe(listOf(v.picklist(["none", ...typeNames]), /^none$/), withoutNone)
-const types = v.optional(listOfTypes, "premium,shared-cost,pager,voicemail,personal,satellite")
-const reserved = /^(?!(sms|voice|gateway|limit|log|metrics|health|verified|store|default|code|contract|lib)$)/
-const providerName = v.pipe(fileName(), v.regex(reserved))
+const testNumbers = listOf(like(/^\+[1-9]\d{3,14}$/))
+const destination = read(/^([A-Z]{2}|\+?[1-9]\d{0,14})$/, (written) => written.replace("+", ""))
+const destinations = v.optional(listOf(destination))
+const isType = (name: string) => name !== "none"
+const types = v.pipe(listOf(v.picklist(["none", ...typeNames]), undefined, /^none$/), v.filterItems(isType))
+const deniedTypes = v.optional(types, "premium,shared-cost,pager,voicemail,personal,satellite")
 /** A provider in a route, with its share of the first calls where the others have one, too: `twilio:80`. */
-interface Listed {
-  name: string
-  share: number | undefined
-}
-const asListed = v.transform((written: string): Listed => {
+type Listed = ReturnType<typeof toListed>
+const toListed = (written: string) => {
   const [name = "", share] = written.split(":")
   return { name, share: share === undefined ? undefined : Number(share) }
-})
-const isNamed = v.check(({ name }: Listed) => v.is(providerName, name))
-const listed = v.pipe(like(/^[^:]+(:[1-9]\d{0,3})?$/), asListed, isNamed)
-const areNamedOnce = areDistinct(({ name }: Listed) => name)
+}
+const reserved = /^(sms|voice|gateway|limit|log|metrics|health|verified|store|default|code|contract|lib)$/
+const isProvider = v.check(({ name }: Listed) => v.is(fileName(), name) && !reserved.test(name))
+const listed = v.pipe(read(/^[^:]+(:[1-9]\d{0,3})?$/, toListed), isProvider)
 const haveSharesOrNone = v.check((all: Listed[]) => new Set(all.map(({ share }) => share === undefined)).size === 1)
 // `console` and `inbox` show the message to the developer; beside a provider that sends they would hide it.
-const route = v.pipe(listOf(listed, /^(console|inbox)(:|$)/), areNamedOnce, haveSharesOrNone)
-const fileNames = v.optional(
-  v.pipe(
-    listOf(fileName()),
-    areDistinct((name: string) => name),
-  ),
-)
-const addresses = v.optional(listOf(v.pipe(v.string(), v.check(isRule))))
+const allListed = listOf(listed, ({ name }) => name, /^(console|inbox)(:|$)/)
+const route = v.pipe(allListed, haveSharesOrNone)
+const fileNames = v.optional(listOf(fileName(), (name) => name))
+const addresses = listOf(v.pipe(v.string(), v.check(isRule)))
 const text = v.optional(v.string())
 const token = like(/^[!-~]{32,}$/)
 const webAddress = v.pipe(like(/^https?:\/\/[^/?#@\s]+\/?$/), v.url(), v.maxLength(255))
 const host = v.union([like(/^[\w.-]+$/), v.pipe(v.string(), v.ipv6())])
-const asLines = v.transform((text: string) => text.replaceAll("\\n", "\n"))
-const codeText = v.pipe(v.string(), v.regex(/^(?!.*[{$]\{code\}).*\{code\}/s), asLines)
+const codeText = read(/^(?!.*[{$]\{code\}).*\{code\}/s, (written) => written.replaceAll("\\n", "\n"))
 
 /** Every setting but the families. */
 export const variables = {
@@ -2220,7 +2196,7 @@ export const variables = {
   GATEWAY_ISSUER: setting(text, "the iss that tokens must have"),
   GATEWAY_TOKEN: setting(v.optional(token), "a static bearer token of at least 32 characters, no spaces"),
   GATEWAY_AUTH: setting(oneOf("required", "none"), "required, or none beside allowed IPs"),
-  GATEWAY_ALLOW_IPS: setting(addresses, "addresses and CIDR ranges, separated by commas"),
+  GATEWAY_ALLOW_IPS: setting(v.optional(addresses), "addresses and CIDR ranges, separated by commas"),
   GATEWAY_TRUST_PROXY: setting(v.optional(wholeNumber(20), "0"), "the number of proxies in front, 0 to 20"),
   GATEWAY_URL: setting(v.optional(webAddress), "the gateway's public address, https://host with no path behind it"),
   DEADLINE: setting(v.optional(duration, "16s"), "a duration such as 16s, for everything that one request may take"),
@@ -2238,8 +2214,11 @@ export const variables = {
   LIMIT_UNVERIFIED: setting(v.optional(oneLimit, "off"), "count/period for messages whose code nobody enters, or off"),
   ALLOW_DESTINATIONS: setting(destinations, "countries and +digits, separated by commas, as US,CA,+4479"),
   DENY_DESTINATIONS: setting(destinations, "countries and +digits, separated by commas, as US,CA,+4479"),
-  DENY_TYPES: setting(types, `types of numbers, separated by commas, or none: ${typeNames.join(", ")}`),
-  TEST_NUMBERS: setting(testNumbers, "numbers with + and their beginnings, of four digits at least, by commas"),
+  DENY_TYPES: setting(deniedTypes, `types of numbers, separated by commas, or none: ${typeNames.join(", ")}`),
+  TEST_NUMBERS: setting(
+    v.optional(testNumbers),
+    "numbers with + and their beginnings, of four digits at least, by commas",
+  ),
   STORE: setting(v.optional(like(/^[a-z][a-z-]*:/)), "a URL: redis://host:6379, sqlite:limits.db, or deno-kv:"),
   PORT: setting(v.optional(wholeNumber(65_535), "3000"), "a port, 0 to 65535"),
   HOST: setting(v.optional(host, "0.0.0.0"), "an address to listen on"),
@@ -2267,6 +2246,10 @@ export const textFamilies = {
 function like(pattern: RegExp) {
   return v.pipe(v.string(), v.regex(pattern))
 }
+/** The value that `parse` makes of a text of that pattern. */
+function read<T>(pattern: RegExp, parse: (written: string) => T) {
+  return v.pipe(like(pattern), v.transform(parse))
+}
 /** A country of ISO 3166, in two letters. */
 export function country() {
   return like(/^[A-Z]{2}$/)
@@ -2275,15 +2258,12 @@ export function country() {
 export function fileName() {
   return v.pipe(like(/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/), v.maxLength(40))
 }
-/** Items between commas; one that `alone` fits has no others beside it. */
-function listOf<T>(item: Parser<T>, alone = /^$/) {
+/** Items between commas, no two of the same key; one that `alone` fits has no others beside it. */
+function listOf<T>(item: Parser<T>, keyOf: (item: T, at: number) => unknown = (_, at) => at, alone = /^$/) {
   const split = v.transform((written: string) => written.split(",").flatMap((one) => one.trim() || []))
   const isAlone = v.check((all: string[]) => all.length === 1 || !all.some((one) => alone.test(one)))
-  return v.pipe(v.string(), split, isAlone, v.array(item), v.minLength(1))
-}
-/** No two items have the same `part`. */
-function areDistinct<T>(part: (item: T) => unknown) {
-  return v.check((items: T[]) => new Set(items.map(part)).size === items.length)
+  const areDistinct = v.check((items: T[]) => new Set(items.map(keyOf)).size === items.length)
+  return v.pipe(v.string(), split, isAlone, v.array(item), v.minLength(1), areDistinct)
 }
 /** One of a few words; the first is the default. */
 function oneOf<const T extends string>(first: T, ...others: T[]) {
@@ -2827,16 +2807,13 @@ async function listen(hostname: string, port: number, handle: Handler): Promise<
   return Deno ? listenOnDeno(Deno, hostname, port, handle) : await listenOnNode(hostname, port, handle)
 }
 
-async function listenOnBun(bun: BunRuntime, hostname: string, port: number, handle: Handler) {
+async function listenOnBun(bun: BunRuntime, hostname: string, port: number, handle: Handler): Promise<Listener> {
   type Peers = { requestIP(request: Request): { address: string } | null }
-  const fetchOne = (request: Request, server: Peers) => {
-    // Who names no host (HTTP/1.0) has a path for a URL.
-    const isPath = request.url.startsWith("/")
-    const whole = isPath ? new Request(`http://localhost${request.url}`, request) : request
-    return handle(whole, () => server.requestIP(request)?.address)
-  }
-  const options = { idleTimeout: 0, reusePort: false, development: false }
-  const server = bun.serve({ hostname, port, fetch: fetchOne, ...options })
+  // Who names no host (HTTP/1.0) has a path for a URL.
+  const complete = (request: Request) =>
+    request.url.startsWith("/") ? new Request(`http://localhost${request.url}`, request) : request
+  const take = (request: Request, server: Peers) => handle(complete(request), () => server.requestIP(request)?.address)
+  const server = bun.serve({ hostname, port, fetch: take, idleTimeout: 0, reusePort: false, development: false })
   // Bun ends the process where its very first call finds no descriptor left. So the first call is made here.
   await fetch(`http://127.0.0.1:${server.port}/health`).catch(() => {})
   return { port: server.port, close: () => server.stop() }
@@ -2849,12 +2826,12 @@ function listenOnDeno(deno: DenoRuntime, hostname: string, port: number, handle:
   let server = open(port)
   const bound = server.addr.port
   // Deno stops accepting after EMFILE; open connections continue. Listen again.
-  const reopen = () => {
+  const reopen = async () => {
+    await sleep(100)
     server = tryOr(() => open(bound), server)
-    keepOpen()
+    server.finished.catch(reopen)
   }
-  const keepOpen = () => server.finished.catch(() => setTimeout(reopen, 100))
-  keepOpen()
+  server.finished.catch(reopen)
   return { port: bound, close: () => server.shutdown() }
 }
 
@@ -2911,7 +2888,10 @@ export async function serve(given: World) {
     if (!hostForm.test(request.headers.get("host") ?? ""))
       return refuse(log, "invalid_message", "the header Host names no host")
     const answering = app.fetch(request, { address })
-    if (answering instanceof Promise) trackUntilSettled(answering, inFlight)
+    if (!(answering instanceof Promise)) return answering
+    inFlight.add(answering)
+    const forget = () => inFlight.delete(answering)
+    answering.then(forget, forget)
     return answering
   }
   const { port, close } = await listen(HOST, PORT, handle).catch((cause) => {
@@ -2929,12 +2909,6 @@ export async function serve(given: World) {
   if (token) tellFirstCall(address, token)
 }
 const hostForm = /^(([\w.-]+|\[[\da-f:.]+\])(:\d{1,5})?)?$/i
-
-function trackUntilSettled<T>(work: Promise<T>, inFlight: Set<Promise<T>>) {
-  inFlight.add(work)
-  const forget = () => inFlight.delete(work)
-  work.then(forget, forget)
-}
 
 /** The token of a run that has neither secret nor token. Its file keeps it for an hour, so that the curl outlives a restart. */
 async function createFirstToken(): Promise<string> {

@@ -11,6 +11,7 @@ import {
   createCollector,
   type Delivery,
   importFile,
+  type LoadedProvider,
   type Log,
   type Outcome,
   type Platform,
@@ -156,13 +157,13 @@ function createVerified(
 }
 
 /** Loads the platforms that PLATFORMS names. Throws a StartError that lists what is missing or wrong. */
-export async function loadPlatforms(names: string[], world: World, providers: string[]): Promise<Caller[]> {
+export async function loadPlatforms(names: string[], world: World, providers: LoadedProvider[]): Promise<Caller[]> {
   const { complaints, collect } = createCollector()
   const callers: Caller[] = []
   const findKeys = createKeys(world)
   for (const name of names) {
     const text = `PLATFORMS names ${name}, which is a provider in use: both would be served at /${name}`
-    if (providers.includes(name)) complaints.push({ text })
+    if (providers.some((provider) => provider.name === name)) complaints.push({ text })
     const caller = await collect(() => loadPlatform(name, world, findKeys))
     if (caller) callers.push(caller)
   }
