@@ -155,7 +155,6 @@ function logFailure(log: Log, error: unknown) {
   log("error", "failure", { reason, place: placeOf(Object(error)) })
 }
 
-/** The paths of one caller. */
 function serveCaller(app: App, caller: Caller, gateway: Gateway) {
   const { name, greet, verified } = caller
   for (const path of name ? [`/${name}`, `/${name}/`] : ["/"]) {
@@ -2153,8 +2152,7 @@ const toPattern = (written: string) => tryOr(() => new RegExp(written, "mu"), un
 const pattern = v.pipe(read(/^/, toPattern), v.instance(RegExp))
 // More digits than a calling code has, or a whole country would get no code.
 const testNumbers = listOf(like(/^\+[1-9]\d{3,14}$/))
-const destination = read(/^([A-Z]{2}|\+?[1-9]\d{0,14})$/, (written) => written.replace("+", ""))
-const destinations = v.optional(listOf(destination))
+const destinations = listOf(read(/^([A-Z]{2}|\+?[1-9]\d{0,14})$/, (written) => written.replace("+", "")))
 const isType = (name: string) => name !== "none"
 const types = v.pipe(listOf(v.picklist(["none", ...typeNames]), undefined, /^none$/), v.filterItems(isType))
 const deniedTypes = v.optional(types, "premium,shared-cost,pager,voicemail,personal,satellite")
@@ -2212,8 +2210,8 @@ export const variables = {
   LIMIT_IP: setting(v.optional(limit, "off"), "count/period for an end user's address, as 10/1h, or off"),
   LIMIT_TOTAL: setting(v.optional(limit, "off"), "count/period for all messages together, as 100/1m,2000/24h, or off"),
   LIMIT_UNVERIFIED: setting(v.optional(oneLimit, "off"), "count/period for messages whose code nobody enters, or off"),
-  ALLOW_DESTINATIONS: setting(destinations, "countries and +digits, separated by commas, as US,CA,+4479"),
-  DENY_DESTINATIONS: setting(destinations, "countries and +digits, separated by commas, as US,CA,+4479"),
+  ALLOW_DESTINATIONS: setting(v.optional(destinations), "countries and +digits, separated by commas, as US,CA,+4479"),
+  DENY_DESTINATIONS: setting(v.optional(destinations), "countries and +digits, separated by commas, as US,CA,+4479"),
   DENY_TYPES: setting(deniedTypes, `types of numbers, separated by commas, or none: ${typeNames.join(", ")}`),
   TEST_NUMBERS: setting(
     v.optional(testNumbers),
@@ -2250,7 +2248,6 @@ function like(pattern: RegExp) {
 function read<T>(pattern: RegExp, parse: (written: string) => T) {
   return v.pipe(like(pattern), v.transform(parse))
 }
-/** A country of ISO 3166, in two letters. */
 export function country() {
   return like(/^[A-Z]{2}$/)
 }
@@ -2573,13 +2570,15 @@ function createPrinter(): Required<Pick<World, "print" | "flush">> {
   let writingSince = Number.NaN
   const writeText = async () => {
     const announced = dropped
-    const bytes = Buffer.from((isTorn ? "\n" : "") + text + (announced > 0 ? describeDropped(announced) : ""))
+    const entry = { time: new Date(), level: "warn", event: "dropped", lines: announced }
+    const last = announced > 0 ? `${JSON.stringify(entry)}\n` : ""
+    const bytes = Buffer.from((isTorn ? "\n" : "") + text + last)
     text = ""
     writingSince = performance.now()
     const written = await writeOut(bytes)
     writingSince = Number.NaN
     const lost = bytes.subarray(written).filter((byte) => byte === newline).length
-    // The line that announced others is the last of a text.
+    // The last line, which tells how many, is none of those that it tells of.
     dropped += lost > 0 ? lost - Math.sign(announced) : -announced
     if (written > 0) isTorn = bytes[written - 1] !== newline
   }
@@ -2606,8 +2605,6 @@ function createPrinter(): Required<Pick<World, "print" | "flush">> {
 }
 
 const newline = 10
-const describeDropped = (lines: number) =>
-  `${JSON.stringify({ time: new Date(), level: "warn", event: "dropped", lines })}\n`
 const sleep = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
 /** Writes bytes to standard output and waits for a reader that is late. Gives how many could be written. */
@@ -2786,18 +2783,14 @@ function readSmallFile(path: string, refuse: (fault: string) => never): Uint8Arr
 // ───────────────────────────── Server: the runtime's own, and its client ─────────────────────────────
 
 /** What is used of the two runtimes that bring a server of their own. */
-interface BunRuntime {
-  serve(options: object): { port: number; stop(): Promise<void> }
+const { Bun, Deno } = globalThis as unknown as {
+  Bun?: { serve(options: object): { port: number; stop(): Promise<void> } }
+  Deno?: {
+    serve(options: object): { addr: { port: number }; finished: Promise<void>; shutdown(): Promise<void> }
+    createHttpClient(options: object): object
+    stdout: { write(bytes: Uint8Array): Promise<number> }
+  }
 }
-interface DenoRuntime {
-  serve(
-    options: object,
-    handler: object,
-  ): { addr: { port: number }; finished: Promise<void>; shutdown(): Promise<void> }
-  createHttpClient(options: object): object
-  stdout: { write(bytes: Uint8Array): Promise<number> }
-}
-const { Bun, Deno } = globalThis as unknown as { Bun?: BunRuntime; Deno?: DenoRuntime }
 type Listener = { port: number; close: () => Promise<unknown> }
 type Handler = (request: Request, address: () => string | undefined) => Response | Promise<Response>
 
@@ -2807,7 +2800,7 @@ async function listen(hostname: string, port: number, handle: Handler): Promise<
   return Deno ? listenOnDeno(Deno, hostname, port, handle) : await listenOnNode(hostname, port, handle)
 }
 
-async function listenOnBun(bun: BunRuntime, hostname: string, port: number, handle: Handler): Promise<Listener> {
+async function listenOnBun(bun: NonNullable<typeof Bun>, hostname: string, port: number, handle: Handler) {
   type Peers = { requestIP(request: Request): { address: string } | null }
   // Who names no host (HTTP/1.0) has a path for a URL.
   const complete = (request: Request) =>
@@ -2819,10 +2812,10 @@ async function listenOnBun(bun: BunRuntime, hostname: string, port: number, hand
   return { port: server.port, close: () => server.stop() }
 }
 
-function listenOnDeno(deno: DenoRuntime, hostname: string, port: number, handle: Handler): Listener {
+function listenOnDeno(deno: NonNullable<typeof Deno>, hostname: string, port: number, handle: Handler): Listener {
   type Peer = { remoteAddr: { hostname: string } }
-  const fetch = (request: Request, peer: Peer) => handle(request, () => peer.remoteAddr.hostname)
-  const open = (port: number) => deno.serve({ hostname, port, onListen() {} }, fetch)
+  const handler = (request: Request, peer: Peer) => handle(request, () => peer.remoteAddr.hostname)
+  const open = (port: number) => deno.serve({ hostname, port, handler, onListen() {} })
   let server = open(port)
   const bound = server.addr.port
   // Deno stops accepting after EMFILE; open connections continue. Listen again.
@@ -2863,9 +2856,9 @@ export async function createClient(): Promise<World["fetch"]> {
     const reply = await fetch(request, { ...init, ...connection, ...body, decompress: false } as unknown as RequestInit)
     if (Bun || Deno || !reply.headers.has("content-encoding")) return reply
     // Node has decompressed it, and keeps the headers that say otherwise.
-    const headers = new Headers(reply.headers)
-    for (const name of ["content-encoding", "content-length"]) headers.delete(name)
-    return new Response(reply.body, { status: reply.status, headers })
+    const decompressed = new Response(reply.body, reply)
+    for (const name of ["content-encoding", "content-length"]) decompressed.headers.delete(name)
+    return decompressed
   }
 }
 
@@ -2916,7 +2909,6 @@ async function createFirstToken(): Promise<string> {
   return file?.rememberToken(createSecret()) ?? createSecret()
 }
 
-/** What to try at a first run. */
 function tellFirstCall(address: string, token: string) {
   const body = JSON.stringify({ recipient: "+12223334444", body: "Your code is 326162", sender: "" })
   const text = "No GATEWAY_SECRET is set: this run has a token of its own and listens on 127.0.0.1 only. Try it:"
@@ -2935,7 +2927,6 @@ async function runCommand([name = "serve", ...rest]: string[], world: World): Pr
   throw new Error(`there is no command ${words}: see main.ts --help${advice?.hintAtCommand(name) ?? ""}`)
 }
 
-/** The world of a process, and its command. */
 async function start() {
   // A file that never finishes loading leaves nothing to do, and the process would end as if all were well.
   process.exitCode = unfinished
@@ -2964,21 +2955,17 @@ const loadAdvice = async () =>
 
 /** Tells why it did not start, with advice, and ends. */
 async function explainAndExit(error: unknown) {
-  const advice = error instanceof StartError ? await loadAdvice() : undefined
-  const explained = advice && error instanceof StartError ? await advice.explain(error, process.env) : error
-  say(explained instanceof Error ? explained.message : describeNoError(explained))
+  let told = error
+  if (error instanceof StartError) told = (await (await loadAdvice())?.explain(error, process.env)) ?? error
+  say(told instanceof Error ? told.message : describeNoError(told))
   process.exit(1)
 }
 
+const entry = () => tryOr(() => builtin("node:fs").realpathSync(process.argv[1] ?? ""), "")
+const isEntry = import.meta.main ?? entry() === import.meta.filename
 // A runtime too old for this has nothing else that it could say.
-if (!builtin) explainOldRuntime()
-const isEntry = () => tryOr(() => builtin("node:fs").realpathSync(process.argv[1] ?? ""), "") === import.meta.filename
-if (import.meta.main ?? isEntry()) {
-  if (import.meta.main && "escape" in RegExp) start().catch(explainAndExit)
-  else explainOldRuntime()
-}
-
-function explainOldRuntime() {
+if (!builtin || (isEntry && !(import.meta.main && "escape" in RegExp))) {
   console.error(`smstask needs Node 24.2, Bun 1.3 or Deno 2.5, or newer; this is ${process.version}`)
   process.exit(1)
 }
+if (isEntry) start().catch(explainAndExit)
