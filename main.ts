@@ -2180,10 +2180,7 @@ const codeText = read(/^(?!.*[{$]\{code\}).*\{code\}/s, (written) => written.rep
 /** Every setting but the families. */
 export const variables = {
   DEFAULT_COUNTRY: setting(v.optional(country()), "the country of numbers without +, in two letters (ISO 3166), as US"),
-  CODE_PATTERN: setting(
-    v.optional(pattern),
-    "a regular expression; its group, or else its match, is the code in a text",
-  ),
+  CODE_PATTERN: setting(v.optional(pattern), "a regular expression; its group, or its match, is the code in a text"),
   PLATFORMS: setting(fileNames, "names of platforms in lower case, separated by commas"),
   PAGES: setting(fileNames, "names of pages in lower case, separated by commas"),
   GATEWAY_SECRET: setting(text, "the secret that signs the callers' tokens (HS256)"),
@@ -2196,7 +2193,7 @@ export const variables = {
   GATEWAY_AUTH: setting(oneOf("required", "none"), "required, or none beside allowed IPs"),
   GATEWAY_ALLOW_IPS: setting(v.optional(addresses), "addresses and CIDR ranges, separated by commas"),
   GATEWAY_TRUST_PROXY: setting(v.optional(wholeNumber(20), "0"), "the number of proxies in front, 0 to 20"),
-  GATEWAY_URL: setting(v.optional(webAddress), "the gateway's public address, https://host with no path behind it"),
+  GATEWAY_URL: setting(v.optional(webAddress), "the public address of this gateway, https://host, no path behind it"),
   DEADLINE: setting(v.optional(duration, "16s"), "a duration such as 16s, for everything that one request may take"),
   ATTEMPT_TIMEOUT: setting(v.optional(duration, "8s"), "a duration such as 8s, for one call while another can follow"),
   DUPLICATE_WINDOW: setting(v.optional(durationOrOff, "15s"), "a duration such as 15s, or off"),
@@ -2578,7 +2575,7 @@ function createPrinter(): Required<Pick<World, "print" | "flush">> {
     const written = await writeOut(bytes)
     writingSince = Number.NaN
     const lost = bytes.subarray(written).filter((byte) => byte === newline).length
-    // The last line, which tells how many, is none of those that it tells of.
+    // The line that tells how many is not counted itself.
     dropped += lost > 0 ? lost - Math.sign(announced) : -announced
     if (written > 0) isTorn = bytes[written - 1] !== newline
   }
