@@ -92,11 +92,10 @@ export async function prepare(given: World, isServing: boolean, print = given.pr
   const { STORE, ROUTING, LIMIT_UNVERIFIED } = settings
   const store = STORE ? await (await loadPart(world, "store")).open(settings, world, clocks, memory, log) : memory
   const { routes, shares } = loaded
-  const inFlight: Gateway["inFlight"] = new Map()
-  const parts = { world, settings, clocks, log, store, limits: limitsOf(settings), routes, shares, inFlight }
+  const base = { world, settings, clocks, log, store, limits: limitsOf(settings), routes, shares, inFlight: new Map() }
   const routing = ROUTING === "ordered" ? undefined : await loadPart(world, "routing")
-  const learning = await routing?.openRouting(parts, isServing)
-  const gateway: Gateway = { ...parts, learning, outcomes: learning ?? { count() {} } }
+  const learning = await routing?.openRouting(base, isServing)
+  const gateway: Gateway = { ...base, learning, outcomes: learning ?? { count() {} } }
   const told = providers.filter(({ name }) => env[`${variablePrefix(name)}_FEEDBACK`])
   if (told.length > 0) gateway.feedback = (await loadPart(world, "feedback")).createFeedback(told, gateway)
   const [budget] = LIMIT_UNVERIFIED
@@ -105,7 +104,7 @@ export async function prepare(given: World, isServing: boolean, print = given.pr
   const isTraced = isServing && (isOnDeploy(env) || env.OTEL_DENO)
   const traces = isTraced ? ((await loadOptional("parts/traces", world)) as Parts["traces"] | undefined) : undefined
   const traced = await traces?.listTraced(providers, env)
-  const warnings = [...listWarnings(settings, world, providers), ...(traced ?? [])]
+  const warnings = [...listWarnings(settings, world, loaded.providers), ...(traced ?? [])]
   return { gateway, providers: loaded.providers, callers, pages, warnings, followers }
 }
 
@@ -177,16 +176,15 @@ function requireCaller(env: Environment) {
 const createSecret = () => builtin("node:crypto").randomBytes(32).toString("base64url")
 
 /** What works and is doubtful all the same, where it protects. */
-function listWarnings(settings: Settings, { env, isOneOfMany }: World, providers: LoadedProvider[]): string[] {
+function listWarnings(settings: Settings, { env, isOneOfMany }: World, providers: Map<string, unknown>): string[] {
   const { keys, ALLOW_DESTINATIONS, TEST_NUMBERS, GATEWAY_AUTH, GATEWAY_TOKEN, STORE } = settings
   const isLive = isProduction(env)
-  const isConsole = providers.some(({ name }) => name === "console")
   const isOpen = GATEWAY_AUTH === "none" && (keys.length > 0 || GATEWAY_TOKEN !== undefined)
   const warnings: [isDoubtful: unknown, warning: string][] = [
     [keys.some((key) => key.length < 32), "a GATEWAY_SECRET of less than 32 bytes can be guessed from one token"],
     [isLive && !ALLOW_DESTINATIONS, "without ALLOW_DESTINATIONS anyone can make you pay for messages to any country"],
     [isLive && TEST_NUMBERS, "TEST_NUMBERS: messages to these numbers are answered as accepted, and nobody gets them"],
-    [isLive && isConsole, "SMS_PROVIDER=console prints every code and sends none"],
+    [isLive && providers.has("console"), "SMS_PROVIDER=console prints every code and sends none"],
     [isOpen, "GATEWAY_AUTH=none asks for no token, although GATEWAY_SECRET or GATEWAY_TOKEN is set"],
     [isOneOfMany && !STORE, "without STORE each instance of this host counts limits and duplicates by itself"],
   ]
