@@ -2942,11 +2942,9 @@ async function start() {
 /** Node's own exit code of an await that never ends. */
 const unfinished = 13
 
+type Advice = typeof import("./providers/commands/advice.ts")
 /** The advice for a person who typed something. It is missed without harm, even where it is broken. */
-const loadAdvice = async () =>
-  (await loadOptional("commands/advice").catch(() => undefined)) as
-    | typeof import("./providers/commands/advice.ts")
-    | undefined
+const loadAdvice = async () => (await loadOptional("commands/advice").catch(() => {})) as Advice | undefined
 
 /** Tells why it did not start, with advice, and ends. */
 async function explainAndExit(error: unknown) {
