@@ -11,7 +11,6 @@ import {
   createCollector,
   type Delivery,
   importFile,
-  type LoadedProvider,
   type Log,
   type Outcome,
   type Platform,
@@ -157,7 +156,7 @@ function createVerified(
 }
 
 /** Loads the platforms that PLATFORMS names. Throws a StartError that lists what is missing or wrong. */
-export async function loadPlatforms(names: string[], world: World, providers: LoadedProvider[]): Promise<Caller[]> {
+export async function loadPlatforms(names: string[], world: World, providers: { name: string }[]): Promise<Caller[]> {
   const { complaints, collect } = createCollector()
   const callers: Caller[] = []
   const findKeys = createKeys(world)
