@@ -16,17 +16,11 @@ import { ipRestriction } from "hono/ip-restriction"
 import * as ip from "hono/utils/ipaddr"
 import * as v from "valibot"
 import type * as contract from "./providers/contract.ts"
+import type { Clocks, Environment, Fields, Log, Message, Variables, World } from "./providers/contract.ts"
+import type { LoadedPage } from "./providers/parts/pages.ts"
 import type { Learning } from "./providers/parts/routing.ts"
 
 export type * from "./providers/contract.ts"
-
-type Clocks = contract.Clocks
-type Environment = contract.Environment
-type Fields = contract.Fields
-type Log = contract.Log
-type Message = contract.Message
-type Variables = contract.Variables
-type World = contract.World
 
 /** Node's own modules are loaded where they are used: a cold start waits for each. */
 const builtin = process.getBuiltinModule
@@ -68,12 +62,6 @@ export interface Prepared {
   followers: Follower[]
 }
 type Follower = (event: contract.LogEvent) => void
-export interface LoadedPage {
-  name: string
-  page: contract.Page
-  values: contract.Values<Variables>
-  token: string
-}
 
 /** Builds the gateway from its world. It starts nothing, and reads nothing but `world`. Throws a StartError. */
 export async function gateway(world: World): Promise<App> {
@@ -82,36 +70,42 @@ export async function gateway(world: World): Promise<App> {
 
 /** Loads what the settings name, for serving or for sending once. Throws a StartError that lists all that is wrong. */
 export async function prepare(given: World, isServing: boolean, print = given.print): Promise<Prepared> {
-  const world = { ...given, env: cleanEnvironment(given.env) }
+  const env = cleanEnvironment(given.env)
+  const world = { ...given, env }
   const { complaints, collect } = createCollector()
-  const settings = await collect(() => readSettings(world.env))
+  const settings = await collect(() => readSettings(env))
   const loaded = await collect(() => loadRoutes(world))
-  const providers = loaded?.providers ?? new Map<string, LoadedProvider>()
-  const callers = (isServing && settings && (await collect(() => loadCallers(settings, world, providers)))) || []
-  const pages = (isServing && settings && (await collect(() => loadPages(settings, world)))) || []
-  if (isServing) await collect(() => requireCaller(world.env))
-  await collect(() => requireKnownCountries(world.env))
-  await collect(() => requireKnownNames(world.env))
+  const providers = [...(loaded?.providers.values() ?? [])]
+  const { PLATFORMS, PAGES } = (isServing && settings) || {}
+  const platforms = PLATFORMS && (await collect(() => loadPart(world, "platforms")))
+  const callers = (PLATFORMS && (await collect(() => platforms?.loadPlatforms(PLATFORMS, world, providers)))) || []
+  const pages = (PAGES && (await collect(async () => (await loadPart(world, "pages")).loadPages(PAGES, world)))) || []
+  if (isServing) await collect(() => requireCaller(env))
+  await collect(() => requireKnownCountries(env))
+  await collect(() => requireKnownNames(env))
   if (!settings || !loaded || complaints.length > 0) throw new StartError(complaints)
-  for (const provider of providers.values()) bindContext(provider, settings, world)
+  for (const provider of providers) bindContext(provider, settings, world)
   const followers: Follower[] = []
   const log = createLog({ ...world, print }, settings.LOG_FORMAT, followers)
   const clocks = { monotonic: world.monotonic ?? world.clock, after: world.after ?? startTimer }
   const memory = createMemoryStore(clocks.monotonic)
-  const store = settings.STORE ? await openStore(settings, world, clocks, memory, log) : memory
+  const { STORE, ROUTING, LIMIT_UNVERIFIED } = settings
+  const store = STORE ? await (await loadPart(world, "store")).open(settings, world, clocks, memory, log) : memory
   const { routes, shares } = loaded
-  const limits = limitsOf(settings)
-  const inFlight: Gateway["inFlight"] = new Map()
-  const parts = { world, settings, clocks, log, store, limits, routes, shares, inFlight }
-  const learning = settings.ROUTING === "ordered" ? undefined : await openRouting(parts, isServing)
-  const gateway: Gateway = { ...parts, learning, outcomes: learning ?? { count() {} } }
-  gateway.feedback = await loadFeedback([...providers.values()], gateway)
-  const [budget] = settings.LIMIT_UNVERIFIED
+  const base = { world, settings, clocks, log, store, limits: limitsOf(settings), routes, shares, inFlight: new Map() }
+  const routing = ROUTING === "ordered" ? undefined : await loadPart(world, "routing")
+  const learning = await routing?.openRouting(base, isServing)
+  const gateway: Gateway = { ...base, learning, outcomes: learning ?? { count() {} } }
+  const told = providers.filter(({ name }) => env[`${variablePrefix(name)}_FEEDBACK`])
+  if (told.length > 0) gateway.feedback = (await loadPart(world, "feedback")).createFeedback(told, gateway)
+  const [budget] = LIMIT_UNVERIFIED
   if (isServing && budget)
     gateway.unverified = (await loadPart(world, "unverified")).createBudget(budget, callers, gateway)
-  const warnings = listWarnings(settings, world, [...providers.values()])
-  if (isServing) warnings.push(...(await listTraced(world, [...providers.values()])))
-  return { gateway, providers, callers, pages, warnings, followers }
+  const isTraced = isServing && (isOnDeploy(env) || env.OTEL_DENO)
+  const traces = isTraced ? ((await loadOptional("parts/traces", world)) as Parts["traces"] | undefined) : undefined
+  const traced = await traces?.listTraced(providers, env)
+  const warnings = [...listWarnings(settings, world, loaded.providers), ...(traced ?? [])]
+  return { gateway, providers: loaded.providers, callers, pages, warnings, followers }
 }
 
 const startTimer: Clocks["after"] = (milliseconds, run) => clearTimeout.bind(null, setTimeout(run, milliseconds))
@@ -127,14 +121,11 @@ export async function createApp(prepared: Prepared): Promise<App> {
   const greeting = "smstask: POST an SMS to this address as JSON, {recipient, body, sender}.\n"
   // A platform that is set to GET would take a 200 for a message sent.
   const hasMore = (c: Context) => c.req.url.includes("?") || c.req.header("authorization")
-  app.get("/", (c) => (hasMore(c) ? c.notFound() : c.text(greeting)))
-  app.get("/health", (c) => (world.stopping?.aborted ? c.text("stopping\n", 503) : c.text("ok\n")))
-  const methods = new Map([
-    ["/", ["GET", "HEAD"]],
-    ["/health", ["GET", "HEAD"]],
-  ])
-  for (const caller of hasOwnProof(world.env) ? [createOwnCaller(gateway), ...callers] : callers)
-    serveCaller(app, caller, gateway, methods)
+  app.on(["GET", "HEAD"], "/", (c) => (hasMore(c) ? c.notFound() : c.text(greeting)))
+  app.on(["GET", "HEAD"], "/health", (c) => (world.stopping?.aborted ? c.text("stopping\n", 503) : c.text("ok\n")))
+  if (hasOwnProof(world.env)) serveCaller(app, createOwnCaller(gateway), gateway)
+  for (const caller of callers) serveCaller(app, caller, gateway)
+  const served = app.routes.filter(({ method }) => method !== "ALL")
   const hasRoutes = ({ name, provider: { routes, report } }: LoadedProvider) =>
     routes ?? (report && world.env[`${variablePrefix(name)}_REPORT_KEY`])
   if (pages.length > 0 || [...providers.values()].some(hasRoutes))
@@ -142,58 +133,35 @@ export async function createApp(prepared: Prepared): Promise<App> {
   for (const reason of prepared.warnings) log("warn", "warning", { reason })
   const loadNames = memoize(() => loadOptional("parts/names", world) as Promise<Parts["names"] | undefined>)
   app.notFound(async (c) => {
-    const allow = methods.get(c.req.path)?.join(", ")
+    const allow = served.flatMap(({ path, method }) => (path === c.req.path ? method : [])).join(", ")
     if (allow) return refuse(log, "method_not_allowed", `allowed are ${allow}`, { headers: { allow } })
     const reason = (await loadNames())?.describeUnserved(c.req.path) ?? "messages are taken by POST /"
     return refuse(log, "not_found", reason, { level: "info" })
   })
   app.onError((error) => {
     if ("getResponse" in error && typeof error.getResponse === "function") return error.getResponse()
-    const reason = error instanceof StartError ? error.message : error.name
-    log("error", "failure", { reason, place: placeOf(error) })
+    logFailure(log, error)
     return refuse(log, "internal_error", "a fault of the gateway: the log says where")
   })
   return app
 }
 
-/** The paths of one caller, which join those of `methods`. */
-function serveCaller(app: App, caller: Caller, gateway: Gateway, methods: Map<string, string[]>) {
+/** Tells where something broke by the error's name alone: its text may hold anything. */
+function logFailure(log: Log, error: unknown) {
+  const reason = error instanceof StartError ? error.message : Object(error).name
+  log("error", "failure", { reason, place: placeOf(Object(error)) })
+}
+
+function serveCaller(app: App, caller: Caller, gateway: Gateway) {
   const { name, greet, verified } = caller
   for (const path of name ? [`/${name}`, `/${name}/`] : ["/"]) {
-    app.post(path, (c) => take(c.req.raw, caller, gateway))
     if (greet) app.get(path, (c) => greet(limitHeaders(c.req.raw.headers), gateway.log))
-    methods.set(path, [...(methods.get(path) ?? (greet ? ["GET"] : [])), "POST"])
+    app.post(path, (c) => take(c.req.raw, caller, gateway))
   }
   if (!verified) return
-  const path = name ? `/${name}/verified` : "/verified"
   const loadVerified = memoize(() => loadPart(gateway.world, "verified"))
-  app.post(path, async (c) => (await loadVerified()).takeVerified(c.req.raw, verified, gateway))
-  methods.set(path, ["POST"])
-}
-
-async function loadCallers({ PLATFORMS = [] }: Settings, world: World, providers: Map<string, unknown>) {
-  return PLATFORMS.length > 0
-    ? await (await loadPart(world, "platforms")).loadPlatforms(PLATFORMS, world, [...providers.keys()])
-    : []
-}
-
-async function loadPages({ PAGES = [] }: Settings, world: World): Promise<LoadedPage[]> {
-  return PAGES.length > 0 ? await (await loadPart(world, "pages")).loadPages(PAGES, world) : []
-}
-
-async function openStore(settings: Settings, world: World, clocks: Clocks, memory: contract.Store, log: Log) {
-  return await (await loadPart(world, "store")).open(settings, world, clocks, memory, log)
-}
-
-/** What tells vendors whether codes were entered; undefined where no `<NAME>_FEEDBACK` is set. */
-async function loadFeedback(providers: LoadedProvider[], gateway: Gateway): Promise<Gateway["feedback"]> {
-  const { world } = gateway
-  const named = providers.filter(({ name }) => world.env[`${variablePrefix(name)}_FEEDBACK`])
-  return named.length > 0 ? (await loadPart(world, "feedback")).createFeedback(named, gateway) : undefined
-}
-
-async function openRouting(parts: Omit<Gateway, "outcomes">, isServing: boolean) {
-  return await (await loadPart(parts.world, "routing")).openRouting(parts, isServing)
+  const takeVerified = async (c: Context) => (await loadVerified()).takeVerified(c.req.raw, verified, gateway)
+  app.post(name ? `/${name}/verified` : "/verified", takeVerified)
 }
 
 /** Nothing starts that nobody could call. */
@@ -205,31 +173,20 @@ function requireCaller(env: Environment) {
 
 const createSecret = () => builtin("node:crypto").randomBytes(32).toString("base64url")
 
-const hasOwnSecret = ({ keys, GATEWAY_TOKEN }: Settings) => keys.length > 0 || GATEWAY_TOKEN !== undefined
-
 /** What works and is doubtful all the same, where it protects. */
-function listWarnings(settings: Settings, { env, isOneOfMany }: World, providers: LoadedProvider[]): string[] {
-  const warnings: string[] = []
-  if (settings.keys.some((key) => key.length < 32))
-    warnings.push("a GATEWAY_SECRET of less than 32 bytes can be guessed from one token")
-  if (isProduction(env) && !settings.ALLOW_DESTINATIONS)
-    warnings.push("without ALLOW_DESTINATIONS anyone can make you pay for messages to any country")
-  if (isProduction(env) && settings.TEST_NUMBERS)
-    warnings.push("TEST_NUMBERS: messages to these numbers are answered as accepted, and nobody gets them")
-  if (isProduction(env) && providers.some(({ name }) => name === "console"))
-    warnings.push("SMS_PROVIDER=console prints every code and sends none")
-  if (settings.GATEWAY_AUTH === "none" && hasOwnSecret(settings))
-    warnings.push("GATEWAY_AUTH=none asks for no token, although GATEWAY_SECRET or GATEWAY_TOKEN is set")
-  if (isOneOfMany && !settings.STORE)
-    warnings.push("without STORE each instance of this host counts limits and duplicates by itself")
-  return warnings
-}
-
-/** Warns of what traces of calls would show, where Deno makes some. */
-async function listTraced(world: World, providers: LoadedProvider[]): Promise<string[]> {
-  const isTraced = isOnDeploy(world.env) || world.env.OTEL_DENO
-  const file = isTraced ? await loadOptional("parts/traces", world) : undefined
-  return (await (file as Parts["traces"] | undefined)?.listTraced(providers, world.env)) ?? []
+function listWarnings(settings: Settings, { env, isOneOfMany }: World, providers: Map<string, unknown>): string[] {
+  const { keys, ALLOW_DESTINATIONS, TEST_NUMBERS, GATEWAY_AUTH, GATEWAY_TOKEN, STORE } = settings
+  const isLive = isProduction(env)
+  const isOpen = GATEWAY_AUTH === "none" && (keys.length > 0 || GATEWAY_TOKEN !== undefined)
+  const warnings: [isDoubtful: unknown, warning: string][] = [
+    [keys.some((key) => key.length < 32), "a GATEWAY_SECRET of less than 32 bytes can be guessed from one token"],
+    [isLive && !ALLOW_DESTINATIONS, "without ALLOW_DESTINATIONS anyone can make you pay for messages to any country"],
+    [isLive && TEST_NUMBERS, "TEST_NUMBERS: messages to these numbers are answered as accepted, and nobody gets them"],
+    [isLive && providers.has("console"), "SMS_PROVIDER=console prints every code and sends none"],
+    [isOpen, "GATEWAY_AUTH=none asks for no token, although GATEWAY_SECRET or GATEWAY_TOKEN is set"],
+    [isOneOfMany && !STORE, "without STORE each instance of this host counts limits and duplicates by itself"],
+  ]
+  return warnings.flatMap(([isDoubtful, warning]) => (isDoubtful ? warning : []))
 }
 
 // ───────────────────────────── Take: one call, from what its platform wrote to its answer ─────────────────────────────
@@ -2105,132 +2062,91 @@ export type Targeted<T> = { target: string; value: T }
 
 const units: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000 }
 const toMilliseconds = (written: string) => (parseInt(written, 10) || 0) * (units[written.slice(-1)] ?? 0)
-export const duration = v.pipe(like(/^[1-9]\d{0,3}[smh]$/), v.transform(toMilliseconds))
-const durationOrOff = v.pipe(like(/^(off|[1-9]\d{0,3}[smh])$/), v.transform(toMilliseconds))
-type Windows = Omit<Window, "name">[]
-const asWindows = v.transform(
-  (windows: string[]): Windows =>
-    windows.flatMap((written) => {
-      const [count, period] = written.split("/")
-      return period ? { count: Number(count), period: toMilliseconds(period), written } : []
-    }),
-)
-const window = like(/^(off|[1-9]\d{0,8}\/[1-9]\d{0,3}[smh])$/)
-const hasOwnPeriods = v.check((windows: Windows) => !hasRepeats(windows.map(({ period }) => period)))
-const limit = v.pipe(listOf(window), v.check(isAlone("off")), asWindows, hasOwnPeriods)
+export const duration = read(/^[1-9]\d{0,3}[smh]$/, toMilliseconds)
+const durationOrOff = read(/^(off|[1-9]\d{0,3}[smh])$/, toMilliseconds)
+const toWindow = (written: string) => {
+  const [count, period = ""] = written.split("/")
+  return { count: Number(count), period: toMilliseconds(period), written }
+}
+const window = read(/^(off|[1-9]\d{0,8}\/[1-9]\d{0,3}[smh])$/, toWindow)
+const isLimit = ({ period }: Omit<Window, "name">) => period > 0
+const limits = listOf(window, ({ period }) => period, /^off$/)
+const limit = v.pipe(limits, v.filterItems(isLimit))
 const oneLimit = v.pipe(limit, v.maxLength(1))
-const wholeNumber = (most: number) => v.pipe(like(/^\d{1,5}$/), v.transform(Number), v.maxValue(most))
-const asPattern = v.transform((written: string) => tryOr(() => new RegExp(written, "mu"), undefined))
-const pattern = v.pipe(v.string(), asPattern, v.instance(RegExp))
-const withoutPlus = v.transform((written: string) => written.replace("+", ""))
-const digits = v.pipe(like(/^\+?[1-9]\d{0,14}$/), withoutPlus)
+const wholeNumber = (most: number) => v.pipe(read(/^\d{1,5}$/, Number), v.maxValue(most))
+const toPattern = (written: string) => tryOr(() => new RegExp(written, "mu"), undefined)
+const pattern = v.pipe(read(/^/, toPattern), v.instance(RegExp))
 // More digits than a calling code has, or a whole country would get no code.
 const testNumbers = listOf(like(/^\+[1-9]\d{3,14}$/))
-const destinations = v.optional(listOf(v.union([country(), digits])))
-const dropNone = v.transform((names: string[]) => names.filter((name) => name !== "none"))
-const types = v.pipe(listOf(v.picklist(["none", ...typeNames])), v.check(isAlone("none")), dropNone)
-const isDistinct = v.check((names: string[]) => !hasRepeats(names))
+const destinations = listOf(read(/^([A-Z]{2}|\+?[1-9]\d{0,14})$/, (written) => written.replace("+", "")))
+const isType = (name: string) => name !== "none"
+const types = v.pipe(listOf(v.picklist(["none", ...typeNames]), undefined, /^none$/), v.filterItems(isType))
+const deniedTypes = v.optional(types, "premium,shared-cost,pager,voicemail,personal,satellite")
 /** A provider in a route, with its share of the first calls where the others have one, too: `twilio:80`. */
-interface Listed {
-  name: string
-  share: number | undefined
-}
-const asListed = v.transform((written: string): Listed => {
+type Listed = ReturnType<typeof toListed>
+const toListed = (written: string) => {
   const [name = "", share] = written.split(":")
   return { name, share: share === undefined ? undefined : Number(share) }
-})
-const haveDistinctNames = v.check((all: Listed[]) => !hasRepeats(all.map(({ name }) => name)))
+}
+const reserved = /^(sms|voice|gateway|limit|log|metrics|health|verified|store|default|code|contract|lib)$/
+const isProvider = v.check(({ name }: Listed) => v.is(fileName(), name) && !reserved.test(name))
+const listed = v.pipe(read(/^[^:]+(:[1-9]\d{0,3})?$/, toListed), isProvider)
 const haveSharesOrNone = v.check((all: Listed[]) => new Set(all.map(({ share }) => share === undefined)).size === 1)
-/** `console` and `inbox` show the message to the developer; beside a provider that sends they would hide it. */
-const standAlone = v.check(
-  (all: Listed[]) => all.length === 1 || !all.some(({ name }) => /^(console|inbox)$/.test(name)),
-)
-const reserved = v.regex(/^(?!(sms|voice|gateway|limit|log|metrics|health|verified|store|default|code|contract|lib)$)/)
-const providerName = v.pipe(fileName(), reserved)
-const isListed = (written: string) =>
-  v.is(providerName, written.split(":")[0]) && /^[^:]+(:[1-9]\d{0,3})?$/.test(written)
-const listed = v.pipe(v.string(), v.check(isListed), asListed)
-const routeOfNames = v.pipe(listOf(listed), standAlone, haveDistinctNames, haveSharesOrNone)
-const fileNames = v.optional(v.pipe(listOf(fileName()), isDistinct))
+// `console` and `inbox` show the message to the developer; beside a provider that sends they would hide it.
+const allListed = listOf(listed, ({ name }) => name, /^(console|inbox)(:|$)/)
+const route = v.pipe(allListed, haveSharesOrNone)
+const fileNames = v.optional(listOf(fileName(), (name) => name))
+const addresses = listOf(v.pipe(v.string(), v.check(isRule)))
 const text = v.optional(v.string())
-const flag = v.optional(v.picklist(["true", "false"]), "false")
 const token = like(/^[!-~]{32,}$/)
 const webAddress = v.pipe(like(/^https?:\/\/[^/?#@\s]+\/?$/), v.url(), v.maxLength(255))
 const host = v.union([like(/^[\w.-]+$/), v.pipe(v.string(), v.ipv6())])
-const asLines = v.transform((text: string) => text.replaceAll("\\n", "\n"))
-const codeText = v.pipe(v.string(), v.regex(/^(?!.*[{$]\{code\}).*\{code\}/s), asLines)
+const codeText = read(/^(?!.*[{$]\{code\}).*\{code\}/s, (written) => written.replaceAll("\\n", "\n"))
 
 /** Every setting but the families. */
 export const variables = {
   DEFAULT_COUNTRY: setting(v.optional(country()), "the country of numbers without +, in two letters (ISO 3166), as US"),
-  CODE_PATTERN: setting(
-    v.optional(pattern),
-    "a regular expression; its group, or else its match, is the code in a text",
-  ),
+  CODE_PATTERN: setting(v.optional(pattern), "a regular expression; its group, or its match, is the code in a text"),
   PLATFORMS: setting(fileNames, "names of platforms in lower case, separated by commas"),
   PAGES: setting(fileNames, "names of pages in lower case, separated by commas"),
   GATEWAY_SECRET: setting(text, "the secret that signs the callers' tokens (HS256)"),
   GATEWAY_SECRET_PREVIOUS: setting(text, "the secret before that, while it is being changed"),
-  GATEWAY_SECRET_BASE64: setting(flag, "true where the secrets are base64 or base64url, else false"),
+  GATEWAY_SECRET_BASE64: setting(oneOf("false", "true"), "true where the secrets are base64 or base64url, else false"),
   GATEWAY_AUDIENCE: setting(v.optional(v.string(), "urn:smstask"), "the aud that tokens must have"),
   GATEWAY_SUBJECT: setting(v.optional(v.string(), "urn:Auth0"), "the sub that tokens must have, or any"),
   GATEWAY_ISSUER: setting(text, "the iss that tokens must have"),
   GATEWAY_TOKEN: setting(v.optional(token), "a static bearer token of at least 32 characters, no spaces"),
-  GATEWAY_AUTH: setting(
-    v.optional(v.picklist(["required", "none"]), "required"),
-    "required, or none beside allowed IPs",
-  ),
-  GATEWAY_ALLOW_IPS: setting(
-    v.optional(listOf(v.pipe(v.string(), v.check(isRule)))),
-    "addresses and CIDR ranges, separated by commas",
-  ),
+  GATEWAY_AUTH: setting(oneOf("required", "none"), "required, or none beside allowed IPs"),
+  GATEWAY_ALLOW_IPS: setting(v.optional(addresses), "addresses and CIDR ranges, separated by commas"),
   GATEWAY_TRUST_PROXY: setting(v.optional(wholeNumber(20), "0"), "the number of proxies in front, 0 to 20"),
-  GATEWAY_URL: setting(
-    v.optional(webAddress),
-    "the public address of this gateway, https://host with no path behind it",
-  ),
+  GATEWAY_URL: setting(v.optional(webAddress), "the public address of this gateway, https://host, no path behind it"),
   DEADLINE: setting(v.optional(duration, "16s"), "a duration such as 16s, for everything that one request may take"),
   ATTEMPT_TIMEOUT: setting(v.optional(duration, "8s"), "a duration such as 8s, for one call while another can follow"),
   DUPLICATE_WINDOW: setting(v.optional(durationOrOff, "15s"), "a duration such as 15s, or off"),
   SMS_TTL: setting(v.optional(duration), "a duration such as 5m, after which a text is worthless"),
   ROUTING: setting(v.optional(fileName(), "ordered"), "ordered, or adaptive: the name of a file of providers/routing/"),
   RESEND_WINDOW: setting(v.optional(durationOrOff, "5m"), "a duration such as 5m, or off"),
-  GUARD: setting(
-    v.optional(v.picklist(["enforce", "observe"]), "enforce"),
-    "enforce, or observe to log and let through",
-  ),
+  GUARD: setting(oneOf("enforce", "observe"), "enforce, or observe to log and let through"),
   LIMIT_RECIPIENT: setting(v.optional(limit, "5/10m"), "count/period for one number, as 5/10m or 1/30s,5/10m, or off"),
-  LIMIT_VOICE: setting(
-    v.optional(limit, "3/10m"),
-    "count/period for the calls to one number, as 3/10m or 1/30s,3/10m, or off",
-  ),
-  LIMIT_PREFIX: setting(
-    v.optional(limit, "50/10m"),
-    "count/period for numbers alike but for four digits, as 50/10m, or off",
-  ),
+  LIMIT_VOICE: setting(v.optional(limit, "3/10m"), "count/period for the calls to one number, as 3/10m, or off"),
+  LIMIT_PREFIX: setting(v.optional(limit, "50/10m"), "count/period for numbers alike but for four digits, or off"),
   LIMIT_IP: setting(v.optional(limit, "off"), "count/period for an end user's address, as 10/1h, or off"),
   LIMIT_TOTAL: setting(v.optional(limit, "off"), "count/period for all messages together, as 100/1m,2000/24h, or off"),
-  LIMIT_UNVERIFIED: setting(
-    v.optional(oneLimit, "off"),
-    "count/period for messages whose code nobody enters, by country and address, or off",
-  ),
-  ALLOW_DESTINATIONS: setting(destinations, "countries and +digits, separated by commas, as US,CA,+4479"),
-  DENY_DESTINATIONS: setting(destinations, "countries and +digits, separated by commas, as US,CA,+4479"),
-  DENY_TYPES: setting(
-    v.optional(types, "premium,shared-cost,pager,voicemail,personal,satellite"),
-    `types of numbers, separated by commas, or none: ${typeNames.join(", ")}`,
-  ),
+  LIMIT_UNVERIFIED: setting(v.optional(oneLimit, "off"), "count/period for messages whose code nobody enters, or off"),
+  ALLOW_DESTINATIONS: setting(v.optional(destinations), "countries and +digits, separated by commas, as US,CA,+4479"),
+  DENY_DESTINATIONS: setting(v.optional(destinations), "countries and +digits, separated by commas, as US,CA,+4479"),
+  DENY_TYPES: setting(deniedTypes, `types of numbers, separated by commas, or none: ${typeNames.join(", ")}`),
   TEST_NUMBERS: setting(
     v.optional(testNumbers),
-    "numbers with + and their beginnings, of four digits at least, separated by commas",
+    "numbers with + and their beginnings, of four digits at least, by commas",
   ),
   STORE: setting(v.optional(like(/^[a-z][a-z-]*:/)), "a URL: redis://host:6379, sqlite:limits.db, or deno-kv:"),
   PORT: setting(v.optional(wholeNumber(65_535), "3000"), "a port, 0 to 65535"),
   HOST: setting(v.optional(host, "0.0.0.0"), "an address to listen on"),
-  LOG_FORMAT: setting(v.optional(v.picklist(["pretty", "json"]), "json"), "pretty or json"),
+  LOG_FORMAT: setting(oneOf("json", "pretty"), "pretty or json"),
 }
 const providerList = setting(
-  routeOfNames,
+  route,
   "a provider's name in lower case, or several and commas, each with a share or none: twilio:80,plivo:20; console and inbox stand alone",
 )
 /** May be set per destination: SMS_SENDER, SMS_SENDER_BR, SMS_SENDER_4479. */
@@ -2252,7 +2168,10 @@ for (const code of ["accepted", ...Object.keys(problems)]) textFamilies[`SENTENC
 function like(pattern: RegExp) {
   return v.pipe(v.string(), v.regex(pattern))
 }
-/** A country of ISO 3166, in two letters. */
+/** The value that `parse` makes of a text of that pattern. */
+function read<T>(pattern: RegExp, parse: (written: string) => T) {
+  return v.pipe(like(pattern), v.transform(parse))
+}
 export function country() {
   return like(/^[A-Z]{2}$/)
 }
@@ -2260,16 +2179,16 @@ export function country() {
 export function fileName() {
   return v.pipe(like(/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/), v.maxLength(40))
 }
-function listOf<T>(item: Parser<T>) {
+/** Items between commas, no two of the same key; one that `alone` fits has no others beside it. */
+function listOf<T>(item: Parser<T>, keyOf: (item: T, at: number) => unknown = (_, at) => at, alone = /^$/) {
   const split = v.transform((written: string) => written.split(",").flatMap((one) => one.trim() || []))
-  return v.pipe(v.string(), split, v.array(item), v.minLength(1))
+  const isAlone = v.check((all: string[]) => all.length === 1 || !all.some((one) => alone.test(one)))
+  const areDistinct = v.check((items: T[]) => new Set(items.map(keyOf)).size === items.length)
+  return v.pipe(v.string(), split, isAlone, v.array(item), v.minLength(1), areDistinct)
 }
-/** Whether a word that stands for nothing has no others beside it. */
-function isAlone(word: string) {
-  return (items: string[]) => items.length === 1 || !items.includes(word)
-}
-function hasRepeats(items: unknown[]) {
-  return new Set(items).size < items.length
+/** One of a few words; the first is the default. */
+function oneOf<const T extends string>(first: T, ...others: T[]) {
+  return v.optional(v.picklist([first, ...others]), first)
 }
 /** A setting with what is expected of it, which the error at start tells and the README's table must have. */
 function setting<const S extends Variable>(schema: S, expected: string) {
@@ -2518,70 +2437,57 @@ function createIsKnown(env: Environment): (name: string) => boolean {
 
 // ───────────────────────────── Process: standard output and signals ─────────────────────────────
 
-const newline = 10
-
 /**
  * Writes lines to standard output, one write at a time, and no login waits for it. Above 1 MiB unwritten, and where a write
  * fails (a full disk), lines are dropped, and the next one that is written tells how many.
  */
 function createPrinter(): Required<Pick<World, "print" | "flush">> {
-  const queue = { lines: [] as string[], size: 0 }
+  let text = ""
   let dropped = 0
-  let isBusy = false
   let isTorn = false
+  let writing: Promise<void> | undefined
   let writingSince = Number.NaN
-  let onFlushed = () => {}
-  const writeQueue = async () => {
-    const announced = queue.lines.length > 0 ? dropped : 0
-    if (announced > 0) queue.lines.push(describeDropped(announced))
-    const text = queue.lines.map((line) => `${line}\n`).join("")
-    Object.assign(queue, { lines: [], size: 0 })
-    dropped -= announced
-    isBusy = text !== ""
-    if (!isBusy) return onFlushed()
+  const writeText = async () => {
+    const announced = dropped
+    const entry = { time: new Date(), level: "warn", event: "dropped", lines: announced }
+    const last = announced > 0 ? `${JSON.stringify(entry)}\n` : ""
+    const bytes = Buffer.from((isTorn ? "\n" : "") + text + last)
+    text = ""
     writingSince = performance.now()
-    const bytes = Buffer.from(isTorn ? `\n${text}` : text)
-    const unwritten = await writeOut(bytes)
+    const written = await writeOut(bytes)
     writingSince = Number.NaN
-    const lost = unwritten.filter((byte) => byte === newline).length
-    // The line that announced others is the last of a text.
-    if (lost > 0) dropped += lost + announced - Math.sign(announced)
-    const last = bytes.length - unwritten.length - 1
-    if (last >= 0) isTorn = bytes[last] !== newline
-    // A write costs as much as a message. Where lines come faster than they are written, those of 10 ms go out in one.
-    setTimeout(writeQueue, queue.lines.length > 0 ? 10 : 0)
+    const lost = bytes.subarray(written).filter((byte) => byte === newline).length
+    // The line that tells how many is not counted itself.
+    dropped += lost > 0 ? lost - Math.sign(announced) : -announced
+    if (written > 0) isTorn = bytes[written - 1] !== newline
   }
-  process.on("exit", () => writeRest(queue.lines, performance.now() - writingSince))
-  const print = (line: string) => {
-    if (queue.size > 1_048_576) {
-      dropped += 1
-      return
+  const writeAll = async () => {
+    await new Promise(setImmediate)
+    while (text !== "") {
+      await writeText()
+      // A write costs as much as a message. Where lines come faster than they are written, those of 10 ms go out in one.
+      await sleep(text === "" ? 0 : 10)
     }
-    queue.size += line.length
-    queue.lines.push(line)
-    if (!isBusy) setImmediate(writeQueue)
-    isBusy = true
+    writing = undefined
   }
-  const flush = () =>
-    new Promise<void>((resolve) => {
-      onFlushed = resolve
-      if (!isBusy) resolve()
-    })
-  return { print, flush }
+  const print = (line: string) => {
+    if (text.length > 1_048_576) dropped += 1
+    else text += `${line}\n`
+    writing ??= writeAll()
+  }
+  process.on("exit", () => {
+    // Node waits for a write that is stuck, for ever.
+    if (performance.now() - writingSince > 1_000) process.kill(process.pid, "SIGKILL")
+    tryOr(() => builtin("node:fs").writeSync(1, text), 0)
+  })
+  return { print, flush: async () => writing }
 }
 
-/** Writes what is left when the process ends; `stuck` is how long the last write has taken so far, in milliseconds. */
-function writeRest(lines: string[], stuck: number) {
-  // Node waits for a write that is stuck, for ever.
-  if (stuck > 1_000) process.kill(process.pid, "SIGKILL")
-  const text = lines.map((line) => `${line}\n`).join("")
-  tryOr(() => builtin("node:fs").writeSync(1, text), 0)
-}
+const newline = 10
+const sleep = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
-const describeDropped = (lines: number) => JSON.stringify({ time: new Date(), level: "warn", event: "dropped", lines })
-
-/** Writes bytes to standard output and waits for a reader that is late. Gives those that could not be written. */
-async function writeOut(bytes: Buffer): Promise<Buffer> {
+/** Writes bytes to standard output and waits for a reader that is late. Gives how many could be written. */
+async function writeOut(bytes: Buffer): Promise<number> {
   const write = builtin("node:util").promisify(builtin("node:fs").write)
   let at = 0
   while (at < bytes.length) {
@@ -2591,10 +2497,10 @@ async function writeOut(bytes: Buffer): Promise<Buffer> {
       at += Deno ? await Deno.stdout.write(rest) : (await write(1, rest)).bytesWritten
     } catch (error) {
       if (Object(error).code !== "EAGAIN") break
-      await new Promise((resolve) => setTimeout(resolve, 20))
+      await sleep(20)
     }
   }
-  return bytes.subarray(at)
+  return at
 }
 
 /** Writes a line to standard error as it is: on a terminal, Bun's console.error makes it red. */
@@ -2608,31 +2514,22 @@ export function say(text: string): void {
  * signal ends it at once. What nobody caught ends it, too, and only its name and place are told.
  */
 function handleSignals({ world, settings, log }: Gateway, stopping: AbortController, close: Listener["close"]) {
-  const end = async () => {
+  const onSignal = async (signal: string) => {
+    if (stopping.signal.aborted) process.exit(signal === "SIGINT" ? 130 : 143)
+    stopping.abort()
+    log("info", "stopping", { signal })
+    const ending = builtin("node:timers").setTimeout(() => process.exit(0), settings.DEADLINE + 1_000)
+    ending.unref()
     await close()
     log("info", "stopped")
     await world.flush?.()
     // Handles that never finish closing would keep it.
     process.exit(0)
   }
-  const onSignal = (signal: string) => {
-    if (stopping.signal.aborted) process.exit(signal === "SIGINT" ? 130 : 143)
-    stopping.abort()
-    log("info", "stopping", { signal })
-    builtin("node:timers")
-      .setTimeout(() => process.exit(0), settings.DEADLINE + 1_000)
-      .unref()
-    end()
-  }
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"]) process.on(signal, onSignal)
-  const logFailure = (error: unknown) =>
-    log("error", "failure", {
-      reason: Object(error).name,
-      place: placeOf(error instanceof Error ? error : new Error("")),
-    })
-  process.on("unhandledRejection", logFailure)
+  process.on("unhandledRejection", (error) => logFailure(log, error))
   process.on("uncaughtException", (error) => {
-    logFailure(error)
+    logFailure(log, error)
     // A write that is stuck is waited for no longer than a second.
     setTimeout(() => process.exit(1), 1_000)
     world.flush?.().then(() => process.exit(1))
@@ -2702,24 +2599,16 @@ async function readValueFiles(world: World): Promise<Environment> {
 // ───────────────────────────── Server: the runtime's own, and its client ─────────────────────────────
 
 /** What is used of the two runtimes that bring a server of their own. */
-interface Runtimes {
-  Bun?: { serve(options: object): Server }
+const { Bun, Deno } = globalThis as unknown as {
+  Bun?: { serve(options: object): { port: number; stop(): Promise<void> } }
   Deno?: {
-    serve(options: object, handler: object): Server
+    serve(options: object): { addr: { port: number }; finished: Promise<void>; shutdown(): Promise<void> }
     createHttpClient(options: object): object
     stdout: { write(bytes: Uint8Array): Promise<number> }
   }
 }
-interface Server {
-  port: number
-  stop(): Promise<void>
-  addr: { port: number }
-  finished: Promise<void>
-  shutdown(): Promise<void>
-}
 type Listener = { port: number; close: () => Promise<unknown> }
 type Handler = (request: Request, address: () => string | undefined) => Response | Promise<Response>
-const { Bun, Deno } = globalThis as unknown as Runtimes
 
 /** Listens with the runtime's own server; `close` stops accepting and waits for the requests in flight. */
 async function listen(hostname: string, port: number, handle: Handler): Promise<Listener> {
@@ -2727,11 +2616,11 @@ async function listen(hostname: string, port: number, handle: Handler): Promise<
   return Deno ? listenOnDeno(Deno, hostname, port, handle) : await listenOnNode(hostname, port, handle)
 }
 
-async function listenOnBun(bun: NonNullable<Runtimes["Bun"]>, hostname: string, port: number, handle: Handler) {
+async function listenOnBun(bun: NonNullable<typeof Bun>, hostname: string, port: number, handle: Handler) {
+  type Peers = { requestIP(request: Request): { address: string } | null }
   // Who names no host (HTTP/1.0) has a path for a URL.
   const complete = (request: Request) =>
     request.url.startsWith("/") ? new Request(`http://localhost${request.url}`, request) : request
-  type Peers = { requestIP(request: Request): { address: string } | null }
   const take = (request: Request, server: Peers) => handle(complete(request), () => server.requestIP(request)?.address)
   const server = bun.serve({ hostname, port, fetch: take, idleTimeout: 0, reusePort: false, development: false })
   // Bun ends the process where its very first call finds no descriptor left. So the first call is made here.
@@ -2739,19 +2628,19 @@ async function listenOnBun(bun: NonNullable<Runtimes["Bun"]>, hostname: string, 
   return { port: server.port, close: () => server.stop() }
 }
 
-function listenOnDeno(deno: NonNullable<Runtimes["Deno"]>, hostname: string, port: number, handle: Handler): Listener {
+function listenOnDeno(deno: NonNullable<typeof Deno>, hostname: string, port: number, handle: Handler): Listener {
   type Peer = { remoteAddr: { hostname: string } }
-  const fetch = (request: Request, peer: Peer) => handle(request, () => peer.remoteAddr.hostname)
-  const open = (port: number) => deno.serve({ hostname, port, onListen() {} }, fetch)
+  const handler = (request: Request, peer: Peer) => handle(request, () => peer.remoteAddr.hostname)
+  const open = (port: number) => deno.serve({ hostname, port, handler, onListen() {} })
   let server = open(port)
   const bound = server.addr.port
   // Deno stops accepting after EMFILE; open connections continue. Listen again.
-  const reopen = () => {
+  const reopen = async () => {
+    await sleep(100)
     server = tryOr(() => open(bound), server)
-    keepOpen()
+    server.finished.catch(reopen)
   }
-  const keepOpen = () => server.finished.catch(() => setTimeout(reopen, 100))
-  keepOpen()
+  server.finished.catch(reopen)
   return { port: bound, close: () => server.shutdown() }
 }
 
@@ -2774,18 +2663,18 @@ export async function createClient(): Promise<World["fetch"]> {
   const file = Bun || Deno ? undefined : await loadOptional("parts/client")
   if (file) return (file as Parts["client"]).clientOfNode()
   const fresh = Deno?.createHttpClient({ poolMaxIdlePerHost: 0 })
-  // Bun and Deno are told to decompress nothing: Bun has no limit, and Deno calls what is broken a broken connection.
-  const isDecompressed = (coding: string) => !Bun && !Deno && /^(x-gzip|gzip|deflate|br|zstd)$/.test(coding)
   return async (request, { isFresh, ...init }) => {
     // Deno repeats a POST by itself where a connection died, unless its body is a Blob.
     const body = Deno && request.body ? { body: await request.blob() } : {}
     if (Deno) request.headers.set("accept-encoding", "identity")
     const connection = isFresh && fresh ? { client: fresh } : { keepalive: !isFresh }
+    // Bun and Deno are told to decompress nothing: Bun has no limit, and Deno calls what is broken a broken connection.
     const reply = await fetch(request, { ...init, ...connection, ...body, decompress: false } as unknown as RequestInit)
-    if (!isDecompressed(reply.headers.get("content-encoding") ?? "")) return reply
-    const headers = new Headers(reply.headers)
-    for (const name of ["content-encoding", "content-length"]) headers.delete(name)
-    return new Response(reply.body, { status: reply.status, headers })
+    if (Bun || Deno || !reply.headers.has("content-encoding")) return reply
+    // Node has decompressed it, and keeps the headers that say otherwise.
+    const decompressed = new Response(reply.body, reply)
+    for (const name of ["content-encoding", "content-length"]) decompressed.headers.delete(name)
+    return decompressed
   }
 }
 
@@ -2795,73 +2684,47 @@ export async function createClient(): Promise<World["fetch"]> {
 export async function serve(given: World) {
   const stopping = new AbortController()
   const env = cleanEnvironment(given.env)
-  const token = isFirstRun(env) ? await firstToken() : ""
+  const token = isFirstRun(env) ? await createFirstToken() : ""
   const first = token ? { GATEWAY_TOKEN: token, HOST: "127.0.0.1" } : {}
-  const world = { ...given, env: { ...env, ...first }, stopping: stopping.signal }
-  const prepared = await prepare(world, true)
+  const prepared = await prepare({ ...given, env: { ...env, ...first }, stopping: stopping.signal }, true)
   const app = await createApp(prepared)
   const { settings, log } = prepared.gateway
   const { HOST, PORT } = settings
   // What every message needs is loaded while nobody is served yet. What fails now is tried again by the first message.
   const loading = Promise.all([loadNumbers(), settings.keys.length > 0 && loadJose()]).catch(() => {})
-  const isHost = (name: string) => /^(([\w.-]+|\[[\da-f:.]+\])(:\d{1,5})?)?$/i.test(name)
   const inFlight = new Set<Promise<Response>>()
   const handle: Handler = (request, address) => {
-    if (!isHost(request.headers.get("host") ?? ""))
+    if (!hostForm.test(request.headers.get("host") ?? ""))
       return refuse(log, "invalid_message", "the header Host names no host")
     const answering = app.fetch(request, { address })
-    if (answering instanceof Promise) trackUntilSettled(answering, inFlight)
+    if (!(answering instanceof Promise)) return answering
+    inFlight.add(answering)
+    const forget = () => inFlight.delete(answering)
+    answering.then(forget, forget)
     return answering
   }
-  const listener = await listen(HOST, PORT, handle).catch(refuseToListen(HOST, PORT))
-  const { port } = listener
-  // A caller that left is not waited for by the server, and its message is sent all the same.
-  const close = async () => {
-    await listener.close()
-    await Promise.allSettled(inFlight)
-  }
+  const { port, close } = await listen(HOST, PORT, handle).catch((cause) => {
+    const text = `PORT ${PORT} of ${HOST} cannot be listened on: ${cause.code ?? cause.name}`
+    throw new StartError([{ text, unknown: "PORT", cause }])
+  })
   await loading
   const address = `http://${HOST.includes(":") ? `[${HOST}]` : HOST}:${port}/`
-  const summary = await summarize(prepared, address, token !== "")
-  const isPretty = settings.LOG_FORMAT === "pretty"
-  const inForce = isPretty ? [] : summary.filter(([word]) => word !== "try")
-  const fields = inForce.map(([word, text]) => [word.toLowerCase().replaceAll(" ", "_"), text])
-  log("info", "listening", { address, ...Object.fromEntries(fields) })
-  handleSignals(prepared.gateway, stopping, close)
-  for (const [word, text] of isPretty ? summary : []) say(`  ${word.padEnd(10)} ${text}`)
+  const words = (await loadOptional("commands/check")) as typeof import("./providers/commands/check.ts") | undefined
+  const { fields, lines } = words?.describeStart(prepared, address, token !== "") ?? { lines: "" }
+  log("info", "listening", { address, ...fields })
+  // A caller that left is not waited for by the server, and its message is sent all the same.
+  handleSignals(prepared.gateway, stopping, () => close().then(() => Promise.allSettled(inFlight)))
+  if (lines) say(lines)
   if (token) tellFirstCall(address, token)
 }
-
-function trackUntilSettled<T>(work: Promise<T>, inFlight: Set<Promise<T>>) {
-  inFlight.add(work)
-  const forget = () => inFlight.delete(work)
-  work.then(forget, forget)
-}
+const hostForm = /^(([\w.-]+|\[[\da-f:.]+\])(:\d{1,5})?)?$/i
 
 /** The token of a run that has neither secret nor token. Its file keeps it for an hour, so that the curl outlives a restart. */
-async function firstToken(): Promise<string> {
+async function createFirstToken(): Promise<string> {
   const file = (await loadOptional("parts/first-run")) as { rememberToken(token: string): string } | undefined
   return file?.rememberToken(createSecret()) ?? createSecret()
 }
 
-const refuseToListen =
-  (host: string, port: number) =>
-  (cause: { code?: string; name: string; message: string }): never => {
-    const text = `PORT ${port} of ${host} cannot be listened on: ${cause.code ?? cause.name}`
-    throw new StartError([{ text, unknown: "PORT", cause }])
-  }
-
-/** What is in force, as pairs of a word and a text; none where the file with these words is not there. */
-async function summarize(
-  prepared: Prepared,
-  address: string,
-  isFirst: boolean,
-): Promise<[word: string, text: string][]> {
-  const file = (await loadOptional("commands/check")) as typeof import("./providers/commands/check.ts") | undefined
-  return file?.summarize(prepared, address, isFirst) ?? []
-}
-
-/** What to try at a first run. */
 function tellFirstCall(address: string, token: string) {
   const body = JSON.stringify({ recipient: "+12223334444", body: "Your code is 326162", sender: "" })
   const text = "No GATEWAY_SECRET is set: this run has a token of its own and listens on 127.0.0.1 only. Try it:"
@@ -2880,7 +2743,6 @@ async function runCommand([name = "serve", ...rest]: string[], world: World): Pr
   throw new Error(`there is no command ${words}: see main.ts --help${advice?.hintAtCommand(name) ?? ""}`)
 }
 
-/** The world of a process, and its command. */
 async function start() {
   // A file that never finishes loading leaves nothing to do, and the process would end as if all were well.
   process.exitCode = unfinished
@@ -2901,29 +2763,23 @@ async function start() {
 /** Node's own exit code of an await that never ends. */
 const unfinished = 13
 
+type Advice = typeof import("./providers/commands/advice.ts")
 /** The advice for a person who typed something. It is missed without harm, even where it is broken. */
-const loadAdvice = async () =>
-  (await loadOptional("commands/advice").catch(() => undefined)) as
-    | typeof import("./providers/commands/advice.ts")
-    | undefined
+const loadAdvice = async () => (await loadOptional("commands/advice").catch(() => {})) as Advice | undefined
 
 /** Tells why it did not start, with advice, and ends. */
 async function explainAndExit(error: unknown) {
-  const advice = error instanceof StartError ? await loadAdvice() : undefined
-  const explained = advice && error instanceof StartError ? await advice.explain(error, process.env) : error
-  say(explained instanceof Error ? explained.message : describeNoError(explained))
+  let told = error
+  if (error instanceof StartError) told = (await (await loadAdvice())?.explain(error, process.env)) ?? error
+  say(told instanceof Error ? told.message : describeNoError(told))
   process.exit(1)
 }
 
+const entry = () => tryOr(() => builtin("node:fs").realpathSync(process.argv[1] ?? ""), "")
+const isEntry = import.meta.main ?? entry() === import.meta.filename
 // A runtime too old for this has nothing else that it could say.
-if (!builtin) explainOldRuntime()
-const isEntry = () => tryOr(() => builtin("node:fs").realpathSync(process.argv[1] ?? ""), "") === import.meta.filename
-if (import.meta.main ?? isEntry()) {
-  if (import.meta.main && "escape" in RegExp) start().catch(explainAndExit)
-  else explainOldRuntime()
-}
-
-function explainOldRuntime() {
+if (!builtin || (isEntry && !(import.meta.main && "escape" in RegExp))) {
   console.error(`smstask needs Node 24.2, Bun 1.3 or Deno 2.5, or newer; this is ${process.version}`)
   process.exit(1)
 }
+if (isEntry) start().catch(explainAndExit)

@@ -1,6 +1,7 @@
 import {
   type Command,
   cleanEnvironment,
+  type Fields,
   isFirstRun,
   type LoadedProvider,
   type Prepared,
@@ -27,7 +28,7 @@ function showLimits({ gateway: { routes, settings, limits } }: Prepared): string
 }
 
 /** What is in force, as pairs of a word and a text: routes, callers, limits, destinations, and where to look. */
-export function summarize(prepared: Prepared, address: string, isFirst: boolean) {
+function summarize(prepared: Prepared, address: string, isFirst: boolean) {
   const { gateway, callers, pages, providers } = prepared
   const { settings, routes, world } = gateway
   const { env } = world
@@ -56,6 +57,20 @@ export function summarize(prepared: Prepared, address: string, isFirst: boolean)
     ["try", isFirst ? "" : 'main.ts check; main.ts send +12223334444 "Your code is 326162"'],
   ]
   return words.filter(([, text]) => text)
+}
+
+/** What is in force at a start: lines for a terminal, or fields of the log's line. */
+export function describeStart(
+  prepared: Prepared,
+  address: string,
+  isFirst: boolean,
+): { fields: Fields; lines: string } {
+  const words = summarize(prepared, address, isFirst)
+  if (prepared.gateway.settings.LOG_FORMAT === "pretty")
+    return { fields: {}, lines: words.map(([word, text]) => `  ${word.padEnd(10)} ${text}`).join("\n") }
+  const told = words.filter(([word]) => word !== "try")
+  const named = told.map(([word, text]) => [word.toLowerCase().replaceAll(" ", "_"), text])
+  return { fields: Object.fromEntries(named), lines: "" }
 }
 
 /** Says all that serving would, and what is doubtful in it. Throws a StartError where the gateway would not start. */

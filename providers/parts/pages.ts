@@ -8,12 +8,13 @@ import {
   createCollector,
   importFile,
   isBreakerOpen,
-  type LoadedPage,
+  type Page,
   type Prepared,
   parseVariables,
   refuse,
   type Site,
   StartError,
+  type Values,
   type Variables,
   variablePrefix,
   type World,
@@ -22,6 +23,13 @@ import { secretToken } from "../lib.ts"
 import { doorOf } from "./door.ts"
 import { mountReports } from "./reports.ts"
 
+/** A page with its variables, and the token that opens it. */
+export interface LoadedPage {
+  name: string
+  page: Page
+  values: Values<Variables>
+  token: string
+}
 type App = Hono<{ Bindings: Bindings }>
 const pageToken = secretToken()
 

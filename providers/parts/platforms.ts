@@ -180,14 +180,14 @@ function createVerified(
 }
 
 /** Loads the platforms that PLATFORMS names. Throws a StartError that lists what is missing or wrong. */
-export async function loadPlatforms(names: string[], world: World, providers: string[]): Promise<Caller[]> {
+export async function loadPlatforms(names: string[], world: World, providers: { name: string }[]): Promise<Caller[]> {
   const { complaints, collect } = createCollector()
   const callers: Caller[] = []
   const findKeys = createKeys(world)
   const sentences = (await collect(() => readSentences(world.env))) ?? new Map()
   for (const name of names) {
     const text = `PLATFORMS names ${name}, which is a provider in use: both would be served at /${name}`
-    if (providers.includes(name)) complaints.push({ text })
+    if (providers.some((provider) => provider.name === name)) complaints.push({ text })
     const caller = await collect(() => loadPlatform(name, world, sentences, findKeys))
     if (caller) callers.push(caller)
   }
