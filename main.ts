@@ -359,11 +359,12 @@ async function readBody(request: Request): Promise<{ text: string } | Problem> {
     const name = coding.slice(0, 20).replace(/[^\w-]/g, "")
     return { problem: "unsupported_encoding", detail: `the body is coded as ${name}: send it plain` }
   }
+  const charset = charsetOf(request.headers.get("content-type") ?? "")
+  const recode = charset ? (await loadPart({}, "charset")).recodeForm : undefined
   try {
     const bytes = await readBytes(request)
     if (!bytes) return { problem: "message_too_large", detail: "at most 64 KiB are read" }
-    const charset = charsetOf(request.headers.get("content-type") ?? "", bytes)
-    const text = tryOr(() => (charset ? recodeForm(bytes, charset) : strictUtf8.decode(bytes)), undefined)
+    const text = tryOr(() => recode?.(bytes, charset) ?? strictUtf8.decode(bytes), undefined)
     return text === undefined
       ? invalid(`the body must be UTF-8${charset && ", or the charset that it names"}`)
       : { text }
@@ -1566,6 +1567,7 @@ export interface Files {
 
 /** Parts of the gateway that only some settings need. */
 interface Parts {
+  charset: typeof import("./providers/parts/charset.ts")
   client: typeof import("./providers/parts/client.ts")
   feedback: typeof import("./providers/parts/feedback.ts")
   pages: typeof import("./providers/parts/pages.ts")
@@ -2025,23 +2027,10 @@ function parseJson(text: string): unknown {
   return tryOr(() => JSON.parse(text), undefined)
 }
 
-/** The charset that a form declares, where that is not UTF-8; else "". JSON is always UTF-8 (RFC 8259). */
-function charsetOf(type: string, bytes: Uint8Array): string {
+/** The charset that a form declares, where that is not UTF-8; else "". */
+function charsetOf(type: string): string {
   const [, charset = ""] = /^application\/x-www-form-urlencoded *;.{0,200}?\bcharset *= *"?([^\s;"]+)/i.exec(type) ?? []
-  const isUtf8 = charset === "" || /^utf-?8$/i.test(charset) || /^\s*[[{]/.test(utf8.decode(bytes.subarray(0, 100)))
-  return isUtf8 ? "" : charset
-}
-
-/** A form in another charset as one in UTF-8. Throws where the charset is not known, or the bytes are none of it. */
-function recodeForm(bytes: Uint8Array, charset: string): string {
-  const decoder = new TextDecoder(charset as "utf-8", { fatal: true })
-  const decode = (part: string) => {
-    const binary = part.replace(/%([\da-f]{2})/gi, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)))
-    return encodeURIComponent(decoder.decode(Buffer.from(binary, "latin1")))
-  }
-  // What is no escape stays: "&" and "=" part the fields, "+" is a blank.
-  const form = Buffer.from(bytes).toString("latin1")
-  return form.replace(/[^&=+]+/g, decode)
+  return /^utf-?8$/i.test(charset) ? "" : charset
 }
 
 /** The bytes of a body, or undefined where there are more than 64 KiB. Where a length is declared, none are counted. */
