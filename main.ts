@@ -417,21 +417,16 @@ export function answer(result: Delivery | Problem, about: Fields, caller: Caller
 
 /** The fields of the line `received`: with the call's W3C trace and the platform's own id of it. */
 function describeArrival({ about, message }: Inbound, headers: Headers): Fields {
-  const fields = { ...about }
-  if (message.channel === "voice") fields.channel = "voice"
-  const trace = /^[\da-f]{2}-([\da-f]{32})-/.exec(headers.get("traceparent") ?? "")?.[1]
-  if (trace) fields.trace = trace
-  const callerId = headers.get("webhook-id") ?? headers.get("x-request-id") ?? ""
-  if (/^[\w.:-]{1,100}$/.test(callerId)) fields.caller_id = callerId
-  return fields
+  const channel = message.channel === "voice" ? "voice" : undefined
+  const [, trace] = /^[\da-f]{2}-([\da-f]{32})-/.exec(headers.get("traceparent") ?? "") ?? []
+  const [id] = /^[\w.:-]{1,100}$/.exec(headers.get("webhook-id") ?? headers.get("x-request-id") ?? "") ?? []
+  return { ...about, channel, trace, caller_id: id }
 }
 
 // ───────────────────────────── Prove: who calls ─────────────────────────────
 
 /** A caller that is proven; `proofId` tells a signed call from others. */
-export interface Proven {
-  proofId?: string | undefined
-}
+export type Proven = { proofId?: string | undefined }
 
 export const unproven = (detail: string): Problem => ({ problem: "authentication_failed", detail })
 
@@ -1862,7 +1857,8 @@ type PhoneNumber = NonNullable<ReturnType<Numbers["parsePhoneNumberFromString"]>
  * code and none is sure, the first of them is its country.
  */
 export function readNumber(written: string, defaultCountry: string | undefined, numbers: Numbers) {
-  const text = normalize(written).replace(/^\s*(?:\((\+\d{1,3})\))?|\s+$/g, "$1")
+  const trimmed = normalize(written).trim()
+  const text = trimmed.replace(/^\((\+\d{1,3})\)/, "$1")
   if (/\p{Cc}/u.test(text)) return badNumber("recipient must not hold control characters")
   const options = { extract: false, ...(defaultCountry && { defaultCountry: defaultCountry as "US" }) }
   const parse = (text: string) => {
@@ -1918,7 +1914,7 @@ export const maskNumber = (recipient: string, callingCode: string) => `+${callin
 /** The digits by which a telephone is counted: without those that networks take or leave. */
 export function lineOf(recipient: string): string {
   // Argentina's 9 of mobiles, Brazil's 9 before what began with 6 to 9, Gabon's 0.
-  return recipient.slice(1).replace(/^(54)9(?=\d{10}$)|^(55\d\d)9(?=[6-9]\d{7}$)|^(241)0(?=\d{7,8}$)/, "$1$2$3")
+  return recipient.slice(1).replace(/(?<=^54)9(?=\d{10}$)|(?<=^55\d\d)9(?=[6-9]\d{7}$)|(?<=^241)0(?=\d{7,8}$)/, "")
 }
 
 /** Canonical form of what looks the same (Unicode NFKC): ASCII digits, and no characters that only format. */
