@@ -1471,7 +1471,7 @@ export function formsOf(secrets: readonly string[]): string[] {
     secret,
     secret.replaceAll("+", " "),
     encodeURIComponent(encodeURIComponent(secret)),
-    Buffer.from(secret).toString("base64").replace(/=+$/, ""),
+    Buffer.from(secret).toString("base64").replace(/=?=$/, ""),
     JSON.stringify(secret).slice(1, -1),
   ])
   return [...new Set(forms.map((form) => canonicalize(form).toLowerCase()))]
@@ -1507,8 +1507,9 @@ function hideForms(text: string, forms: string[], whole: string[]): string {
   let safe = text
   for (const form of found.sort((a, b) => b.length - a.length)) {
     const isWhole = form.length < 4 || whole.includes(form)
-    const [before, after] = isWhole ? ["(?<![\\p{L}\\p{N}])", "(?![\\p{L}\\p{N}])"] : ["", ""]
-    safe = safe.replace(new RegExp(before + RegExp.escape(form) + after, "giu"), mark)
+    const pattern = RegExp.escape(form)
+    const alone = isWhole ? `(?<![\\p{L}\\p{N}])${pattern}(?![\\p{L}\\p{N}])` : pattern
+    safe = safe.replace(new RegExp(alone, "giu"), mark)
   }
   return safe
 }
@@ -1520,9 +1521,9 @@ function hideDigits(text: string, recipient: string, codes: string[], isProse: b
     if (isProse) return mark
     const digits = run.replace(/\D/g, "")
     const isNumber = digits.length > 6 && (recipient.includes(digits) || digits.includes(recipient.slice(-7)))
-    const around = text.slice(Math.max(0, at - 1), at) + text.slice(at + run.length, at + run.length + 1)
-    const isAlone = !/[\p{L}\p{N}]/u.test(around)
-    return isNumber || (isAlone && codeDigits.includes(digits)) ? mark : run
+    const around = `${text[at - 1] ?? ""}${text[at + run.length] ?? ""}`
+    const isCode = codeDigits.includes(digits) && !/[\p{L}\p{N}]/u.test(around)
+    return isNumber || isCode ? mark : run
   })
 }
 
