@@ -419,8 +419,8 @@ export function answer(result: Delivery | Problem, about: Fields, caller: Caller
 function describeArrival({ about, message }: Inbound, headers: Headers): Fields {
   const channel = message.channel === "voice" ? "voice" : undefined
   const [, trace] = /^[\da-f]{2}-([\da-f]{32})-/.exec(headers.get("traceparent") ?? "") ?? []
-  const [id] = /^[\w.:-]{1,100}$/.exec(headers.get("webhook-id") ?? headers.get("x-request-id") ?? "") ?? []
-  return { ...about, channel, trace, caller_id: id }
+  const [callerId] = /^[\w.:-]{1,100}$/.exec(headers.get("webhook-id") ?? headers.get("x-request-id") ?? "") ?? []
+  return { ...about, channel, trace, caller_id: callerId }
 }
 
 // ───────────────────────────── Prove: who calls ─────────────────────────────
@@ -1854,8 +1854,8 @@ type Numbers = Awaited<ReturnType<typeof loadNumbers>>
 type PhoneNumber = NonNullable<ReturnType<Numbers["parsePhoneNumberFromString"]>>
 
 /**
- * The one number that is meant, as libphonenumber reads it from `defaultCountry` (ISO 3166). Where several countries share its calling
- * code and none is sure, the first of them is its country.
+ * The one number that is meant, as libphonenumber reads it from `defaultCountry` (ISO 3166). Where several countries share its
+ * calling code and none is sure, the first of them is its country.
  */
 export function readNumber(written: string, defaultCountry: string | undefined, numbers: Numbers) {
   const trimmed = normalize(written).trim()
@@ -1951,7 +1951,7 @@ const unfilled = [
   // Of printf and of String.format; "20 %d'avance" and "5 %s" are no such.
   /(?<![\d%] ?)%(?:\d\$)?[sd](?![\w'’-])|%\(\w{1,40}\)[sd]|\{0(?:[:,][^{}]{0,20})?\}/,
 ]
-/** What may be a text's own unless `slot` knows a word of its name: `{code}`, `[[code]]`, `<<code>>`, `%code%`, `#code#`, `@code@`, `$code`. */
+/** What may be a text's own unless a word of its name is a `slot`: `{code}`, `[[code]]`, `<<code>>`, `%code%`, `#code#`, `@code@`, `$code`. */
 const named =
   /\{\s{0,9}([a-z_][\w.-]{0,40})\s{0,9}(?:[:|!,][^{}]{0,30})?\}|\[\[\s{0,9}([a-z_][\w.-]{0,40})\s{0,9}\]\]|<<([a-z_][\w.-]{0,40})>>|([%#@])([a-z_][\w.-]{0,40})\4|(?<!\w)\$!?([a-z_]\w{0,40})/gi
 const slot =
@@ -1982,17 +1982,16 @@ function isEncoded(text: string): boolean {
   return hasEscapes || /\p{LC}{2}\+[\p{LC}\p{N}]{2}(?![\w.+-]*@)/u.test(start)
 }
 
-/** A sender that looks like a number loses its separators; an alphanumeric one stays as it is. */
-const asSender = v.transform((written: string) => {
-  const bare = normalize(written).replace(/[\p{Z}\p{Pd}\p{Ps}\p{Pe}\u2212./]/gu, "")
-  return /^(\+*|00)\d{3,15}$/.test(bare) ? bare.replace(/^(00|\+\++)/, "+") : written.trim().toWellFormed()
-})
 const senderForms = "a number, a short code or an alphanumeric id of up to 11 characters"
+/** A sender that looks like a number loses its separators; an alphanumeric one stays as it is. */
 const sender = v.pipe(
   v.string(),
   v.maxLength(200, `must be ${senderForms}`),
   v.regex(/^\P{Cc}*$/u, "must not hold control characters"),
-  asSender,
+  v.transform((written) => {
+    const bare = normalize(written).replace(/[\p{Z}\p{Pd}\p{Ps}\p{Pe}\u2212./]/gu, "")
+    return /^(\+*|00)\d{3,15}$/.test(bare) ? bare.replace(/^(00|\+\++)/, "+") : written.trim().toWellFormed()
+  }),
   // In the path of a URL dots alone would name another path.
   v.regex(/^(\+?\d{3,15}|(?!\.+$).{0,11})$/u, `must be ${senderForms}`),
   v.check((text) => !findUnfilled(text), "is what the platform's template left unfilled"),
