@@ -314,10 +314,10 @@ async function readBody(request: Request): Promise<{ text: string } | Problem> {
     const name = coding.slice(0, 20).replace(/[^\w-]/g, "")
     return { problem: "unsupported_encoding", detail: `the body is coded as ${name}: send it plain` }
   }
+  const charset = charsetOf(request.headers.get("content-type") ?? "")
   try {
     const bytes = await readBytes(request)
     if (!bytes) return { problem: "message_too_large", detail: "at most 64 KiB are read" }
-    const charset = charsetOf(request.headers.get("content-type") ?? "", bytes)
     const text = tryOr(() => (charset ? recodeForm(bytes, charset) : strictUtf8.decode(bytes)), undefined)
     return text === undefined
       ? invalid(`the body must be UTF-8${charset && ", or the charset that it names"}`)
@@ -344,7 +344,7 @@ export function refuseCall(
 
 // ───────────────────────────── Reply: what a caller is told ─────────────────────────────
 
-type Details = { about?: Fields; attempts?: Attempt[]; headers?: Record<string, string>; level?: contract.Level }
+type Details = { about?: Fields; attempts?: Attempt[] | undefined; headers?: object; level?: contract.Level }
 
 /** A refusal as problem+json (RFC 9457), and as a line of the log. */
 export function refuse(log: Log, code: contract.ProblemCode, detail: string, details: Details = {}): Response {
@@ -358,67 +358,49 @@ export function refuse(log: Log, code: contract.ProblemCode, detail: string, det
 
 const isJson = { headers: { "content-type": "application/json" } }
 /** Tells a platform what came of its call, in `language` (BCP 47): in its own words, or as everyone else. */
-export function answer(
-  result: Delivery | Problem,
-  about: Fields,
-  caller: Caller,
-  { log }: Gateway,
-  language?: string,
-): Response {
+export function answer(result: Delivery | Problem, about: Fields, caller: Caller, { log }: Gateway, language?: string) {
   const inItsWords = caller.answer?.(result, String(about.request), language)
   if ("receipt" in result) return inItsWords ?? new Response(JSON.stringify(result), isJson)
   const { problem, detail, attempts, retryAfter } = result
-  const details: Details = { about }
-  if (attempts) details.attempts = attempts
-  if (retryAfter) details.headers = { "retry-after": String(Math.ceil(retryAfter / 1_000)) }
-  const inOurs = refuse(log, problem, detail, details)
+  const headers = retryAfter ? { "retry-after": String(Math.ceil(retryAfter / 1_000)) } : {}
+  const inOurs = refuse(log, problem, detail, { about, attempts, headers })
   return inItsWords ?? inOurs
 }
 
 /** The fields of the line `received`: with the call's W3C trace and the platform's own id of it. */
 function describeArrival({ about, message }: Inbound, headers: Headers): Fields {
-  const fields = { ...about }
-  if (message.channel === "voice") fields.channel = "voice"
-  const trace = /^[\da-f]{2}-([\da-f]{32})-/.exec(headers.get("traceparent") ?? "")?.[1]
-  if (trace) fields.trace = trace
-  const callerId = headers.get("webhook-id") ?? headers.get("x-request-id") ?? ""
-  if (/^[\w.:-]{1,100}$/.test(callerId)) fields.caller_id = callerId
-  return fields
+  const channel = message.channel === "voice" ? "voice" : undefined
+  const [, trace] = /^[\da-f]{2}-([\da-f]{32})-/.exec(headers.get("traceparent") ?? "") ?? []
+  const [callerId] = /^[\w.:-]{1,100}$/.exec(headers.get("webhook-id") ?? headers.get("x-request-id") ?? "") ?? []
+  return { ...about, channel, trace, caller_id: callerId }
 }
 
 // ───────────────────────────── Prove: who calls ─────────────────────────────
 
 /** A caller that is proven; `proofId` tells a signed call from others. */
-export interface Proven {
-  proofId?: string | undefined
-}
+export type Proven = { proofId?: string | undefined }
 
 export const unproven = (detail: string): Problem => ({ problem: "authentication_failed", detail })
 
 /** `POST /`, in the gateway's own words, which are Auth0's. */
 function createOwnCaller({ settings, world }: Gateway): Caller {
   // Many APIs of SMS call their API key "key": here it marks nothing.
-  const read = (fields: object): contract.Written => ({
-    ip: Object(Reflect.get(fields, "req")).ip,
-    ...fields,
-    key: undefined,
-  })
+  const read = (fields: { req?: unknown }) => ({ ip: Object(fields.req).ip, ...fields, key: undefined })
   const readPerson = ({ recipient, platform, user }: contract.Person) => ({ recipient, platform, user })
-  const verified = { read: (fields: object) => readPerson(fields) }
-  const platform = { docs: "README.md", env: {}, read, setup: () => "", verified }
+  const platform = { docs: "README.md", env: {}, read, setup: () => "", verified: { read: readPerson } }
   const caller = { name: "", platform, isSigned: false, prove: createOwnProof(settings, world.clock) }
   return { ...caller, verified: caller }
 }
 
 const loadJose = memoize(() => import("jose/jwt/verify"))
+const nothing = () => undefined
 type JoseError = { code: string; claim?: string }
 const isOtherSecret = ({ code }: JoseError) => code === "ERR_JWS_SIGNATURE_VERIFICATION_FAILED"
 
 /** The proof of `POST /`: a token signed with GATEWAY_SECRET (RFC 7519), or GATEWAY_TOKEN. */
 export function createOwnProof(settings: Settings, clock: World["clock"]): Caller["prove"] {
   const { GATEWAY_TOKEN, GATEWAY_AUDIENCE: audience, GATEWAY_SUBJECT: subject, GATEWAY_ISSUER: issuer } = settings
-  const claims: { [name: string]: unknown } = { algorithms: ["HS256"], audience, clockTolerance: 60 }
-  if (issuer) claims.issuer = issuer
+  const claims: { [name: string]: unknown } = { algorithms: ["HS256"], audience, issuer, clockTolerance: 60 }
   if (subject !== "any") claims.subject = subject
   const hmac = { name: "HMAC", hash: "SHA-256" }
   const importKey = (key: Uint8Array<ArrayBuffer>) => crypto.subtle.importKey("raw", key, hmac, false, ["verify"])
@@ -442,7 +424,6 @@ export function createOwnProof(settings: Settings, clock: World["clock"]): Calle
     return GATEWAY_TOKEN && isSame(token, GATEWAY_TOKEN) ? {} : verify(token)
   }
 }
-const nothing = () => undefined
 
 function explainToken(error: JoseError): string {
   if (isOtherSecret(error)) return "the token's signature does not match GATEWAY_SECRET"
@@ -667,9 +648,9 @@ export function findCode(body: string, pattern?: RegExp): string | undefined {
   // Letters of scripts without cases (Kana, Thai) stand beside digits with no blank between.
   const words = text.match(/\d+(?:[ .\-–—/_]\d+)+|[\p{LC}\p{N}]{2,}(?:[-_][\p{LC}\p{N}]+)*/gu) ?? []
   const codes = new Set(words.filter((word) => /^\d{4,10}$/.test(word)))
-  const isUnit = (word: string) => /^\d{1,3}(s|m|h|secs?|mins?|minutes|hours|hrs?|st|nd|rd|th|am|pm)$/i.test(word)
+  const unit = /^\d{1,3}(s|m|h|secs?|mins?|minutes|hours|hrs?|st|nd|rd|th|am|pm)$/i
   const isLong = (word: string) => /\d.*\d/.test(word) && word.replace(/[-_]/g, "").length > 3
-  const isOther = (word: string) => isLong(word) && !isUnit(word) && !codes.has(word)
+  const isOther = (word: string) => !codes.has(word) && isLong(word) && !unit.test(word)
   return codes.size === 1 && !words.some(isOther) ? [...codes][0] : undefined
 }
 
@@ -680,12 +661,11 @@ const renderCode = (code: string, texts: Targeted<string>[], locale: string | un
 /** The text in the closest language (RFC 4647, lookup) that the settings have, else the first for no language. */
 export function chooseText(texts: Targeted<string>[], locale = ""): string {
   let range = locale.toUpperCase().replaceAll("-", "_")
-  while (range && !texts.some(({ target }) => isOfLanguage(target, range)))
-    range = range.slice(0, Math.max(0, range.lastIndexOf("_")))
-  const exact = texts.find(({ target }) => target === range)
-  return (exact ?? texts.find(({ target }) => isOfLanguage(target, range)))?.value ?? ""
+  const find = () =>
+    texts.find(({ target }) => target === range) ?? texts.find(({ target }) => target.startsWith(`${range}_`))
+  while (range && !find()) range = range.slice(0, Math.max(0, range.lastIndexOf("_")))
+  return find()?.value ?? ""
 }
-const isOfLanguage = (target: string, range: string) => target === range || target.startsWith(`${range}_`)
 
 // ───────────────────────────── Once and guard: what is sent once, and what is not sent at all ─────────────────────────────
 
@@ -1241,7 +1221,7 @@ async function ask(
   const hidden = listHidden(provider, authorizations)
   if ("id" in result) return { receipt: redact(result.id, hidden, message, "id") }
   const reason = redact(result.reason, hidden, message, result.outcome === "refused" ? "prose" : "id")
-  return { ...result, code: redactCode(result.code, hidden, message), reason }
+  return { ...result, code: redact(result.code, hidden, message, "code"), reason }
 }
 
 /** Everything secret that calls of a provider held, in every form in which it may be echoed. */
@@ -1409,12 +1389,11 @@ function refuseUnreached(cause: unknown, host: string): Refused {
 // ───────────────────────────── Log and redact: a line for every event, and nothing secret in it ─────────────────────────────
 
 /** Prints a line for every event, and hands the event to whoever follows. */
-function createLog({ clock, print }: World, format: Settings["LOG_FORMAT"], followers: Follower[]): Log {
-  const render = format === "pretty" ? createPrettyLine() : (entry: contract.LogEvent) => JSON.stringify(entry)
+function createLog(world: World, format: Settings["LOG_FORMAT"], followers: Follower[]): Log {
+  const render = format === "pretty" ? createPrettyLine() : JSON.stringify
   return (level, event, fields) => {
-    const now = clock()
-    const entry: contract.LogEvent = { time: new Date(now).toISOString(), level, event, ...fields }
-    print(render(entry, now))
+    const entry: contract.LogEvent = { time: new Date(world.clock()).toISOString(), level, event, ...fields }
+    world.print(render(entry))
     for (const follow of followers) follow(entry)
   }
 }
@@ -1424,82 +1403,68 @@ function createPrettyLine() {
   const { styleText } = builtin("node:util")
   const timeOfDay = new Intl.DateTimeFormat("en-US", { timeStyle: "medium" })
   const colors = { info: "green", warn: "yellow", error: "red" } as const
-  return (entry: contract.LogEvent, now: number) => {
-    const { time: _, level, event, request: __, country: ___, ...told } = entry
+  return ({ time, level, event, request: _, country: __, ...told }: contract.LogEvent) => {
     const { recipient, provider, receipt, code, reason, ms, ...rest } = told
-    const time = timeOfDay.format(now).replaceAll("\u202f", " ").padStart(11)
+    const when = timeOfDay.format(new Date(time)).replaceAll("\u202f", " ").padStart(11)
     const others = Object.entries(rest).map(([name, value]) => value && `${name}=${value}`)
     const parts = [recipient, provider, receipt, code, reason, ...others, ms !== undefined && `${ms} ms`]
     // Whoever wrote a text, a terminal must obey nothing in it.
     const texts = parts.filter(Boolean).map((part) => String(part).replace(/\p{C}/gu, "•"))
-    return [time, styleText(colors[level], event.padEnd(11)), ...texts].join("  ")
+    return [when, styleText(colors[level], event.padEnd(11)), ...texts].join("  ")
   }
 }
 
 /** Canonical form for comparing a provider's words with our secrets: escapes decoded once, NFKC, spaces collapsed. */
 function canonicalize(text: string): string {
   if (/^[!-$'-[\]-~]*(?: [!-$'-[\]-~]+)*$/.test(text)) return text
-  const decodeBytes = (escapes: string) => Buffer.from(escapes.replaceAll("%", ""), "hex").toString()
-  const decodePoint = (_: string, point: string) => String.fromCodePoint(Number(`0${point}`) || 32)
-  const decodeUnit = (_: string, unit: string) => String.fromCharCode(parseInt(unit, 16))
   const decoded = text
-    .replace(/(?:%[\da-f]{2})+/gi, decodeBytes)
-    .replace(/&#(x[\da-f]{1,5}|\d{1,6});/gi, decodePoint)
-    .replace(/\\u([\da-f]{4})/gi, decodeUnit)
-    .replace(/\\(["\\/])/g, (_, sign) => sign)
+    .replace(/(?:%[\da-f]{2})+/gi, (escapes) => Buffer.from(escapes.replaceAll("%", ""), "hex").toString())
+    .replace(/&#(x[\da-f]{1,5}|\d{1,6});/gi, (_, point) => String.fromCodePoint(Number(`0${point}`) || 32))
+    .replace(/\\u([\da-f]{4})/gi, (_, unit) => String.fromCharCode(parseInt(unit, 16)))
+    .replace(/\\(["\\/])/g, "$1")
   const collapsed = normalize(decoded).replace(/[\s\p{C}]+/gu, " ")
   return collapsed.trim()
 }
 
 /** Secrets in every form in which a provider may echo them: as they are, as a form reads them, percent-encoded, in base64, in JSON. */
 export function formsOf(secrets: readonly string[]): string[] {
-  const forms = secrets.flatMap((secret) => {
-    const inForm = secret.replaceAll("+", " ")
-    const encoded = encodeURIComponent(encodeURIComponent(secret))
-    const base64 = Buffer.from(secret)
-      .toString("base64")
-      .replace(/={1,2}$/, "")
-    return [secret, inForm, encoded, base64, JSON.stringify(secret).slice(1, -1)]
-  })
+  const forms = secrets.flatMap((secret) => [
+    secret,
+    secret.replaceAll("+", " "),
+    encodeURIComponent(encodeURIComponent(secret)),
+    Buffer.from(secret).toString("base64").replace(/=?=$/, ""),
+    JSON.stringify(secret).slice(1, -1),
+  ])
   return [...new Set(forms.map((form) => canonicalize(form).toLowerCase()))]
 }
 
 /** Stands for what is hidden until all is done: a private character, of which no canonical text has one left. */
 const mark = "\uE000"
 
+type Kind = "prose" | "id" | "code"
 /**
  * The one function through which a provider's words pass. The number, the text, its code and the `hidden` forms (in any case)
- * become "•"; of prose also every word of the text with a digit, and every run of four digits. An id keeps its other digits.
- * Gives at most `most` characters.
+ * become "•"; of prose also every word of the text with a digit, and every run of four digits. An id and the code of a refusal
+ * keep their other digits. Gives at most `most` characters.
  */
-export function redact(
-  foreign: unknown,
-  hidden: readonly string[],
-  message: Message,
-  kind: "prose" | "id",
-  most = 200,
-): string {
-  const text = canonicalize(tryOr(() => String(foreign ?? ""), ""))
+export function redact(foreign: unknown, hidden: readonly string[], message: Message, kind: Kind, most = 200): string {
+  const written = tryOr(() => String(foreign ?? ""), "")
+  const text = canonicalize(written)
   if (!text) return ""
+  // Some give a sentence in the place of a code.
+  const isProse = kind === "prose" || (kind === "code" && !/^[\w.:#/-]{1,40}$/.test(written))
   const codes = [message.code ?? "", ...(message.body.match(/\d{4,10}/g) ?? [])]
-  const words = kind === "prose" ? message.body.split(/[^\p{L}\p{N}-]+/u).filter(isTelling) : []
+  const isTelling = (word: string) => word.length > 3 && /\p{N}/u.test(word)
+  const words = isProse ? message.body.split(/[^\p{L}\p{N}-]+/u).filter(isTelling) : []
   const forms = [...hidden, ...[message.body, ...codes, ...words].map((one) => canonicalize(one).toLowerCase())]
-  const safe = hideDigits(hideForms(text, forms, kind === "id" ? codes : []), message.recipient, codes, kind)
+  const safe = hideDigits(hideForms(text, forms, isProse ? [] : codes), message.recipient, codes, isProse)
   return safe.replaceAll(mark, "•").slice(0, most)
-}
-/** Whether a word of a text may tell its code. */
-const isTelling = (word: string) => word.length > 3 && /\p{N}/u.test(word)
-
-/** A provider's code of a refusal. Some give a sentence in its place, which is prose. */
-export function redactCode(code: unknown, hidden: readonly string[], message: Message): string {
-  const isCode = /^[\w.:#/-]{1,40}$/.test(tryOr(() => String(code), ""))
-  return redact(code, hidden, message, isCode ? "id" : "prose")
 }
 
 /** Hides every form, the longest first. A short one, and one of `whole`, is hidden only where it stands alone. */
 function hideForms(text: string, forms: string[], whole: string[]): string {
   const lower = text.toLowerCase()
-  const found = forms.filter((form) => form && form.length <= text.length && lower.includes(form))
+  const found = forms.filter((form) => form && lower.includes(form))
   let safe = text
   for (const form of found.sort((a, b) => b.length - a.length)) {
     const isWhole = form.length < 4 || whole.includes(form)
@@ -1511,15 +1476,15 @@ function hideForms(text: string, forms: string[], whole: string[]): string {
 }
 
 /** Hides runs of four digits and more, with up to three signs between two: in prose all, in an id the number's and the code's. */
-function hideDigits(text: string, recipient: string, codes: string[], kind: "prose" | "id"): string {
+function hideDigits(text: string, recipient: string, codes: string[], isProse: boolean): string {
   const codeDigits = codes.map((code) => code.replace(/\D/g, "")).filter((digits) => digits.length > 3)
   return text.replace(/\+?\d(?:[^\p{L}\p{N}\uE000]{0,3}\d){3,}/gu, (run, at: number) => {
-    if (kind === "prose") return mark
+    if (isProse) return mark
     const digits = run.replace(/\D/g, "")
     const isNumber = digits.length > 6 && (recipient.includes(digits) || digits.includes(recipient.slice(-7)))
-    const around = text.slice(Math.max(0, at - 1), at) + text.slice(at + run.length, at + run.length + 1)
-    const isAlone = !/[\p{L}\p{N}]/u.test(around)
-    return isNumber || (isAlone && codeDigits.includes(digits)) ? mark : run
+    const around = `${text[at - 1] ?? ""}${text[at + run.length] ?? ""}`
+    const isCode = codeDigits.includes(digits) && !/[\p{L}\p{N}]/u.test(around)
+    return isNumber || isCode ? mark : run
   })
 }
 
@@ -1527,9 +1492,9 @@ function hideDigits(text: string, recipient: string, codes: string[], kind: "pro
 function describeThrown(thrown: unknown, name: string): string {
   if (!(thrown instanceof Error)) return describeNoError(thrown)
   const [line = ""] = `${thrown}`.split("\n")
-  const [, file, row, column] = /^(.+?):(\d+)(?::(\d+))?$/.exec(placeOf(thrown, name)) ?? []
+  const [file, ...position] = placeOf(thrown, name).split(":")
   // A run of digits such as file.ts:12:34 would be hidden.
-  return file ? `${file}, line ${row}${column ? `, column ${column}` : ""}: ${line}` : line
+  return file ? `${file}, line ${position.join(", column ")}: ${line}` : line
 }
 
 /** What is said of a file that throws something else than an Error. */
@@ -1786,15 +1751,14 @@ type Numbers = Awaited<ReturnType<typeof loadNumbers>>
 type PhoneNumber = NonNullable<ReturnType<Numbers["parsePhoneNumberFromString"]>>
 
 /**
- * The one number that is meant, as libphonenumber reads it from `country` (ISO 3166). Where several countries share its calling
- * code and none is sure, the first of them is its country.
+ * The one number that is meant, as libphonenumber reads it from `defaultCountry` (ISO 3166). Where several countries share its
+ * calling code and none is sure, the first of them is its country.
  */
-export function readNumber(written: string, country: string | undefined, numbers: Numbers) {
-  const text = normalize(written)
-    .replace(/^\s*(?:\((\+\d{1,3})\))?/, "$1")
-    .trim()
+export function readNumber(written: string, defaultCountry: string | undefined, numbers: Numbers) {
+  const trimmed = normalize(written).trim()
+  const text = trimmed.replace(/^\((\+\d{1,3})\)/, "$1")
   if (/\p{Cc}/u.test(text)) return badNumber("recipient must not hold control characters")
-  const options = { extract: false, ...(country && { defaultCountry: country as "US" }) }
+  const options = { extract: false, ...(defaultCountry && { defaultCountry: defaultCountry as "US" }) }
   const parse = (text: string) => {
     const parsed = numbers.parsePhoneNumberFromString(text, options)
     return parsed?.isPossible() && !parsed.ext && parsed.number.length <= 16 ? parsed : undefined
@@ -1811,23 +1775,22 @@ export function readNumber(written: string, country: string | undefined, numbers
     if (!again || again.number === parsed.number) break
     parsed = again
   }
-  if (!parsed && !country && /^[\d(]/.test(text))
+  if (!parsed && !defaultCountry && /^[\d(]/.test(text))
     return badNumber("recipient must begin with +, or DEFAULT_COUNTRY must be set")
   if (!parsed) return badNumber("recipient must be a phone number: +, the calling code and the number")
-  const { number, countryCallingCode: callingCode } = parsed
-  return {
-    recipient: `${number}`,
-    country: parsed.country ?? parsed.getPossibleCountries()[0] ?? "",
-    callingCode: `${callingCode}`,
-    type: typeOf(parsed),
-  }
+  const { number: recipient, countryCallingCode: callingCode } = parsed
+  const country = parsed.country ?? parsed.getPossibleCountries()[0] ?? ""
+  return { recipient, country, callingCode, type: typeOf(parsed) }
 }
 
 /** What kind of number it surely is, in the words of DENY_TYPES, or "". */
 function typeOf(parsed: PhoneNumber): string {
   // Nobody has these: Twilio's test numbers, and the inbox's.
   if (parsed.number.startsWith("+1500555")) return ""
-  return typesByCode.get(`${parsed.countryCallingCode}`) ?? numberTypes.get(parsed.getType()) ?? ""
+  // Calling codes of no country (ITU-T E.164): satellites, global networks that cost the same, and premium rate.
+  if (/^\+(870|88[1-3])/.test(parsed.number)) return "satellite"
+  if (parsed.number.startsWith("+979")) return "premium"
+  return numberTypes.get(parsed.getType()) ?? ""
 }
 
 /** libphonenumber's types in the words of DENY_TYPES. A number that may be a fixed line or a mobile one has none. */
@@ -1842,25 +1805,14 @@ const numberTypes = new Map<string | undefined, string>([
   ["TOLL_FREE", "toll-free"],
   ["UAN", "uan"],
 ])
-/** Calling codes of no country (ITU-T E.164): satellites, global networks that cost the same, and premium rate. */
-const typesByCode = new Map([
-  ["870", "satellite"],
-  ["881", "satellite"],
-  ["882", "satellite"],
-  ["883", "satellite"],
-  ["979", "premium"],
-])
 export const typeNames = [...numberTypes.values(), "satellite"]
 
 export const maskNumber = (recipient: string, callingCode: string) => `+${callingCode}•••${recipient.slice(-4)}`
 
 /** The digits by which a telephone is counted: without those that networks take or leave. */
 export function lineOf(recipient: string): string {
-  const digits = recipient.slice(1)
   // Argentina's 9 of mobiles, Brazil's 9 before what began with 6 to 9, Gabon's 0.
-  if (digits.startsWith("549")) return digits.replace(/^549(?=\d{10}$)/, "54")
-  if (digits.startsWith("55")) return digits.replace(/^(55\d\d)9(?=[6-9]\d{7}$)/, "$1")
-  return digits.startsWith("2410") ? digits.replace(/^2410(?=\d{7,8}$)/, "241") : digits
+  return recipient.slice(1).replace(/(?<=^54)9(?=\d{10}$)|(?<=^55\d\d)9(?=[6-9]\d{7}$)|(?<=^241)0(?=\d{7,8}$)/, "")
 }
 
 /** Canonical form of what looks the same (Unicode NFKC): ASCII digits, and no characters that only format. */
@@ -1896,14 +1848,11 @@ const unfilled = [
   // Of printf and of String.format; "20 %d'avance" and "5 %s" are no such.
   /(?<![\d%] ?)%(?:\d\$)?[sd](?![\w'’-])|%\(\w{1,40}\)[sd]|\{0(?:[:,][^{}]{0,20})?\}/,
 ]
-/** What may be a text's own unless its name is one of `slots`: `{code}`, `[[code]]`, `<<code>>`, `%code%`, `#code#`, `@code@`, `$code`. */
+/** What may be a text's own unless a word of its name is a `slot`: `{code}`, `[[code]]`, `<<code>>`, `%code%`, `#code#`, `@code@`, `$code`. */
 const named =
   /\{\s{0,9}([a-z_][\w.-]{0,40})\s{0,9}(?:[:|!,][^{}]{0,30})?\}|\[\[\s{0,9}([a-z_][\w.-]{0,40})\s{0,9}\]\]|<<([a-z_][\w.-]{0,40})>>|([%#@])([a-z_][\w.-]{0,40})\4|(?<!\w)\$!?([a-z_]\w{0,40})/gi
-const slots = new Set(
-  "app body codice codigo content expiry kod link message minutes mobile msg name number passcode phone pin recipient sender text to url user username value var".split(
-    " ",
-  ),
-)
+const slot =
+  /^(app|body|codice|codigo|content|expiry|kod|link|message|minutes|mobile|msg|name|number|passcode|phone|pin|recipient|sender|text|to|url|user|username|value|var|.*(code|otp|password|token))$/i
 
 /**
  * The first slot of a template that was left unfilled in a text, less its digits; undefined where there is none. A code may hold
@@ -1912,10 +1861,8 @@ const slots = new Set(
 function findUnfilled(text: string, mayBeNamed = true): string | undefined {
   // Most texts have none of the signs of a slot.
   if (!/[@{$#%<[*]/.test(text)) return undefined
-  const isSlot = (word: string) => slots.has(word) || /(code|otp|password|token)$/.test(word)
   const wordsOf = (name: string) => name.split(/[\W_]+|(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])/)
-  const isNamed = ([, ...names]: string[]) =>
-    names.some((name = "") => wordsOf(name).some((word) => isSlot(word.toLowerCase())))
+  const isNamed = ([, ...names]: string[]) => names.some((name = "") => wordsOf(name).some((word) => slot.test(word)))
   const surely = unfilled.map((pattern) => pattern.exec(text)?.[0]).find(Boolean)
   const found = surely ?? (mayBeNamed ? [...text.matchAll(named)].find(isNamed)?.[0] : undefined)
   return found?.replace(/[^\p{L}@{}%_. $#<>[\]()]/gu, "•")
@@ -1932,17 +1879,16 @@ function isEncoded(text: string): boolean {
   return hasEscapes || /\p{LC}{2}\+[\p{LC}\p{N}]{2}(?![\w.+-]*@)/u.test(start)
 }
 
-/** A sender that looks like a number loses its separators; an alphanumeric one stays as it is. */
-const asSender = v.transform((written: string) => {
-  const bare = normalize(written).replace(/[\p{Z}\p{Pd}\p{Ps}\p{Pe}\u2212./]/gu, "")
-  return /^(\+*|00)\d{3,15}$/.test(bare) ? bare.replace(/^(00|\+\++)/, "+") : written.trim().toWellFormed()
-})
 const senderForms = "a number, a short code or an alphanumeric id of up to 11 characters"
+/** A sender that looks like a number loses its separators; an alphanumeric one stays as it is. */
 const sender = v.pipe(
   v.string(),
   v.maxLength(200, `must be ${senderForms}`),
   v.regex(/^\P{Cc}*$/u, "must not hold control characters"),
-  asSender,
+  v.transform((written) => {
+    const bare = normalize(written).replace(/[\p{Z}\p{Pd}\p{Ps}\p{Pe}\u2212./]/gu, "")
+    return /^(\+*|00)\d{3,15}$/.test(bare) ? bare.replace(/^(00|\+\++)/, "+") : written.trim().toWellFormed()
+  }),
   // In the path of a URL dots alone would name another path.
   v.regex(/^(\+?\d{3,15}|(?!\.+$).{0,11})$/u, `must be ${senderForms}`),
   v.check((text) => !findUnfilled(text), "is what the platform's template left unfilled"),
@@ -1955,17 +1901,14 @@ const sender = v.pipe(
 export function readAddress(written: unknown): string {
   const one: unknown = Array.isArray(written) ? written[0] : written
   const [first = ""] = typeof one === "string" ? one.slice(0, 200).split(",") : []
-  const [bare = ""] = first
-    .trim()
-    .replace(/^\[([^\]]*)\](:\d+)?$|^([\d.]+):\d+$/, "$1$3")
-    .split("%")
+  const withoutPort = first.trim().replace(/^\[([^\]]*)\](:\d+)?$|^([\d.]+):\d+$/, "$1$3")
+  const [bare = ""] = withoutPort.split("%")
   const isIPv4 = /^(\d+|0x[\da-f]+|((0x)?[\da-f]{1,4}\.){3}(0x)?[\da-f]{1,4})$/i.test(bare)
   if (!bare.includes(":") && !isIPv4) return ""
   const host = URL.parse(`http://${isIPv4 ? bare : `[${bare}]`}`)?.hostname ?? ""
-  const [, high, low] = /^\[(?:::ffff|64:ff9b:):([\da-f]+):([\da-f]+)\]$/.exec(host) ?? []
-  if (!high || !low) return v.IPV4_REGEX.test(host) ? host : host.replace(/^\[|\]$|^[^[].*$/g, "")
-  const toBytes = (pair: string) => [parseInt(pair, 16) >> 8, parseInt(pair, 16) & 255]
-  return [...toBytes(high), ...toBytes(low)].join(".")
+  const [, inside] = /^\[((?:::ffff|64:ff9b:):[\da-f]+:[\da-f]+)\]$/.exec(host) ?? []
+  if (inside) return ip.convertIPv4BinaryToString(ip.convertIPv4MappedIPv6ToIPv4(ip.convertIPv6ToBinary(inside)))
+  return v.IPV4_REGEX.test(host) ? host : host.replace(/^\[|\]$|^[^[].*$/g, "")
 }
 
 // ───────────────────────────── Texts: bytes, JSON, secrets, and time ─────────────────────────────
@@ -1977,24 +1920,23 @@ function parseJson(text: string): unknown {
   return tryOr(() => JSON.parse(text), undefined)
 }
 
-/** The charset that a form declares, where that is not UTF-8; else "". JSON is always UTF-8 (RFC 8259). */
-function charsetOf(type: string, bytes: Uint8Array): string {
-  const isJson = /^\s*[[{]/.test(utf8.decode(bytes.subarray(0, 100)))
+/** The charset that a form declares, where that is not UTF-8; else "". */
+function charsetOf(type: string): string {
   const [, charset = ""] = /^application\/x-www-form-urlencoded *;.{0,200}?\bcharset *= *"?([^\s;"]+)/i.exec(type) ?? []
-  return isJson || /^utf-?8$/i.test(charset) ? "" : charset
+  return /^utf-?8$/i.test(charset) ? "" : charset
 }
 
-/** A form in another charset as one in UTF-8. Throws where the charset is not known, or the bytes are none of it. */
+/** A form in another charset as one in UTF-8; JSON is always UTF-8 (RFC 8259). Throws where the bytes are none of the charset. */
 function recodeForm(bytes: Uint8Array, charset: string): string {
+  const text = Buffer.from(bytes).toString("latin1")
+  if (/^\s*[[{]/.test(text)) return strictUtf8.decode(bytes)
   const decoder = new TextDecoder(charset as "utf-8", { fatal: true })
   const decode = (part: string) => {
     const binary = part.replace(/%([\da-f]{2})/gi, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)))
     return encodeURIComponent(decoder.decode(Buffer.from(binary, "latin1")))
   }
   // What is no escape stays: "&" and "=" part the fields, "+" is a blank.
-  return Buffer.from(bytes)
-    .toString("latin1")
-    .replace(/[^&=+]+/g, decode)
+  return text.replace(/[^&=+]+/g, decode)
 }
 
 /** The bytes of a body, or undefined where there are more than 64 KiB. Where a length is declared, none are counted. */
@@ -2012,22 +1954,15 @@ export async function readBytes(source: Request | contract.Reply): Promise<Uint8
   return Buffer.concat(chunks)
 }
 
-type Texts = string | string[]
-/** Whether one of `given` is one of `expected`: compares the SHA-256 of each, in constant time. */
-export function isSame(given: Texts | undefined, expected: Texts): boolean {
+/** Compares the SHA-256 of both, in constant time. */
+export function isSame(given: string, expected: string): boolean {
   const { hash, timingSafeEqual } = builtin("node:crypto")
-  const hashes = (texts: Texts) => [texts].flat().map((text) => hash("sha256", text, "buffer"))
-  const known = hashes(expected)
-  return hashes(given ?? "").some((one) => known.some((other) => timingSafeEqual(one, other)))
+  return timingSafeEqual(hash("sha256", given, "buffer"), hash("sha256", expected, "buffer"))
 }
 
 /** What `work` gives, or undefined where that takes longer than `limit` milliseconds. */
-export function withTimeout<T>(
-  limit: number,
-  { after }: Pick<Clocks, "after">,
-  work: Promise<T>,
-): Promise<T | undefined> {
-  return new Promise((resolve, reject) => {
+export function withTimeout<T>(limit: number, { after }: Pick<Clocks, "after">, work: Promise<T>) {
+  return new Promise<T | undefined>((resolve, reject) => {
     const cancel = after(limit, () => resolve(undefined))
     work.then(resolve, reject).then(cancel)
   })

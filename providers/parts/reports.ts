@@ -14,7 +14,6 @@ import {
   type ReportCall,
   readBytes,
   redact,
-  redactCode,
   type Site,
   variablePrefix,
   withTimeout,
@@ -57,7 +56,7 @@ export function mountReports(
     const told = {
       provider: name,
       receipt,
-      ...(code !== undefined && { code: redactCode(code, hidden, nobody) }),
+      ...(code !== undefined && { code: redact(code, hidden, nobody, "code") }),
       ...(fault && { fault }),
       ...(before && { country: before.country, ms: Math.round(clock() - before.at) }),
     }
