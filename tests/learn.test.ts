@@ -240,7 +240,7 @@ test("where codes are entered, silence says nothing", async () => {
     const id = crypto.randomUUID()
     const acceptanceKeys = ["accepted:12223334444"]
     await gateway.store.set(acceptanceKeys[0] ?? "", `${gateway.world.clock()} ${id} sms US a - x-1`, 900_000)
-    const message = { recipient: "+12223334444", body: "x", sender: "" }
+    const message = { recipient: "+12223334444", body: "x", sender: "", channel: "sms" }
     gateway.learning?.accepted({ id, acceptanceKeys, message, country: "US", callingCode: "1" } as Inbound, "a")
   }
   count("c", "good")
