@@ -73,7 +73,7 @@ test("the one file is ASCII alone, since Bun reads what it need not transpile as
 /** What an older Node links by name before it runs a line: one that it lacks would end it with a SyntaxError. */
 const linked: Record<string, string[]> = {
   crypto: ["createHash", "createHmac", "randomBytes", "randomInt", "randomUUID", "verify"],
-  fs: ["closeSync", "lstatSync", "openSync", "readFileSync", "readdirSync", "unlinkSync", "writeFileSync"],
+  fs: ["closeSync", "lstatSync", "openSync", "readFileSync", "readdirSync", "statSync", "unlinkSync", "writeFileSync"],
   http2: ["Http2ServerRequest", "constants"],
   http: ["Agent", "STATUS_CODES", "ServerResponse", "createServer", "request"],
   https: ["Agent", "request"],
