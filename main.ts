@@ -1051,7 +1051,7 @@ function chooseRoute(inbound: Inbound, earlier: Acceptance[], gateway: Gateway):
   const turned = drawn ? putLast(drawn, ({ name }) => name === before) : startAfter(route, before)
   const now = clocks.monotonic()
   const chosen = putLast(turned, (provider) => isBreakerOpen(provider, now))
-  if (learned) learning?.tell(chosen, learned.candidates, inbound)
+  if (learned) learning?.tell(chosen, learned, inbound)
   return chosen
 }
 

@@ -149,12 +149,18 @@ function toKept(table: Map<string, Learned>, verified: number, now: number) {
 
 /** What main.ts uses of it. */
 export interface Learning extends Outcomes {
-  /** The providers in the order in which they are to be asked, and the counts behind it. */
-  arrange(route: LoadedProvider[], inbound: Inbound): { arranged: LoadedProvider[]; candidates: Candidate[] }
+  /** The providers in the order in which they are to be asked, and the counts behind it, for the draw and in words. */
+  arrange(route: LoadedProvider[], inbound: Inbound): Arranged
   /** Tells the order in which they are asked, and the counts behind it. */
-  tell(route: LoadedProvider[], candidates: Candidate[], inbound: Inbound): void
+  tell(route: LoadedProvider[], arranged: Arranged, inbound: Inbound): void
   /** Keeps an acceptance until RESEND_WINDOW ends, when it is known whether the number asked again. */
   accepted(inbound: Inbound, provider: string): void
+}
+
+interface Arranged {
+  arranged: LoadedProvider[]
+  candidates: Candidate[]
+  reason: string
 }
 
 type World = Pick<Gateway, "settings" | "world" | "clocks" | "store" | "routes" | "shares" | "log">
@@ -173,9 +179,19 @@ interface State extends World {
   isBusy: boolean
 }
 
+interface Serving {
+  provider: LoadedProvider
+  name: string
+  learned: Learned
+  /** The last counts that were told, in outcomes. */
+  told: { good: number; asked: number; words: string }
+}
+
 /** A route in one country by one channel: those that serve it, with what is known of each. */
 interface Place {
-  serving: { provider: LoadedProvider; name: string; learned: Learned }[]
+  serving: Serving[]
+  /** The last counts that were told, in words. */
+  reason: string
   /** Whether it was asked for since the store was told of it. */
   isTouched: boolean
 }
@@ -213,7 +229,7 @@ export async function openRouting(given: World, isServing: boolean): Promise<Lea
   return {
     count: (route, mark, why) => count(state, route, mark, why),
     arrange: (route, inbound) => arrange(state, route, inbound),
-    tell: (route, candidates, inbound) => tell(route, candidates, inbound, given.log),
+    tell: (route, arranged, inbound) => tell(route, arranged, inbound, given.log),
     accepted(inbound, provider) {
       const { id, acceptanceKeys } = inbound
       // What is kept of it ends a little later.
@@ -260,7 +276,7 @@ function arrange(state: State, route: LoadedProvider[], inbound: Inbound) {
   }
   for (const { provider } of place.serving) add(provider)
   for (const provider of route) add(provider)
-  return { arranged, candidates }
+  return { arranged, candidates, reason: describeCounts(place, candidates, inbound) }
 }
 
 function findOrCreate(table: Map<string, Learned>, name: string): Learned {
@@ -279,8 +295,9 @@ function findPlace({ places, table }: State, route: LoadedProvider[], inbound: I
   const place: Place = {
     serving: serving.map((provider) => {
       const name = keyOf(provider.name, target)
-      return { provider, name, learned: findOrCreate(table, name) }
+      return { provider, name, learned: findOrCreate(table, name), told: { good: 0, asked: -1, words: "" } }
     }),
+    reason: "",
     isTouched: false,
   }
   places.set(route, ofRoute.set(name, place))
@@ -290,16 +307,26 @@ function findPlace({ places, table }: State, route: LoadedProvider[], inbound: I
 const logFailure = (error: unknown, log: Log) =>
   log("error", "failure", { reason: Object(error).name, place: error instanceof Error ? placeOf(error) : "" })
 
-function tell(route: LoadedProvider[], candidates: Candidate[], inbound: Inbound, log: Log) {
-  const { country } = routeOf("", inbound)
+function tell(route: LoadedProvider[], { reason }: Arranged, inbound: Inbound, log: Log) {
   const order = route.map(({ name }) => name).join(", ")
-  const counts = candidates.map(describeCounts).join(", ")
-  log("info", "routed", { ...inbound.about, country, order, reason: `good lately in ${country}: ${counts}` })
+  log("info", "routed", { ...inbound.about, country: inbound.country || inbound.callingCode, order, reason })
 }
 
-function describeCounts({ name, good, bad }: Candidate): string {
-  const asked = Math.round((good + bad) / weight)
-  return asked > 0 ? `${name} ${Math.round(good / weight)} of ${asked}` : `${name} not known`
+/** The counts behind an order in words, which are made anew only where a number changed: every message tells them. */
+function describeCounts(place: Place, candidates: Candidate[], inbound: Inbound): string {
+  let isSame = place.reason !== ""
+  for (const [at, { provider, told }] of place.serving.entries()) {
+    const { good = 0, bad = 0 } = candidates[at] ?? {}
+    const rounded = Math.round(good / weight)
+    const asked = Math.round((good + bad) / weight)
+    if (rounded === told.good && asked === told.asked) continue
+    const words = `${provider.name} ${asked > 0 ? `${rounded} of ${asked}` : "not known"}`
+    Object.assign(told, { good: rounded, asked, words })
+    isSame = false
+  }
+  const country = inbound.country || inbound.callingCode
+  if (!isSame) place.reason = `good lately in ${country}: ${place.serving.map(({ told }) => told.words).join(", ")}`
+  return place.reason
 }
 
 /** Tells the store what is new and learns from it. It works on a copy, and no message waits for it. Never throws. */

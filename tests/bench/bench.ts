@@ -46,7 +46,7 @@ const parts: Record<string, () => Promise<Aim[]>> = {
   stages: () => stagesOn(roundsOr(1), rest[1]),
   profile: () => profile(roundsOr(3)),
   against: () => against(rest[0] ?? "", roundsOr(5, rest[1])),
-  learn: async () => [...(await simulateLearning(roundsOr(60))), ...(await decide(5))],
+  learn: async () => [...(await simulateLearning(roundsOr(60))), ...(await decide(10))],
 }
 
 const run = parts[part]
