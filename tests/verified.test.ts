@@ -405,7 +405,9 @@ for (const [name, , fixture] of hooks) {
 test("a hook with a secret of its own is there where that is set, and not where it is short", async () => {
   const env = { PLATFORMS: "logto", LOGTO_TOKEN: "0123456789abcdef0123456789abcdef" }
   const { call } = await start(env)
-  assert.equal((await call({ method: "POST", body: "{}" }, "/logto/verified")).status, 404)
+  const response = await call({ method: "POST", body: "{}" }, "/logto/verified")
+  assert.equal(response.status, 404)
+  assert.equal((await problem(response)).detail, "/logto/verified is not served: see main.ts platforms logto")
   await assert.rejects(start({ ...env, LOGTO_VERIFIED_SECRET: "short" }), (error) => {
     assert.ok(error instanceof StartError)
     assert.match(error.message, /LOGTO_VERIFIED_SECRET is wrong/)

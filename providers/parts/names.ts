@@ -11,8 +11,9 @@ let platforms: string[] | undefined
 /** What is said of the path of a platform that is not served; undefined where the path is none. */
 export function describeUnserved(path: string): string | undefined {
   platforms ??= listFiles("platforms/")
-  const platform = platforms.find((name) => path === `/${name}` || path === `/${name}/`)
-  return platform && `PLATFORMS does not name ${platform}`
+  const [, name = "", hook] = /^\/([^/]+)(\/verified)?\/?$/.exec(path) ?? []
+  if (!platforms.includes(name)) return undefined
+  return hook ? `${path} is not served: see main.ts platforms ${name}` : `PLATFORMS does not name ${name}`
 }
 
 /** The names of all files of a folder, here and in the working directory. A bundle brings a list of what lies in it. */
