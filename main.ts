@@ -626,12 +626,6 @@ function readRecipient(written: string, arrival: Arrival, country: string | unde
   return abroad && !("problem" in abroad) ? abroad : readNumber(written, country, numbers)
 }
 
-/** The problem of a message that no route serves; undefined where one does. */
-function requireRoute({ message, country }: Inbound, { routes }: Gateway): Problem | undefined {
-  if (findTargeted(routes[message.channel], message.recipient, country)) return undefined
-  return { problem: "unsupported_channel", detail: "no provider is named for it: see VOICE_PROVIDER" }
-}
-
 // ───────────────────────────── Code: found in a text, or put into one ─────────────────────────────
 
 /**
@@ -842,6 +836,10 @@ class Generations<T> {
 
 /** What this process remembers by itself: of each window 100,000 counts, of each period 50,000 values. */
 function createMemoryStore(monotonic: Clocks["monotonic"]): contract.Store {
+  return { ...createCounts(monotonic), ...createValues(monotonic) }
+}
+
+function createCounts(monotonic: Clocks["monotonic"]): Pick<contract.Store, "take" | "giveBack"> {
   const windows = new Map<string, Generations<number>>()
   // Of one limit and period all windows begin together.
   const windowOf = ({ name, period }: contract.Limit) => {
@@ -851,6 +849,24 @@ function createMemoryStore(monotonic: Clocks["monotonic"]): contract.Store {
     windows.set(`${name} ${period}`, window)
     return window
   }
+  return {
+    take(key, limit) {
+      const counts = windowOf(limit)
+      const before = counts.get(key) ?? 0
+      if (before >= limit.count) return Math.max(1, counts.ends - monotonic())
+      counts.set(key, before + 1)
+      return 0
+    },
+    giveBack(key, limit) {
+      const counts = windowOf(limit)
+      const left = (counts.get(key) ?? 0) - 1
+      if (left > 0) counts.set(key, left)
+      else counts.delete(key)
+    },
+  }
+}
+
+function createValues(monotonic: Clocks["monotonic"]): Pick<contract.Store, "get" | "set" | "add"> {
   const periods = new Map<number, Generations<{ value: unknown; ends: number }>>()
   const get = (key: contract.Key) => {
     for (const values of periods.values()) {
@@ -870,29 +886,13 @@ function createMemoryStore(monotonic: Clocks["monotonic"]): contract.Store {
     }
     values.set(key, { value, ends })
   }
-  return {
-    get,
-    set,
-    add(key, by, period) {
-      const before = get(key)
-      const sum = (typeof before === "number" ? before : 0) + by
-      set(key, sum, period)
-      return sum
-    },
-    take(key, limit) {
-      const counts = windowOf(limit)
-      const before = counts.get(key) ?? 0
-      if (before >= limit.count) return Math.max(1, counts.ends - monotonic())
-      counts.set(key, before + 1)
-      return 0
-    },
-    giveBack(key, limit) {
-      const counts = windowOf(limit)
-      const left = (counts.get(key) ?? 0) - 1
-      if (left > 0) counts.set(key, left)
-      else counts.delete(key)
-    },
+  const add = (key: contract.Key, by: number, period: number) => {
+    const before = get(key)
+    const sum = (typeof before === "number" ? before : 0) + by
+    set(key, sum, period)
+    return sum
   }
+  return { get, set, add }
 }
 
 // ───────────────────────────── Deliver: along a route, until a provider accepts ─────────────────────────────
@@ -1032,6 +1032,12 @@ function refuseCountry({ provider: { countries } }: LoadedProvider, { country }:
 }
 
 // ───────────────────────────── Route: who is asked, in which order, and by which sender ─────────────────────────────
+
+/** The problem of a message that no route serves; undefined where one does. */
+function requireRoute({ message, country }: Inbound, { routes }: Gateway): Problem | undefined {
+  if (findTargeted(routes[message.channel], message.recipient, country)) return undefined
+  return { problem: "unsupported_channel", detail: "no provider is named for it: see VOICE_PROVIDER" }
+}
 
 /** The providers for a message, in order. Who accepted this number's last message is asked late, an open breaker comes last. */
 function chooseRoute(inbound: Inbound, earlier: Acceptance[], gateway: Gateway): LoadedProvider[] {
