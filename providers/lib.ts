@@ -174,10 +174,13 @@ export const hookStatuses: Partial<Record<Outcome["code"], number>> = {
 }
 
 /**
- * A refusal as JSON, `{ code, id, detail }`, with a status of `hookStatuses` and, where a limit is used up, `retry-after`. `detail`
- * is there where the call's fields are at fault.
+ * An outcome as JSON. Where the message was accepted or may have gone out, 200 with `accepted`: a failure would lose its code. Else
+ * `{ code, id, detail }`, with a status of `hookStatuses` and, where a limit is used up, `retry-after`. `detail` is there where the
+ * call's fields are at fault.
  */
-export function refuseHook({ code, status, id, detail, retryAfter }: Outcome): Response {
+export function answerHook(outcome: Outcome, accepted: object = { id: outcome.id }): Response {
+  const { code, status, id, detail, isPerhapsSent, retryAfter } = outcome
+  if (code === "accepted" || isPerhapsSent) return Response.json(accepted)
   const headers = retryAfter ? { "retry-after": `${retryAfter}` } : {}
   return Response.json({ code, id, detail }, { status: hookStatuses[code] ?? status, headers })
 }

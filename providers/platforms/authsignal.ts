@@ -1,6 +1,6 @@
 import * as v from "valibot"
 import type { Platform } from "../../main.ts"
-import { readTimedSignature, refuseHook, unread } from "../lib.ts"
+import { answerHook, readTimedSignature, unread } from "../lib.ts"
 
 const env = {
   AUTHSIGNAL_SECRET: v.pipe(
@@ -26,12 +26,8 @@ export default {
     // Its idempotencyKey may stay the same when the person asks for another code, the event's id does not.
     return { recipient: data.to, code: data.code, locale: data.locale, key: id }
   },
-  answer(outcome) {
-    const { code, id, isPerhapsSent } = outcome
-    // Exactly 200: anything else fails the person's challenge, while the message may arrive.
-    if (code === "accepted" || isPerhapsSent) return Response.json({ id })
-    return refuseHook(outcome)
-  },
+  // Exactly 200: anything else fails the person's challenge, while the message may arrive.
+  answer: (outcome) => answerHook(outcome),
   setup: (url) => `1. Portal: Authenticators, SMS OTP, provider: Webhook. Webhook URL: ${url}
 2. Settings, API keys: copy the server API secret key into AUTHSIGNAL_SECRET here. It can also call Authsignal's API.
 3. CODE_TEXT here is the text, {code} in it the code, and CODE_TEXT_FR the French one.`,

@@ -1,6 +1,6 @@
 import * as v from "valibot"
 import type { Platform } from "../../main.ts"
-import { makeToken, refuseHook, secretToken } from "../lib.ts"
+import { answerHook, makeToken, secretToken } from "../lib.ts"
 
 const env = {
   CASDOOR_TOKEN: secretToken("which the provider's HTTP header sends as Bearer"),
@@ -26,13 +26,9 @@ export default {
   // Casdoor waits for ever, and so does the person's page.
   deadline: 10_000,
   read: (fields) => v.parse(Call, fields),
-  answer(outcome) {
-    const { code, id, isPerhapsSent } = outcome
-    // The code is stored only after a 200: where the message may have gone out, a failure would make it worthless.
-    if (code === "accepted" || isPerhapsSent) return Response.json({ id })
-    // The person reads the status alone.
-    return refuseHook(outcome)
-  },
+  // The code is stored only after a 200: where the message may have gone out, a failure would make it worthless.
+  // The person reads the status alone.
+  answer: (outcome) => answerHook(outcome),
   setup: (url) => `1. Make a token with ${makeToken} and set it here as CASDOOR_TOKEN.
 2. Casdoor 2.90 or newer (October 2025): Providers, Add, the category SMS, the type Custom HTTP SMS.
 3. Endpoint: ${url}

@@ -1,6 +1,6 @@
 import * as v from "valibot"
 import type { Platform } from "../../main.ts"
-import { makeToken, optionalText, refuseHook, secretToken } from "../lib.ts"
+import { answerHook, makeToken, optionalText, secretToken } from "../lib.ts"
 
 const env = {
   DESCOPE_SECRET: v.optional(
@@ -37,11 +37,7 @@ export default {
     const { recipient, body, sender, token } = v.parse(Call, fields)
     return { recipient, body, sender, code: token }
   },
-  answer(outcome) {
-    const { code, id, isPerhapsSent } = outcome
-    if (code === "accepted" || isPerhapsSent) return Response.json({ id })
-    return refuseHook(outcome)
-  },
+  answer: (outcome) => answerHook(outcome),
   setup: (url) => `1. Make a token with ${makeToken} and set it here as DESCOPE_TOKEN.
 2. Connectors, Generic SMS Gateway. Post Message URL: ${url}
 3. Authentication: Bearer Token, the token. Sender: yours, or empty where SMS_SENDER is set here.

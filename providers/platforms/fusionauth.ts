@@ -1,6 +1,6 @@
 import * as v from "valibot"
 import type { Platform } from "../../main.ts"
-import { makeToken, optionalText, refuseHook, secretToken, unread } from "../lib.ts"
+import { answerHook, makeToken, optionalText, secretToken, unread } from "../lib.ts"
 
 const env = {
   FUSIONAUTH_TOKEN: secretToken("which the messenger sends as Bearer or as Basic's password"),
@@ -36,11 +36,7 @@ export default {
     if (type === "Voice") return { recipient, body: message, code, locale, channel: "voice" }
     return { recipient, body: textMessage, code, locale }
   },
-  answer(outcome) {
-    const { code, id, isPerhapsSent } = outcome
-    if (code === "accepted" || isPerhapsSent) return Response.json({ id })
-    return refuseHook(outcome)
-  },
+  answer: (outcome) => answerHook(outcome),
   setup: (url) => `1. Make a token with ${makeToken} and set it here as FUSIONAUTH_TOKEN.
 2. Settings, Messengers, Add Generic Messenger. URL: ${url}
 3. Message types: SMS, and Voice where VOICE_PROVIDER is set here. Connect timeout: 2000. Read timeout: 15000.

@@ -1,6 +1,6 @@
 import * as v from "valibot"
 import type { Platform } from "../../main.ts"
-import { makeToken, refuseHook, secretToken } from "../lib.ts"
+import { answerHook, makeToken, secretToken } from "../lib.ts"
 
 const env = {
   NHOST_TOKEN: secretToken("which AUTH_SMS_GENERIC_HEADERS sends as Bearer"),
@@ -15,12 +15,8 @@ export default {
   // AUTH_SMS_GENERIC_TIMEOUT is 10 s, by default as well.
   deadline: 9_000,
   read: (fields) => v.parse(Call, fields),
-  answer(outcome) {
-    const { code, id, isPerhapsSent } = outcome
-    // The code is stored only after a success: where the message may have gone out, a failure would make it worthless.
-    if (code === "accepted" || isPerhapsSent) return Response.json({ id })
-    return refuseHook(outcome)
-  },
+  // The code is stored only after a success: where the message may have gone out, a failure would make it worthless.
+  answer: (outcome) => answerHook(outcome),
   setup: (url) => `1. Make a token with ${makeToken} and set it here as NHOST_TOKEN.
 2. Nhost Auth of May 2026 or newer: set these variables of the Auth service, and start it again.
 AUTH_SMS_PASSWORDLESS_ENABLED=true

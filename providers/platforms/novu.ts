@@ -1,6 +1,6 @@
 import * as v from "valibot"
 import type { Platform } from "../../main.ts"
-import { makeToken, optionalText, refuseHook, secretToken, unread } from "../lib.ts"
+import { answerHook, makeToken, optionalText, secretToken, unread } from "../lib.ts"
 
 const env = {
   NOVU_TOKEN: secretToken("which is Novu's API key, as Bearer or in X-API-KEY"),
@@ -30,11 +30,9 @@ export default {
     return { recipient: to, body: content, sender: sender ?? from, code, locale, key: id }
   },
   answer(outcome) {
-    const { code, id, isPerhapsSent } = outcome
     // Without an id at its Id Path it takes a message that went out for failed, and both paths are in use.
-    const receipt = { id, date: new Date().toISOString() }
-    if (code === "accepted" || isPerhapsSent) return Response.json({ ...receipt, data: receipt })
-    return refuseHook(outcome)
+    const receipt = { id: outcome.id, date: new Date().toISOString() }
+    return answerHook(outcome, { ...receipt, data: receipt })
   },
   setup: (url) => `1. Make a token with ${makeToken} and set it here as NOVU_TOKEN.
 2. Integration Store, Connect Provider, SMS, SMS Webhook. Base URL: ${url}

@@ -1,6 +1,6 @@
 import * as v from "valibot"
 import type { Platform } from "../../main.ts"
-import { makeToken, optionalText, refuseHook, secretToken } from "../lib.ts"
+import { answerHook, makeToken, optionalText, secretToken } from "../lib.ts"
 
 const env = {
   TRANSMIT_MOSAIC_TOKEN: secretToken("which is the api_key of the custom gateway"),
@@ -21,11 +21,7 @@ export default {
     const { phone_number, sender_id, message } = v.parse(Call, fields)
     return { recipient: phone_number, body: message, sender: sender_id }
   },
-  answer(outcome) {
-    const { code, id, isPerhapsSent } = outcome
-    if (code === "accepted" || isPerhapsSent) return Response.json({ id })
-    return refuseHook(outcome)
-  },
+  answer: (outcome) => answerHook(outcome),
   setup: (
     url,
   ) => `1. Make a token with ${makeToken}, set it here as TRANSMIT_MOSAIC_TOKEN, and let the gateway run: Mosaic asks it.
