@@ -3,9 +3,15 @@
  * what it reads as it comes: main.ts decompresses.
  * @module
  */
-import { Agent, request as askPlainly, type IncomingMessage, type OutgoingHttpHeaders } from "node:http"
-import { request as askByTls, Agent as TlsAgent } from "node:https"
+import type { IncomingMessage, OutgoingHttpHeaders, RequestOptions } from "node:http"
 import type { Reply, World } from "../../main.ts"
+
+/** The client of a protocol, with its pool. An import of node:http would load fetch, too, which takes as long as main.ts. */
+function open(protocol: string) {
+  const builtin = process.getBuiltinModule
+  const { Agent, request: ask } = protocol === "https:" ? builtin("node:https") : builtin("node:http")
+  return { ask, pool: new Agent({ keepAlive: true, scheduling: "lifo" }) }
+}
 
 /** What fetch sends by itself; identity is asked for, and some code their answers all the same. */
 const defaults = { accept: "*/*", "accept-encoding": "identity", "user-agent": "smstask" }
@@ -28,8 +34,7 @@ function replyOf(answer: IncomingMessage): Reply {
 }
 
 export function clientOfNode(): World["fetch"] {
-  const kept = { keepAlive: true, scheduling: "lifo" } as const
-  const pooled = { "http:": new Agent(kept), "https:": new TlsAgent(kept) }
+  const clients = new Map<string, ReturnType<typeof open>>()
   return async (request, { signal, isFresh }) => {
     signal?.throwIfAborted()
     const { protocol, hostname, port, pathname, search } = new URL(request.url)
@@ -38,8 +43,10 @@ export function clientOfNode(): World["fetch"] {
     for (const [name, value] of request.headers) headers[name] = value
     if (body) headers["content-length"] = body.length
     const host = hostname.replace(/^\[|\]$/g, "")
-    const agent = isFresh ? false : pooled[protocol as "http:"]
+    const { ask, pool } = clients.get(protocol) ?? open(protocol)
+    clients.set(protocol, { ask, pool })
     const target = { method: request.method, protocol, host, port, path: pathname + search }
+    const options: RequestOptions = { ...target, headers, agent: isFresh ? false : pool, maxHeaderSize: 65_536 }
     return await new Promise((resolve, reject) => {
       // A throw inside of a listener would end the process.
       const take = (answer: IncomingMessage) => {
@@ -50,8 +57,7 @@ export function clientOfNode(): World["fetch"] {
           reject(error)
         }
       }
-      const ask = protocol === "https:" ? askByTls : askPlainly
-      const asked = ask({ ...target, headers, agent, maxHeaderSize: 65_536 }, take)
+      const asked = ask(options, take)
       asked.on("upgrade", (answer, socket) => {
         socket.destroy()
         take(answer)
