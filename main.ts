@@ -19,10 +19,11 @@ import type * as contract from "./providers/contract.ts"
 import type { Clocks, Environment, Fields, Log, Message, Variables, World } from "./providers/contract.ts"
 import type { LoadedPage } from "./providers/parts/pages.ts"
 import type { Learning } from "./providers/parts/routing.ts"
+import type { UnverifiedBudget } from "./providers/parts/unverified.ts"
 
 export type * from "./providers/contract.ts"
 
-/** Node's own modules are loaded where they are used: a cold start waits for each. */
+/** Loads one of Node's modules where it is used: imported at the top, each would slow the start. */
 const builtin = process.getBuiltinModule
 
 // ───────────────────────────── Gateway: everything that settings name, put together ─────────────────────────────
@@ -40,9 +41,8 @@ export interface Gateway {
   limits: Window[]
   routes: Routes
   shares: ReadonlyMap<LoadedProvider[], number[]>
-  outcomes: Outcomes
-  /** Where ROUTING names a file: what was learned, by which it orders a route. */
-  learning?: Learning | undefined
+  /** Set where ROUTING names a file: learns what became of messages, and orders a route by it. */
+  learning?: Learning
   /** Messages that are being sent, by their idempotency keys. */
   inFlight: Map<string, Promise<Delivery | Problem>>
   /** Tells vendors whether codes were entered, where `<NAME>_FEEDBACK` is on. Nobody waits for it. */
@@ -56,25 +56,28 @@ export interface Prepared {
   providers: Map<string, LoadedProvider>
   callers: Caller[]
   pages: LoadedPage[]
-  /** What works and is doubtful all the same. */
+  /** Doubts that do not stop the start. */
   warnings: string[]
-  /** Who is told every event of the log. */
+  /** Each is called with every event of the log. */
   followers: Follower[]
 }
 type Follower = (event: contract.LogEvent) => void
 
 /** Builds the gateway from its world. It starts nothing, and reads nothing but `world`. Throws a StartError. */
 export async function gateway(world: World): Promise<App> {
-  return await createApp(await prepare(world, true))
+  const env = cleanEnvironment(world.env)
+  return await createApp(await prepare({ ...world, env }, true))
 }
 
-/** Loads what the settings name, for serving or for sending once. Throws a StartError that lists all that is wrong. */
-export async function prepare(given: World, isServing: boolean, print = given.print): Promise<Prepared> {
-  const env = cleanEnvironment(given.env)
-  const world = { ...given, env }
+/**
+ * Loads what the settings name, for serving or for sending once. `world.env` is clean: see cleanEnvironment. Throws a StartError
+ * that lists all that is wrong.
+ */
+export async function prepare(world: World, isServing: boolean, print = world.print): Promise<Prepared> {
+  const { env } = world
   const { complaints, collect } = createCollector()
   const settings = await collect(() => readSettings(env))
-  const loaded = await collect(() => loadRoutes(world))
+  const loaded = await collect(() => loadRoutes(world, settings))
   const providers = [...(loaded?.providers.values() ?? [])]
   const { PLATFORMS, PAGES } = (isServing && settings) || {}
   const platforms = PLATFORMS && (await collect(() => loadPart(world, "platforms")))
@@ -84,25 +87,23 @@ export async function prepare(given: World, isServing: boolean, print = given.pr
   await collect(() => requireKnownCountries(env))
   await collect(() => requireKnownNames(env))
   if (!settings || !loaded || complaints.length > 0) throw new StartError(complaints)
-  for (const provider of providers) bindContext(provider, settings, world)
   const followers: Follower[] = []
   const log = createLog({ ...world, print }, settings.LOG_FORMAT, followers)
   const clocks = { monotonic: world.monotonic ?? world.clock, after: world.after ?? startTimer }
-  const memory = createMemoryStore(clocks.monotonic)
+  const memory = { ...createCounts(clocks.monotonic), ...createValues(clocks.monotonic) }
   const { STORE, ROUTING, LIMIT_UNVERIFIED } = settings
   const store = STORE ? await (await loadPart(world, "store")).open(settings, world, clocks, memory, log) : memory
   const { routes, shares } = loaded
-  const base = { world, settings, clocks, log, store, limits: limitsOf(settings), routes, shares, inFlight: new Map() }
-  const routing = ROUTING === "ordered" ? undefined : await loadPart(world, "routing")
-  const learning = await routing?.openRouting(base, isServing)
-  const gateway: Gateway = { ...base, learning, outcomes: learning ?? { count() {} } }
+  const limits = limitsOf(settings)
+  const gateway: Gateway = { world, settings, clocks, log, store, limits, routes, shares, inFlight: new Map() }
+  if (ROUTING !== "ordered") gateway.learning = await (await loadPart(world, "routing")).openRouting(gateway, isServing)
   const told = providers.filter(({ name }) => env[`${variablePrefix(name)}_FEEDBACK`])
   if (told.length > 0) gateway.feedback = (await loadPart(world, "feedback")).createFeedback(told, gateway)
   const [budget] = LIMIT_UNVERIFIED
   if (isServing && budget)
     gateway.unverified = (await loadPart(world, "unverified")).createBudget(budget, callers, gateway)
   const isTraced = isServing && (isOnDeploy(env) || env.OTEL_DENO)
-  const traces = isTraced ? ((await loadOptional("parts/traces", world)) as Parts["traces"] | undefined) : undefined
+  const traces = isTraced ? await loadOptional(world, "traces") : undefined
   const traced = await traces?.listTraced(providers, env)
   const warnings = [...listWarnings(settings, world, loaded.providers), ...(traced ?? [])]
   return { gateway, providers: loaded.providers, callers, pages, warnings, followers }
@@ -119,7 +120,7 @@ export async function createApp(prepared: Prepared): Promise<App> {
   const app: App = new Hono()
   if (settings.GATEWAY_ALLOW_IPS) app.use(allowAddresses(settings, log, [...providers.keys()]))
   const greeting = "smstask: POST an SMS to this address as JSON, {recipient, body, sender}.\n"
-  // A platform that is set to GET would take a 200 for a message sent.
+  // A platform that is set to GET by mistake must not read a 200 as "sent".
   const hasMore = (c: Context) => c.req.url.includes("?") || c.req.header("authorization")
   app.on(["GET", "HEAD"], "/", (c) => (hasMore(c) ? c.notFound() : c.text(greeting)))
   app.on(["GET", "HEAD"], "/health", (c) => (world.stopping?.aborted ? c.text("stopping\n", 503) : c.text("ok\n")))
@@ -131,7 +132,7 @@ export async function createApp(prepared: Prepared): Promise<App> {
   if (pages.length > 0 || [...providers.values()].some(hasRoutes))
     (await loadPart(world, "pages")).mountPages(app, prepared)
   for (const reason of prepared.warnings) log("warn", "warning", { reason })
-  const loadNames = memoize(() => loadOptional("parts/names", world) as Promise<Parts["names"] | undefined>)
+  const loadNames = memoize(() => loadOptional(world, "names"))
   app.notFound(async (c) => {
     const allow = served.flatMap(({ path, method }) => (path === c.req.path ? method : [])).join(", ")
     if (allow) return refuse(log, "method_not_allowed", `allowed are ${allow}`, { headers: { allow } })
@@ -146,7 +147,7 @@ export async function createApp(prepared: Prepared): Promise<App> {
   return app
 }
 
-/** Tells where something broke by the error's name alone: its text may hold anything. */
+/** Logs an error by its name and its place. Its text is left out, since it may hold a secret. */
 function logFailure(log: Log, error: unknown) {
   const reason = error instanceof StartError ? error.message : Object(error).name
   log("error", "failure", { reason, place: placeOf(Object(error)) })
@@ -154,17 +155,16 @@ function logFailure(log: Log, error: unknown) {
 
 function serveCaller(app: App, caller: Caller, gateway: Gateway) {
   const { name, greet, verified } = caller
-  for (const path of name ? [`/${name}`, `/${name}/`] : ["/"]) {
-    if (greet) app.get(path, (c) => greet(limitHeaders(c.req.raw.headers), gateway.log))
-    app.post(path, (c) => take(c.req.raw, caller, gateway))
-  }
+  const paths = name ? [`/${name}`, `/${name}/`] : ["/"]
+  if (greet) app.on("GET", paths, (c) => greet(limitHeaders(c.req.raw.headers), gateway.log))
+  app.on("POST", paths, (c) => take(c.req.raw, caller, gateway))
   if (!verified) return
   const loadVerified = memoize(() => loadPart(gateway.world, "verified"))
   const takeVerified = async (c: Context) => (await loadVerified()).takeVerified(c.req.raw, verified, gateway)
   app.post(name ? `/${name}/verified` : "/verified", takeVerified)
 }
 
-/** Nothing starts that nobody could call. */
+/** Throws a StartError where no caller could prove itself. */
 function requireCaller(env: Environment) {
   if (hasOwnProof(env) || env.PLATFORMS) return
   const text = "nobody could call: GATEWAY_SECRET, GATEWAY_TOKEN or PLATFORMS must be set"
@@ -173,7 +173,7 @@ function requireCaller(env: Environment) {
 
 const createSecret = () => builtin("node:crypto").randomBytes(32).toString("base64url")
 
-/** What works and is doubtful all the same, where it protects. */
+/** Doubts about settings that protect. The gateway starts all the same. */
 function listWarnings(settings: Settings, { env, isOneOfMany }: World, providers: Map<string, unknown>): string[] {
   const { keys, ALLOW_DESTINATIONS, TEST_NUMBERS, GATEWAY_AUTH, GATEWAY_TOKEN, STORE } = settings
   const isLive = isProduction(env)
@@ -199,21 +199,22 @@ export interface Problem {
   retryAfter?: number
   /** Whether the message may have gone out although no provider said so. */
   isPerhapsSent?: boolean
-  /** Whether it counts against the limits all the same, since a provider was asked and may bill it. */
+  /** Whether the limits stay charged, since a provider was asked and may bill. */
   isCharged?: boolean
-  /** The problem whose sentence the person who logs in reads, where it is not its own. */
+  /** The person who logs in reads the sentence of this problem instead. */
   sentenceOf?: contract.ProblemCode
 }
 
 export const invalid = (detail: string): Problem => ({ problem: "invalid_message", detail })
-/** A number that can be none: the person who typed it is told so. */
+/** The number is not possible. The person who typed it reads the sentence of invalid_recipient. */
 const badNumber = (detail: string): Problem => ({ ...invalid(detail), sentenceOf: "invalid_recipient" })
+
+/** A message in a channel for which no provider is named. */
+const unspoken: Problem = { problem: "unsupported_channel", detail: "no provider is named for it: see VOICE_PROVIDER" }
 
 const failed = "The code could not be sent."
 /** The stable codes of every problem: status, title (RFC 9457), and a sentence for the person who logs in. */
-export const problems: Readonly<
-  Record<contract.ProblemCode, readonly [status: number, title: string, sentence: string]>
-> = {
+export const problems: Record<contract.ProblemCode, readonly [status: number, title: string, sentence: string]> = {
   invalid_message: [400, "The message is not valid", failed],
   authentication_failed: [401, "The caller is not authenticated", failed],
   forbidden_address: [403, "The caller's address may not call", failed],
@@ -236,13 +237,13 @@ export interface Caller {
   /** "" is the gateway's own: `POST /`. */
   name: string
   platform: contract.Platform
-  /** Whether the proof covers the body, which is then read before. */
+  /** Whether the proof covers the body, so that the body must be read first. */
   isSigned: boolean
   prove(call: contract.Call): Proven | Problem | Promise<Proven | Problem>
   greet?: ((headers: contract.Call["headers"], log: Log) => Response | Promise<Response>) | undefined
   /** In the platform's own words, where it has some; `id` is that of the request, `language` of its person (BCP 47). */
   answer?(result: Delivery | Problem, id: string, language?: string): Response | undefined
-  /** Who tells that codes were entered: `POST /verified`, and a platform's own hook at `POST /<name>/verified`. */
+  /** The caller of the hook that reports entered codes: `POST /verified`, or `POST /<name>/verified`. */
   verified?: Caller | undefined
 }
 
@@ -261,20 +262,16 @@ async function take(request: Request, caller: Caller, gateway: Gateway): Promise
   if (!call.written) return new Response(null, { status: 204 })
   const isInternational = name ? (platform.isInternational ?? false) : undefined
   const arrival = { id, caller: name, isInternational, about, deadline, proofId: arrived.proofId }
-  const { locale } = call.written
-  const language = locale === undefined ? undefined : v.parse(languageTag, locale)
+  const language = v.parse(languageTag, call.written.locale)
   const inbound = await readMessage(call.written, arrival, gateway)
   if ("problem" in inbound) return answer(inbound, about, caller, gateway, language)
-  const unspoken = requireRoute(inbound, gateway)
-  if (unspoken) return answer(unspoken, inbound.about, caller, gateway, language)
+  if (inbound.route.length === 0) return answer(unspoken, inbound.about, caller, gateway, language)
   log("info", "received", describeArrival(inbound, request.headers))
   return answer(await once(inbound, gateway), inbound.about, caller, gateway, language)
 }
 
-/** What arrived of a call that is proven. */
-interface Arrived extends Proven {
-  text: string
-}
+/** The body of a call that is proven. */
+type ProvenText = Proven & { text: string }
 
 /**
  * Proves the caller and reads the body, within `limit` milliseconds. Where a header proves the caller, neither waits for the
@@ -285,10 +282,10 @@ export async function receive(
   caller: Caller,
   limit: number,
   clocks: Clocks,
-): Promise<Arrived | Problem> {
+): Promise<ProvenText | Problem> {
   const headers = caller.name ? limitHeaders(request.headers) : request.headers
   let isProving = !caller.isSigned
-  const proveAndRead = async (): Promise<Arrived | Problem> => {
+  const proveAndRead = async (): Promise<ProvenText | Problem> => {
     const reading = readBody(request)
     const early = caller.isSigned ? {} : await caller.prove({ headers, text: "" })
     isProving = false
@@ -301,7 +298,7 @@ export async function receive(
   }
   const arrived = await withTimeout(limit, clocks, proveAndRead())
   if (arrived) return arrived
-  // On Deno cryptography waits behind names that no DNS server answers.
+  // On Deno, DNS questions that nobody answers hold up the threads that verify signatures.
   return isProving
     ? { problem: "delivery_timeout", detail: "the caller could not be proven within the deadline" }
     : invalid("the body did not arrive within the deadline")
@@ -323,22 +320,15 @@ async function readBody(request: Request): Promise<{ text: string } | Problem> {
       ? invalid(`the body must be UTF-8${charset && ", or the charset that it names"}`)
       : { text }
   } catch {
-    return { problem: "invalid_message", detail: "the body broke off" }
+    return invalid("the body broke off")
   }
 }
 
 /** An unproven call gets the gateway's own answer, never its platform's: a short one where people read it. */
-export function refuseCall(
-  { problem, detail }: Problem,
-  given: Headers,
-  caller: Caller,
-  about: Fields,
-  log: Log,
-): Response {
-  const details: Details = { about }
+export function refuseCall({ problem, detail }: Problem, given: Headers, caller: Caller, about: Fields, log: Log) {
   const challenge = given.has("authorization") ? 'Bearer error="invalid_token"' : "Bearer"
-  if (problem === "authentication_failed") details.headers = { "www-authenticate": challenge }
-  const response = refuse(log, problem, detail, details)
+  const headers = problem === "authentication_failed" ? { "www-authenticate": challenge } : {}
+  const response = refuse(log, problem, detail, { about, headers })
   return caller.platform.isShown ? new Response(JSON.stringify({ code: problem }), response) : response
 }
 
@@ -384,7 +374,7 @@ export const unproven = (detail: string): Problem => ({ problem: "authentication
 
 /** `POST /`, in the gateway's own words, which are Auth0's. */
 function createOwnCaller({ settings, world }: Gateway): Caller {
-  // Many APIs of SMS call their API key "key": here it marks nothing.
+  // Callers who moved from an SMS API may send its API key as `key`. It must not mark their messages as repetitions.
   const read = (fields: { req?: unknown }) => ({ ip: Object(fields.req).ip, ...fields, key: undefined })
   const readPerson = ({ recipient, platform, user }: contract.Person) => ({ recipient, platform, user })
   const platform = { docs: "README.md", env: {}, read, setup: () => "", verified: { read: readPerson } }
@@ -441,7 +431,7 @@ export function readToken(headers: contract.Call["headers"]): string | undefined
   return rest.length === 0 ? scheme : undefined
 }
 
-/** Headers for the files of platforms and providers, each cut to 4,096 characters: no expression meets more. */
+/** Headers for the files of platforms and providers, each cut to 4,096 characters: the most that an expression meets. */
 export const limitHeaders = (headers: Headers): contract.Call["headers"] => ({
   get: (name) => headers.get(name)?.slice(0, 4_096) ?? null,
 })
@@ -457,8 +447,9 @@ function allowAddresses(settings: Settings, log: Log, providers: string[]): Midd
   const isForAll = (path: string) => path === "/health" || providers.some((name) => path.startsWith(`/${name}/report/`))
   return async (c, next) => {
     if (isForAll(c.req.path)) return await next()
-    // An address that nobody knows is in no list.
-    return addressOf(c) || allowList.includes("*") ? await restrict(c, next) : refuseAddress()
+    // An address that nobody knows is in no list, but for one of all.
+    if (allowList.includes("*")) return await next()
+    return addressOf(c) ? await restrict(c, next) : refuseAddress()
   }
 }
 
@@ -469,33 +460,34 @@ export interface Inbound {
   id: string
   /** What lines of the log about it have in common. */
   about: Fields
-  message: Message & { channel: "sms" | "voice" }
+  message: Message & { channel: Channel }
   country: string
+  /** Who may deliver it, in the order of the setting; none where no provider is named for its channel. */
+  route: LoadedProvider[]
   callingCode: string
-  /** What kind of number it is surely, as DENY_TYPES calls it, or "". */
+  /** Its type in the words of DENY_TYPES where libphonenumber is sure of it, else "". */
   type: string
-  /** The digits by which its telephone is counted. */
+  /** The digits by which limits and repetitions are counted: see lineOf. */
   line: string
   /** The end user's address, or "". */
   ip: string
-  /** By what its acceptance is found: its number, and its platform's user. */
+  /** The keys of its acceptance in the store: the number's first, then that of the platform's user. */
   acceptanceKeys: string[]
-  /** Each marks a repetition of it, for so many milliseconds. */
+  /** A later message with one of these keys is a repetition, for `period` milliseconds. */
   idempotencyKeys: { key: string; period: number }[]
   /** When it must be answered, on the monotonic clock. */
   deadline: number
 }
 
 /** What a call brings along on its way to a message. */
-export interface Arrival extends Pick<Inbound, "id" | "about" | "deadline"> {
+export interface Arrival extends Proven, Pick<Inbound, "id" | "about" | "deadline"> {
   /** The platform's name; "" is the gateway's own. */
   caller: string
   /** Whether the platform always sends the country; undefined where no platform calls. */
   isInternational?: boolean | undefined
-  proofId?: string | undefined
 }
 
-/** Has `read` of a platform's file read a call; `expected` is the platform's name, or the fields that `POST /` takes. */
+/** Parses a call, and has `read` of a platform's file read it; `expected` is the platform's name, or the fields that `POST /` takes. */
 export async function readCall<T>(
   text: string,
   headers: Headers,
@@ -507,7 +499,7 @@ export async function readCall<T>(
   const fields = readFields(text, type)
   if (!fields) {
     const isBroken = parseJson(text) === undefined && (/^\s*[[{"']/.test(text) || (/json/i.test(type) && text !== ""))
-    const slips = isBroken ? await loadSlips(world) : undefined
+    const slips = isBroken ? await loadOptional(world, "slips") : undefined
     const place = slips ? `; its JSON breaks at ${slips.placeOfBreak(text)}` : ""
     const hint = expected.startsWith("{") ? `: ${expected}` : ""
     return invalid(`the body must be a JSON object or a UTF-8 form${hint}${place}`)
@@ -519,15 +511,12 @@ export async function readCall<T>(
   }
 }
 
-/** The words for slips in a call, which are missed without harm. */
-const loadSlips = async (world: World) => (await loadOptional("parts/slips", world)) as Parts["slips"] | undefined
-
 /** JSON, or the fields of a form; undefined where it is neither. */
 function readFields(text: string, type: string): object | undefined {
   const json = parseJson(text)
   if (typeof json === "object" && json !== null) return json
   const isForm = /^application\/x-www-form-urlencoded\b/i.test(type)
-  // What no UTF-8 escape gives is in another coding; what begins like JSON has a slip; a plus before a digit is no blank.
+  // Refused are escapes that are not UTF-8, and what begins like JSON and is broken. In `=+49` nobody escaped the plus.
   const isUtf8 = tryOr(() => decodeURIComponent(text.replaceAll("+", " ")), undefined) !== undefined
   if (!isForm || !isUtf8 || json !== undefined || /^\s*[[{"']/.test(text)) return undefined
   return Object.fromEntries(new URLSearchParams(text.replace(/=\+(?=\d)/g, "=%2B")))
@@ -536,10 +525,10 @@ function readFields(text: string, type: string): object | undefined {
 const isSendable = (text: string) => text !== "" && (text.length <= 1_600 || [...text].length <= 1_600)
 const asText = v.transform((text: string) => text.replace(/[^\P{Cc}\n]/gu, "").toWellFormed())
 const body = v.pipe(v.string(), asText, v.check(isSendable, "must be 1 to 1,600 characters"))
-const asChannel = v.transform((name: "sms" | "text" | "voice"): "sms" | "voice" => (name === "voice" ? "voice" : "sms"))
+const asChannel = v.transform((name: Channel | "text"): Channel => (name === "voice" ? "voice" : "sms"))
 const asTag = v.transform((tag: string) => tag.replaceAll("_", "-"))
 const languageTag = v.fallback(v.optional(v.pipe(like(/^[\w-]{2,35}$/), asTag)), undefined)
-/** A longer text is none of these, and no expression spends its time on it. */
+/** No number and no code is longer. A longer text meets no regular expression. */
 export const brief = v.pipe(v.string(), v.maxLength(200, "must be at most 200 characters"))
 export const userId = v.pipe(v.string(), v.regex(/^\P{Cc}{1,200}$/u, "must be text of 1 to 200 characters"))
 const asWellFormed = v.transform((text: string) => text.toWellFormed())
@@ -562,19 +551,23 @@ export async function readMessage(foreign: contract.Written, arrival: Arrival, g
   const { settings, world } = gateway
   const { id, caller, about, deadline, proofId } = arrival
   const parsed = v.safeParse(written, foreign)
-  const describeOthers = async () =>
-    caller === "" ? ((await loadSlips(world))?.describeOthers(foreign, Object.keys(written.entries)) ?? "") : ""
+  const describeOthers = async () => {
+    const slips = caller === "" ? await loadOptional(world, "slips") : undefined
+    return slips?.describeOthers(foreign, Object.keys(written.entries)) ?? ""
+  }
   if (!parsed.success)
     return invalid(describeIssues(parsed.issues) + (foreign.recipient === undefined ? await describeOthers() : ""))
   const { code: sent, locale, channel, ip, key, user } = parsed.output
   const number = readRecipient(parsed.output.recipient, arrival, settings.DEFAULT_COUNTRY, await loadNumbers())
   if ("problem" in number) return number
   const { recipient, country, callingCode, type } = number
-  const body = parsed.output.body ?? (sent && renderCode(sent, settings.texts[channel], locale))
+  const render = () => chooseText(settings.texts[channel], locale).replaceAll("{code}", () => sent)
+  const body = parsed.output.body ?? (sent && render())
   if (!body) return invalid(`body is missing${await describeOthers()}`)
   const raw = describeRaw(parsed.output.body ?? "", sent)
   if (raw) return invalid(raw)
-  const given = readSender(parsed.output.sender, { recipient, country, channel }, about, gateway)
+  const route = findTargeted(gateway.routes[channel], recipient, country) ?? []
+  const given = readSender(parsed.output.sender, number, route, about, gateway)
   if (typeof given === "object") return given
   const code = sent || findCode(body, settings.CODE_PATTERN)
   const message = { recipient, body, sender: given, code, locale, channel }
@@ -593,6 +586,7 @@ export async function readMessage(foreign: contract.Written, arrival: Arrival, g
     about: fields,
     message,
     country,
+    route,
     callingCode,
     type,
     line,
@@ -603,15 +597,14 @@ export async function readMessage(foreign: contract.Written, arrival: Arrival, g
   } satisfies Inbound
 }
 
-type Destination = { recipient: string; country: string; channel: "sms" | "voice" }
+type Destination = { recipient: string; country: string }
 /** The sender of a call, or "" where it is wrong and every provider of the route has another one. */
-function readSender(written: string, { recipient, country, channel }: Destination, about: Fields, gateway: Gateway) {
-  const { settings, routes, log } = gateway
+function readSender(written: string, to: Destination, route: LoadedProvider[], about: Fields, gateway: Gateway) {
+  const { settings, log } = gateway
   const parsed = v.safeParse(sender, written)
   if (parsed.success) return parsed.output
   const wrong = describeIssues(parsed.issues, "sender")
-  const route = findTargeted(routes[channel], recipient, country) ?? []
-  const hasOther = (provider: LoadedProvider) => chooseSender(provider, recipient, country, "", settings.senders)
+  const hasOther = (provider: LoadedProvider) => chooseSender(provider, to, "", settings.senders)
   if (!route.every(hasOther)) return invalid(`${wrong}; set SMS_SENDER or the provider's own sender to use another`)
   log("warn", "warning", { ...about, reason: `${wrong}; the configured sender is used` })
   return ""
@@ -648,10 +641,6 @@ export function findCode(body: string, pattern?: RegExp): string | undefined {
   return codes.size === 1 && !words.some(isOther) ? [...codes][0] : undefined
 }
 
-/** The text of a code that comes alone. */
-const renderCode = (code: string, texts: Targeted<string>[], locale: string | undefined) =>
-  chooseText(texts, locale).replaceAll("{code}", () => code)
-
 /** The text in the closest language (RFC 4647, lookup) that the settings have, else the first for no language. */
 export function chooseText(texts: Targeted<string>[], locale = ""): string {
   let range = locale.toUpperCase().replaceAll("-", "_")
@@ -664,12 +653,9 @@ export function chooseText(texts: Targeted<string>[], locale = ""): string {
 // ───────────────────────────── Once and guard: what is sent once, and what is not sent at all ─────────────────────────────
 
 /** A provider accepted. */
-export interface Delivery {
-  id: string
-  provider: string
-  receipt: string
-  attempts: Attempt[]
-}
+export type Delivery = v.InferOutput<typeof delivery>
+/** One provider asked once. `code` is the provider's own, or tells why there is no answer of it. */
+type Attempt = v.InferOutput<typeof attempt>
 
 const outcome = v.picklist(["accepted", "refused", "timeout", "unreachable"])
 const printable = v.pipe(v.string(), v.regex(/^\P{C}{0,200}$/u))
@@ -713,7 +699,7 @@ async function sendOnce(inbound: Inbound, gateway: Gateway): Promise<Delivery | 
   return result
 }
 
-/** In the place of a provider's name: nobody sends to a test number. */
+/** Answers about test numbers have this in place of a provider's name. */
 const testProvider = "test"
 /** Whether a provider of this gateway has that name. */
 export const isInUse = (name: string, { routes, settings }: Gateway) =>
@@ -729,14 +715,12 @@ async function guard(inbound: Inbound, gateway: Gateway): Promise<Delivery | Pro
   }
   const denied = checkDestination(inbound, settings) ?? checkType(inbound, settings)
   const { charges, problem } = denied ? { charges: [], problem: denied } : await chargeLimits(inbound, gateway)
-  const giveBack = () => Promise.all(charges.map(({ key, limit }) => store.giveBack(key, limit)))
-  if (problem && settings.GUARD === "enforce") {
-    await giveBack()
-    return problem
-  }
-  if (problem) log("warn", "observed", { ...inbound.about, code: problem.problem, reason: problem.detail })
-  const result = await deliver(inbound, gateway)
-  if ("problem" in result && !result.isCharged) await giveBack()
+  const isEnforced = settings.GUARD === "enforce"
+  if (problem && !isEnforced)
+    log("warn", "observed", { ...inbound.about, code: problem.problem, reason: problem.detail })
+  const result = problem && isEnforced ? problem : await deliver(inbound, gateway)
+  if ("problem" in result && !result.isCharged)
+    await Promise.all(charges.map(({ key, limit }) => store.giveBack(key, limit)))
   return result
 }
 
@@ -747,10 +731,8 @@ export interface Charge {
 }
 
 /** Charges every limit, narrowest first, until one is used up: that is the problem. */
-async function chargeLimits(
-  inbound: Inbound,
-  { limits, store, unverified }: Gateway,
-): Promise<{ charges: Charge[]; problem?: Problem }> {
+async function chargeLimits(inbound: Inbound, gateway: Gateway): Promise<{ charges: Charge[]; problem?: Problem }> {
+  const { limits, store, unverified } = gateway
   const charges: Charge[] = []
   const due: Charge[] = limits.map((limit) => ({ key: limitKeys[limit.name](inbound), limit }))
   if (unverified) due.push(...(await unverified.listDue(inbound)))
@@ -767,7 +749,7 @@ async function chargeLimits(
 }
 
 type LimitName = "LIMIT_VOICE" | "LIMIT_RECIPIENT" | "LIMIT_IP" | "LIMIT_PREFIX" | "LIMIT_TOTAL"
-/** The key by which each limit counts, narrowest first; "" is not counted. A number's digits are a number: it is smaller. */
+/** The key by which each limit counts, narrowest first; "" is not counted. Digits are kept as a number, which is smaller. */
 export const limitKeys: Record<LimitName, (inbound: Inbound) => contract.Key> = {
   LIMIT_VOICE: ({ message, line }) => (message.channel === "voice" ? Number(line) : ""),
   LIMIT_RECIPIENT: ({ line }) => Number(line),
@@ -777,10 +759,7 @@ export const limitKeys: Record<LimitName, (inbound: Inbound) => contract.Key> = 
   LIMIT_TOTAL: () => "all",
 }
 /** One window of a limit; `written` is how the setting has it. */
-interface Window extends contract.Limit {
-  name: LimitName
-  written: string
-}
+type Window = ReturnType<typeof toWindow> & { name: LimitName }
 const limitsOf = (settings: Settings): Window[] =>
   (Object.keys(limitKeys) as LimitName[]).flatMap((name) => settings[name].map((window) => ({ name, ...window })))
 
@@ -788,8 +767,8 @@ const limitsOf = (settings: Settings): Window[] =>
 function checkDestination({ message, country, callingCode }: Inbound, settings: Settings): Problem | undefined {
   const { ALLOW_DESTINATIONS, DENY_DESTINATIONS = [] } = settings
   const isDigits = (target: string) => /^\d/.test(target)
-  const fits = (target: string) => (isDigits(target) ? message.recipient.startsWith(target, 1) : target === country)
-  // A country is closer than its calling code, and less close than that and one more digit.
+  const fits = (target: string) => message.recipient.startsWith(target, 1) || target === country
+  // A country goes before the digits of its calling code, and one digit more goes before the country.
   const closeness = (target: string) => (isDigits(target) ? target.length : callingCode.length + 0.5)
   const best = (targets: string[]) => Math.max(-1, ...targets.filter(fits).map(closeness))
   const allowed = ALLOW_DESTINATIONS ? best(ALLOW_DESTINATIONS) : 0
@@ -806,7 +785,7 @@ function checkType({ message, type }: Inbound, { DENY_TYPES, ALLOW_DESTINATIONS 
 
 // ───────────────────────────── Memory: what this process remembers by itself ─────────────────────────────
 
-/** A map that forgets: at `most` keys a new generation begins, and what is older than the one before goes. */
+/** A map of two generations: where the young one has `most` keys, it becomes the old one, and that one is dropped. */
 class Generations<T> {
   /** When the young generation ends, on the monotonic clock. */
   ends: number
@@ -834,14 +813,10 @@ class Generations<T> {
   }
 }
 
-/** What this process remembers by itself: of each window 100,000 counts, of each period 50,000 values. */
-function createMemoryStore(monotonic: Clocks["monotonic"]): contract.Store {
-  return { ...createCounts(monotonic), ...createValues(monotonic) }
-}
-
+/** Counts of this process: of each window 100,000 at most, in two generations. */
 function createCounts(monotonic: Clocks["monotonic"]): Pick<contract.Store, "take" | "giveBack"> {
   const windows = new Map<string, Generations<number>>()
-  // Of one limit and period all windows begin together.
+  // All keys of a limit share one window.
   const windowOf = ({ name, period }: contract.Limit) => {
     const before = windows.get(`${name} ${period}`)
     if (before && monotonic() < before.ends) return before
@@ -866,6 +841,7 @@ function createCounts(monotonic: Clocks["monotonic"]): Pick<contract.Store, "tak
   }
 }
 
+/** Values of this process: of each period 50,000 at most, in two generations. */
 function createValues(monotonic: Clocks["monotonic"]): Pick<contract.Store, "get" | "set" | "add"> {
   const periods = new Map<number, Generations<{ value: unknown; ends: number }>>()
   const get = (key: contract.Key) => {
@@ -879,7 +855,7 @@ function createValues(monotonic: Clocks["monotonic"]): Pick<contract.Store, "get
     const ends = monotonic() + period
     const values = periods.get(period) ?? new Generations(25_000, ends)
     periods.set(period, values)
-    // What one generation holds is over when the next one ends.
+    // A generation is young for one period and old for another: then all that it holds has expired.
     if (values.ends <= monotonic()) {
       values.turn()
       values.ends = ends
@@ -897,27 +873,11 @@ function createValues(monotonic: Clocks["monotonic"]): Pick<contract.Store, "get
 
 // ───────────────────────────── Deliver: along a route, until a provider accepts ─────────────────────────────
 
-/** One provider asked once. `code` is the provider's own, or tells why there is no answer of it. */
-export interface Attempt {
-  provider: string
-  outcome: "accepted" | "refused" | "timeout" | "unreachable"
-  code?: string
-  ms: number
-}
-
 /** Who delivered, for what an outcome counts. `country` is an ISO code, or the calling code's digits where a number has none. */
 export interface Route {
   provider: string
   country: string
-  channel: "sms" | "voice"
-}
-/** Learns from outcomes; never on a message's way, never throws. */
-export interface Outcomes {
-  count(
-    route: Route,
-    mark: "good" | "bad",
-    why: "verified" | "again" | "report" | "refused" | "timeout" | "unasked",
-  ): void
+  channel: Channel
 }
 export const routeOf = (provider: string, { country, callingCode, message }: Inbound): Route => ({
   provider,
@@ -930,12 +890,6 @@ const breaker = { failures: 3, cooldown: 30_000 }
 export const isBreakerOpen = ({ health }: LoadedProvider, now: number) =>
   health.failures >= breaker.failures && health.retryAt > now
 
-/** A provider in its turn. `isRetry` asks for a connection that was not used before. */
-interface Turn {
-  provider: LoadedProvider
-  isRetry: boolean
-}
-
 /** Takes a message along its route, inside its deadline, until a provider accepts it or none is left. */
 async function deliver(inbound: Inbound, gateway: Gateway): Promise<Delivery | Problem> {
   const { id, deadline } = inbound
@@ -945,34 +899,34 @@ async function deliver(inbound: Inbound, gateway: Gateway): Promise<Delivery | P
   const earlier = findAcceptances(inbound.acceptanceKeys[0] ?? "", gateway)
   const route = chooseRoute(inbound, settings.RESEND_WINDOW > 0 ? await earlier : [], gateway)
   const isSingle = route.length === 1
-  // A provider whose connection broke is asked once more, when no other is left: its second turn is put at the end.
-  const turns: Turn[] = route.map((provider) => ({ provider, isRetry: false }))
-  for (const [index, turn] of turns.entries()) {
+  // A provider whose connection broke is asked once more when no other is left: its second turn stands behind the route.
+  const turns = [...route]
+  for (const [index, provider] of turns.entries()) {
+    const isRetry = index >= route.length
     const left = deadline - clocks.monotonic()
     const others = turns.length - index - 1
     // A single provider that keeps silent is asked once more, too, and must leave time for that.
-    const isLast = others === 0 && (turn.isRetry || !isSingle)
+    const isLast = others === 0 && (isRetry || !isSingle)
     const limit = isLast ? left : Math.min(settings.ATTEMPT_TIMEOUT, left / (others + 1))
-    const { attempt, ...result } = await attemptOnce(turn, limit, inbound, gateway)
+    const { attempt, ...result } = await takeTurn(provider, isRetry, limit, inbound, gateway)
     attempts.push(attempt)
     if ("receipt" in result) {
       const delivery = { id, provider: attempt.provider, receipt: result.receipt, attempts }
-      rememberAcceptance(inbound, delivery, earlier, gateway)
+      keepAcceptance(inbound, delivery, earlier, gateway)
       return delivery
     }
     failures.push(result)
     if (isFinal(result)) break
     const isWorthRetry = result.code === "reset" || (result.outcome === "timeout" && isSingle)
-    if (isWorthRetry && !turn.isRetry && clocks.monotonic() < deadline)
-      turns.push({ provider: turn.provider, isRetry: true })
+    if (isWorthRetry && !isRetry && clocks.monotonic() < deadline) turns.push(provider)
   }
   return explainFailure(attempts, failures)
 }
 
-/** Whether no other provider would mend a refusal. */
+/** Whether asking another provider is useless (the number is bad), or would be paid for the same fraud. */
 const isFinal = ({ fault }: Refused) => fault === "recipient" || fault === "fraud"
 
-/** Why no provider took a message. What may be billed is charged, and so is a text that whoever pumps would send again. */
+/** Why no provider took a message. It stays charged where one may bill, and where the text was refused: it could come again. */
 function explainFailure(attempts: Attempt[], failures: Refused[]): Problem {
   const isPerhapsSent = failures.some((failure) => failure.isPerhapsSent)
   const last = failures.at(-1)
@@ -992,29 +946,30 @@ function explainFailure(attempts: Attempt[], failures: Refused[]): Problem {
   }
 }
 
-/** One attempt with its line of the log, and what it says of the provider's health. */
-async function attemptOnce({ provider, isRetry }: Turn, limit: number, inbound: Inbound, gateway: Gateway) {
+/** Asks a provider in its turn, logs what came of it, and counts that for the circuit breaker. A retry wants a new connection. */
+async function takeTurn(provider: LoadedProvider, isRetry: boolean, limit: number, inbound: Inbound, gateway: Gateway) {
   const { name, health } = provider
-  const { clocks, log, outcomes } = gateway
+  const { clocks, log, learning } = gateway
   const route = routeOf(name, inbound)
   const about = { ...inbound.about, provider: name, country: route.country }
   const began = clocks.monotonic()
   if (health.failures >= breaker.failures) health.retryAt = began + breaker.cooldown
   const abort = new AbortController()
-  const asking = refuseCountry(provider, inbound) ?? ask(provider, inbound, gateway, abort.signal, isRetry)
-  const result = (asking instanceof Promise ? await withTimeout(limit, clocks, asking) : asking) ?? refuseTimeout()
+  const init = { signal: abort.signal, isFresh: isRetry }
+  const asking = () => withTimeout(limit, clocks, ask(provider, inbound, gateway, init))
+  const result = refuseCountry(provider, inbound) ?? (await asking()) ?? refuseTimeout()
   const ms = Math.round(clocks.monotonic() - began)
   if ("receipt" in result) {
     health.failures = 0
     log("info", "accepted", { ...about, receipt: result.receipt, ms })
     return { ...result, attempt: { provider: name, outcome: "accepted", ms } satisfies Attempt }
   }
-  // A call in flight, or an answer that was not read to its end.
+  // Ends a call that is in flight, and an answer that was not read to its end.
   abort.abort()
   const { outcome, reason, fault } = result
   const code = String(result.code)
   log("warn", outcome, { ...about, code, reason, fault, ms })
-  if (fault === "provider") outcomes.count(route, "bad", outcome === "timeout" ? "timeout" : "refused")
+  if (fault === "provider") learning?.count(route, "bad", outcome === "timeout" ? "timeout" : "refused")
   if (result.isOutage) recordFailure(provider, clocks.monotonic(), log)
   return { ...result, attempt: { provider: name, outcome, code, ms } satisfies Attempt }
 }
@@ -1033,24 +988,17 @@ function refuseCountry({ provider: { countries } }: LoadedProvider, { country }:
 
 // ───────────────────────────── Route: who is asked, in which order, and by which sender ─────────────────────────────
 
-/** The problem of a message that no route serves; undefined where one does. */
-function requireRoute({ message, country }: Inbound, { routes }: Gateway): Problem | undefined {
-  if (findTargeted(routes[message.channel], message.recipient, country)) return undefined
-  return { problem: "unsupported_channel", detail: "no provider is named for it: see VOICE_PROVIDER" }
-}
-
 /** The providers for a message, in order. Who accepted this number's last message is asked late, an open breaker comes last. */
 function chooseRoute(inbound: Inbound, earlier: Acceptance[], gateway: Gateway): LoadedProvider[] {
-  const { message, country, about } = inbound
-  const { routes, settings, clocks, log, world, outcomes, learning } = gateway
+  const { message, route, about } = inbound
+  const { settings, clocks, log, world, learning } = gateway
   const since = world.clock() - settings.RESEND_WINDOW
   const before = earlier.find(({ channel, at }) => channel === message.channel && at > since)?.provider
   if (before && isInUse(before, gateway)) {
     const asked = routeOf(before, inbound)
     log("info", "again", { ...about, provider: before, country: asked.country })
-    outcomes.count(asked, "bad", "again")
+    learning?.count(asked, "bad", "again")
   }
-  const route = findTargeted(routes[message.channel], message.recipient, country) ?? []
   if (route.length < 2) return route
   const learned = learning?.arrange(route, inbound)
   const drawn = learned?.arranged ?? drawByShares(route, gateway)
@@ -1084,16 +1032,11 @@ function drawByShares(route: LoadedProvider[], { shares, world }: Gateway) {
  * The sender for a number: the provider's own, the closest first; the common one for its digits or country; the message's; the
  * common one for all. Where a pool picks the sender, only those for digits or a country go before it.
  */
-function chooseSender(
-  { senders, provider, values }: LoadedProvider,
-  recipient: string,
-  country: string,
-  given: string,
-  common: Targeted<string>[],
-): string {
+function chooseSender(loaded: LoadedProvider, to: Destination, given: string, common: Targeted<string>[]): string {
+  const { senders, provider, values } = loaded
   if (senders.length === 0 && common.length === 0 && !provider.pool) return given
   const isNarrow = ({ target }: Targeted<string>) => target !== ""
-  const find = (all: Targeted<string>[]) => findTargeted(all, recipient, country)
+  const find = (all: Targeted<string>[]) => findTargeted(all, to.recipient, to.country)
   const hasPool = provider.pool !== undefined && values[provider.pool] !== undefined
   const ofProvider = find(hasPool ? senders.filter(isNarrow) : senders)
   const narrow = ofProvider ?? find(common.filter(isNarrow))
@@ -1109,19 +1052,9 @@ export interface Acceptance extends Route {
   id: string
   /** In milliseconds since 1970. */
   at: number
-  /** What LIMIT_UNVERIFIED knows the end user's address by; "-" where it knows none. */
+  /** The end user's address as LIMIT_UNVERIFIED keeps it, hashed; "-" where there is none. */
   address: string
   receipt: string
-}
-
-/** What LIMIT_UNVERIFIED counts: providers/parts/unverified.ts. */
-export interface UnverifiedBudget {
-  addressOf(inbound: Inbound): string
-  /** What a message is to be charged, with limits as wide as what was verified lately allows. */
-  listDue(inbound: Inbound): Promise<Charge[]>
-  /** Whether nobody ever tells that a code was entered: then it refuses nothing. */
-  isForgotten(): boolean
-  settle(acceptance: Acceptance, isVerified: boolean): void
 }
 
 /** How long an acceptance can be verified, and how many of one person are kept. */
@@ -1132,27 +1065,16 @@ const acceptanceLine =
 export const acceptanceKey = (person: { line: string } | { platform: string; user: string }) =>
   `accepted:${"line" in person ? person.line : `${person.platform}/${person.user}`}`
 
-/** The acceptances of the last 15 minutes, newest first. What another wrote there is foreign, and counts as absent. */
-export async function findAcceptances(
-  key: string,
-  { store, world }: Pick<Gateway, "store" | "world">,
-): Promise<Acceptance[]> {
+/** The acceptances of the last 15 minutes, newest first. A line that no gateway wrote is skipped. */
+export async function findAcceptances(key: string, { store, world }: Pick<Gateway, "store" | "world">) {
   const value = await store.get(key)
   if (typeof value !== "string") return []
   const since = world.clock() - acceptances.period
   return value.split("\n", acceptances.most).flatMap((line) => {
-    const [, at, id = "", channel, country = "", provider = "", address = "", receipt = ""] =
+    const [, at, id = "", spoken, country = "", provider = "", address = "", receipt = ""] =
       acceptanceLine.exec(line) ?? []
-    const isVoice = channel === "voice"
-    const kept = {
-      id,
-      at: Number(at),
-      channel: isVoice ? channel : "sms",
-      country,
-      provider,
-      address,
-      receipt,
-    } as const
+    const channel: Channel = spoken === "voice" ? "voice" : "sms"
+    const kept: Acceptance = { id, at: Number(at), channel, country, provider, address, receipt }
     return kept.at > since ? [kept] : []
   })
 }
@@ -1161,12 +1083,8 @@ const writeAcceptance = ({ at, id, channel, country, provider, address, receipt 
   `${at} ${id} ${channel} ${country} ${provider} ${address} ${receipt}`
 
 /** Keeps who accepted, by number and by the platform's user. No message waits for it. */
-async function rememberAcceptance(
-  inbound: Inbound,
-  { id, provider, receipt }: Delivery,
-  earlier: Promise<Acceptance[]>,
-  gateway: Gateway,
-) {
+async function keepAcceptance(inbound: Inbound, delivery: Delivery, earlier: Promise<Acceptance[]>, gateway: Gateway) {
+  const { id, provider, receipt } = delivery
   const { store, world, unverified, learning, settings } = gateway
   if (settings.RESEND_WINDOW > 0) learning?.accepted(inbound, provider)
   const address = unverified?.addressOf(inbound) ?? "-"
@@ -1181,47 +1099,28 @@ async function rememberAcceptance(
 // ───────────────────────────── Ask: one provider, once, and what comes back ─────────────────────────────
 
 /** A provider's refusal, safe to tell: why an attempt brought no acceptance. */
-export interface Refused extends Required<contract.Refusal> {
+interface Refused extends Required<contract.Refusal> {
   outcome: "refused" | "timeout" | "unreachable"
-  /** Whether it speaks against the provider and not against this message. */
+  /** Whether the circuit breaker counts it. */
   isOutage: boolean
 }
 
-/** What a provider's file is given besides message and variables, as far as no message changes it. */
-function bindContext(provider: LoadedProvider, settings: Settings, world: World) {
-  const { name, context } = provider
-  const reportKey = provider.provider.report && settings.GATEWAY_URL && world.env[`${variablePrefix(name)}_REPORT_KEY`]
-  provider.context = {
-    url: context.url,
-    reportUrl: reportKey ? new URL(`/${name}/report/${reportKey}`, settings.GATEWAY_URL).href : undefined,
-    isFeedback: world.env[`${variablePrefix(name)}_FEEDBACK`] === "on",
-    ttl: settings.SMS_TTL && Math.max(1, Math.round(settings.SMS_TTL / 1_000)),
-    clock: world.clock,
-    nonce: world.nonce ?? (() => crypto.randomUUID().replaceAll("-", "")),
-  }
-}
-
 /** Asks one provider once. Gives its receipt, or a refusal, in words that are safe to tell. Never throws. */
-async function ask(
-  provider: LoadedProvider,
-  inbound: Inbound,
-  { world, settings, log }: Gateway,
-  signal: AbortSignal,
-  isFresh: boolean,
-) {
+async function ask(provider: LoadedProvider, inbound: Inbound, gateway: Gateway, init: CallInit) {
+  const { world, settings, log } = gateway
   const { recipient, sender: given } = inbound.message
-  const sender = chooseSender(provider, recipient, inbound.country, given, settings.senders)
+  const sender = chooseSender(provider, { recipient, country: inbound.country }, given, settings.senders)
   const message = { ...inbound.message, sender }
   const authorizations: string[] = []
   const send = async (request: Request) => {
     authorizations.push(request.headers.get("authorization") ?? "")
-    const answer = await call(request, world, { signal, isFresh })
+    const answer = await call(request, world, init)
     if ("outcome" in answer) return answer
     world.answered?.(answer)
     warnSunset(answer.headers, provider, world.clock(), log)
     return answer
   }
-  const result = await exchange(provider, message, send, world.clock).catch((error: unknown) =>
+  const result = await exchange(provider, message, send).catch((error: unknown) =>
     error instanceof CallFailed ? error.refusal : refuseThrown(error, provider.name),
   )
   const hidden = listHidden(provider, authorizations)
@@ -1244,21 +1143,16 @@ function listHidden(provider: LoadedProvider, authorizations: string[]): string[
 
 type Send = (request: Request) => Promise<contract.Answer | Refused>
 
+type Verdict = { id: string } | Refused
 /** Has the provider's file build the call, sends it, and has the file judge the answer. A 401 renews the log-in once. */
-async function exchange(
-  provider: LoadedProvider,
-  message: Message,
-  send: Send,
-  clock: World["clock"],
-  mayRenew = true,
-): Promise<{ id: string } | Refused> {
+async function exchange(provider: LoadedProvider, message: Message, send: Send, mayRenew = true): Promise<Verdict> {
   const { provider: file, values, context } = provider
-  const request = await file.request(message, values, { ...context, ...createSession(provider, send, clock) })
+  const request = await file.request(message, values, { ...context, ...createSession(provider, send) })
   const answer = request instanceof Request ? await send(request) : undefined
   if (answer && "outcome" in answer) return answer
   if (answer?.status === 401 && provider.session && mayRenew) {
     provider.session = undefined
-    return await exchange(provider, message, send, clock, false)
+    return await exchange(provider, message, send, false)
   }
   const receipt = answer ? file.receipt(answer, values) : request
   if (typeof receipt !== "object") throw new Error(`${answer ? "receipt" : "request"} gave nothing back`)
@@ -1276,7 +1170,7 @@ class CallFailed extends Error {
 }
 
 /** What a provider's file that logs in first is given: `send` makes its calls, and the session is kept until it expires. */
-function createSession(provider: LoadedProvider, send: Send, clock: World["clock"]) {
+function createSession(provider: LoadedProvider, send: Send) {
   const fetch: contract.Context["fetch"] = async (url, init) => {
     const answer = await send(new Request(url, init))
     if ("outcome" in answer) throw new CallFailed(answer)
@@ -1284,7 +1178,7 @@ function createSession(provider: LoadedProvider, send: Send, clock: World["clock
   }
   const session: contract.Context["session"] = async (login) => {
     const { session } = provider
-    const answer = session && session.expires > clock() ? session : await login()
+    const answer = session && session.expires > provider.context.clock() ? session : await login()
     if (!("token" in answer)) return answer
     provider.session = answer
     return answer.token
@@ -1304,12 +1198,10 @@ function warnSunset(headers: contract.AnswerHeaders, provider: LoadedProvider, n
 
 // ───────────────────────────── Answer: what a provider says, and whose fault a refusal is ─────────────────────────────
 
+/** What ends a call, and whether it wants a new connection. */
+type CallInit = Parameters<World["fetch"]>[1]
 /** Asks over HTTP, and reads the answer to its end: at most 64 KiB as it comes, and as much decompressed. Never throws. */
-export async function call(
-  request: Request,
-  world: World,
-  init: RequestInit & { isFresh: boolean },
-): Promise<contract.Answer | Refused> {
+export async function call(request: Request, world: World, init: CallInit): Promise<contract.Answer | Refused> {
   try {
     // A redirect that is followed would carry the keys and the text to another host.
     const reply = await world.fetch(request, { redirect: "manual", ...init })
@@ -1357,7 +1249,7 @@ function classify(refusal: contract.Refusal, status: number, faults: contract.Pr
   return { outcome: "refused", code, reason: reason ?? "", fault, isOutage, isPerhapsSent }
 }
 
-/** A refusal that is no answer of the provider's: it speaks against the provider. */
+/** The refusal for a call that brought no answer. The circuit breaker counts it. */
 function refuseWithout(outcome: Refused["outcome"], code: string, reason: string, isPerhapsSent: boolean): Refused {
   return { outcome, code, reason, fault: "provider", isOutage: true, isPerhapsSent }
 }
@@ -1368,7 +1260,7 @@ const refuseTimeout = () => refuseWithout("timeout", "timeout", "it may have bee
 const refuseThrown = (error: unknown, name: string) =>
   refuseWithout("refused", "exception", describeThrown(error, name), false)
 
-const failures: [code: string, pattern: RegExp, reason: string][] = [
+const failureClasses: [code: string, pattern: RegExp, reason: string][] = [
   ["dns", /ENOTFOUND|EAI_AGAIN|getaddrinfo|dns|resolve|FailedToOpenSocket/i, "the name HOST is not known"],
   ["refused", /NotCapable|Requires net access/i, "Deno has no permission for HOST: --allow-net"],
   ["refused", /EMFILE|ENFILE|too many open files|os error 24/i, "no file descriptor is left"],
@@ -1380,14 +1272,14 @@ const failures: [code: string, pattern: RegExp, reason: string][] = [
     "its answer is no HTTP; it may have been sent",
   ],
   ["timeout", /time(d |-)?out/i, "no connection to HOST in time"],
-  ["reset", /(?:)/, "it may have been sent"],
 ]
-/** Keeps only the class of a failed call: runtimes put whole URLs into their texts. No runtime tells what was written before. */
+/** Keeps only the class of a failed call: runtimes put whole URLs into their texts. None tells what was written before. */
 function refuseUnreached(cause: unknown, host: string): Refused {
   let text = ""
   for (let error = cause; error instanceof Error; error = error.cause)
     text += `${error} ${"code" in error ? error.code : ""} `
-  const [code = "reset", , words = ""] = failures.find(([, pattern]) => pattern.test(text)) ?? []
+  const [code = "reset", , words = "it may have been sent"] =
+    failureClasses.find(([, pattern]) => pattern.test(text)) ?? []
   const reason = words.replace("HOST", () => host)
   return refuseWithout("unreachable", code, reason, code === "reset" || code === "answer")
 }
@@ -1444,7 +1336,7 @@ export function formsOf(secrets: readonly string[]): string[] {
   return [...new Set(forms.map((form) => canonicalize(form).toLowerCase()))]
 }
 
-/** Stands for what is hidden until all is done: a private character, of which no canonical text has one left. */
+/** Stands for hidden text until redact ends: a private character, which canonicalize takes out of every foreign text. */
 const mark = "\uE000"
 
 type Kind = "prose" | "id" | "code"
@@ -1481,7 +1373,7 @@ function hideForms(text: string, forms: string[], whole: string[]): string {
   return safe
 }
 
-/** Hides runs of four digits and more, with up to three signs between two: in prose all, in an id the number's and the code's. */
+/** Hides runs of four digits and more, with up to three signs between two: all of prose, but of an id only the number and the code. */
 function hideDigits(text: string, recipient: string, codes: string[], isProse: boolean): string {
   const codeDigits = codes.map((code) => code.replace(/\D/g, "")).filter((digits) => digits.length > 3)
   return text.replace(/\+?\d(?:[^\p{L}\p{N}\uE000]{0,3}\d){3,}/gu, (run, at: number) => {
@@ -1499,11 +1391,11 @@ function describeThrown(thrown: unknown, name: string): string {
   if (!(thrown instanceof Error)) return describeNoError(thrown)
   const [line = ""] = `${thrown}`.split("\n")
   const [file, ...position] = placeOf(thrown, name).split(":")
-  // A run of digits such as file.ts:12:34 would be hidden.
+  // The digits of file.ts:12:34 would be hidden as a code.
   return file ? `${file}, line ${position.join(", column ")}: ${line}` : line
 }
 
-/** What is said of a file that throws something else than an Error. */
+/** Describes a thrown value that is no Error. */
 export function describeNoError(thrown: unknown): string {
   if (typeof thrown === "string") return `it throws a text and no Error: ${thrown}`
   if (thrown === null || thrown === undefined) return `it throws ${thrown} and no Error`
@@ -1532,6 +1424,7 @@ export interface Files {
 interface Parts {
   client: typeof import("./providers/parts/client.ts")
   feedback: typeof import("./providers/parts/feedback.ts")
+  "first-run": typeof import("./providers/parts/first-run.ts")
   names: typeof import("./providers/parts/names.ts")
   pages: typeof import("./providers/parts/pages.ts")
   platforms: typeof import("./providers/parts/platforms.ts")
@@ -1547,7 +1440,7 @@ interface Parts {
 /** Imports `providers/<path>.ts`: the working directory's, or a `.js` there, where it has one, else the file beside this one. */
 export async function loadFile(path: string): Promise<{ default?: unknown }> {
   const base = builtin("node:url").pathToFileURL("./providers/")
-  // Its own parts are never another's.
+  // No file of the working directory replaces a part or a command.
   for (const ending of /^(parts|commands)\//.test(path) ? [] : ["ts", "js"]) {
     const file = new URL(`${path}.${ending}`, base)
     if (tryOr(() => builtin("node:fs").existsSync(file), false)) return await import(file.href)
@@ -1560,9 +1453,9 @@ async function loadPart<K extends keyof Parts>(world: Pick<World, "load">, name:
   return (await loadOrRefuse(`parts/${name}`, world, false)) as Parts[K]
 }
 
-/** Loads a file that is missed without harm. Throws a StartError where it is there and broken. */
-export async function loadOptional(path: string, world: Pick<World, "load"> = {}): Promise<unknown> {
-  return await loadOrRefuse(path, world, true)
+/** Loads a part that is missed without harm: undefined where it is not there. Throws a StartError where it is broken. */
+async function loadOptional<K extends keyof Parts>(world: Pick<World, "load">, name: K): Promise<Parts[K] | undefined> {
+  return (await loadOrRefuse(`parts/${name}`, world, true)) as Parts[K] | undefined
 }
 
 async function loadOrRefuse(path: string, world: Pick<World, "load">, mayMiss: boolean): Promise<unknown> {
@@ -1571,7 +1464,7 @@ async function loadOrRefuse(path: string, world: Pick<World, "load">, mayMiss: b
   } catch (cause) {
     const place = `providers/${path}.ts`
     const words = cause instanceof Error ? cause.message : describeNoError(cause)
-    // What lacks another file names that one.
+    // Where this file is there and lacks another, the error names the other.
     const [, named = words] = /["']([^"']*)["']/.exec(words) ?? []
     const isMissing = cause instanceof Error && /module/i.test(words) && named.endsWith(place)
     if (isMissing && mayMiss) return undefined
@@ -1581,7 +1474,7 @@ async function loadOrRefuse(path: string, world: Pick<World, "load">, mayMiss: b
   }
 }
 
-// What a file of each folder must export. Its default export is checked whole, so that no slip is told at the first message.
+// The default export of the files of each folder, checked whole at the start: no mistake waits for the first message.
 const isDescribed = (schema: unknown) => describe(Object(schema)) !== undefined
 const env = v.record(v.string(), v.custom<Variable>(isDescribed, "needs v.description(…)"))
 const needed = v.function()
@@ -1643,25 +1536,25 @@ export interface LoadedProvider {
   senders: Targeted<string>[]
   /** Its secrets, in every form in which they may be echoed. */
   hidden: string[]
-  /** The credentials that the last calls held, and everything hidden together with their forms. */
+  /** A cache: the credentials of the last calls, and `hidden` with their forms. */
   lastUsed: { text: string; hidden: string[] }
   health: { failures: number; retryAt: number }
   session?: contract.Session | undefined
-  /** When its vendor's end of the endpoint was warned of, in milliseconds since 1970. */
+  /** When the log last warned that the vendor ends the endpoint, in milliseconds since 1970. */
   warnedAt: number
 }
 type Channel = "sms" | "voice"
-export type Routes = Record<Channel, Targeted<LoadedProvider[]>[]>
+type Routes = Record<Channel, Targeted<LoadedProvider[]>[]>
 
 /** Loads every provider that a route names, by its name, and the routes of each channel. */
-async function loadRoutes(world: World) {
+async function loadRoutes(world: World, settings?: Settings) {
   const named = readRoutes(world.env)
   const { complaints, collect } = createCollector()
   const providers = new Map<string, LoadedProvider>()
   const namesOf = (channel: Channel) => named[channel].flatMap(({ value }) => value.map(({ name }) => name))
   for (const name of new Set([...namesOf("sms"), ...namesOf("voice")])) {
     const channels = (["sms", "voice"] as const).filter((channel) => namesOf(channel).includes(name))
-    const provider = await collect(() => loadProvider(name, channels, world))
+    const provider = await collect(() => loadProvider(name, channels, world, settings))
     if (provider) providers.set(name, provider)
   }
   /** The shares of the providers of each route that has some, in their order. */
@@ -1681,9 +1574,9 @@ async function loadRoutes(world: World) {
 export const variablePrefix = (name: string) => name.toUpperCase().replaceAll("-", "_")
 
 /** Loads a provider's file with its variables. Throws a StartError that lists what is missing or wrong. */
-async function loadProvider(name: string, channels: Channel[], world: World): Promise<LoadedProvider> {
+async function loadProvider(name: string, channels: Channel[], world: World, settings?: Settings) {
   const provider = await importFile("", name, world)
-  const { env, clock } = world
+  const { env } = world
   const NAME = variablePrefix(name)
   const { complaints, collect } = createCollector()
   const isOwn = (key: string) => key in provider.env && key !== `${NAME}_SENDER`
@@ -1713,12 +1606,25 @@ async function loadProvider(name: string, channels: Channel[], world: World): Pr
   const secrets = Object.keys(provider.env).flatMap((key) => (provider.unsecret?.includes(key) ? [] : (env[key] ?? [])))
   const parts = secrets.flatMap((value) => value.split(/[\s"'{}:,;=&?]+/).filter((part) => part.length >= 8))
   const hidden = formsOf([...secrets, ...parts, env[`${NAME}_REPORT_KEY`] ?? ""])
-  const base = (url ?? "").replace(/\/+$/, "")
-  const context = { url: base, reportUrl: undefined, isFeedback: false, ttl: undefined, clock, nonce: () => "" }
+  const context = createContext(name, provider, url ?? "", world, settings)
   const state = { lastUsed: { text: "", hidden }, health: { failures: 0, retryAt: 0 }, warnedAt: 0 }
   const loaded: LoadedProvider = { name, provider, values, context, senders, hidden, ...state }
   await requireSendable(loaded, env)
   return loaded
+}
+
+/** What a provider's file is given besides message and variables, as far as no message changes it. */
+function createContext(name: string, provider: contract.Provider, url: string, world: World, settings?: Settings) {
+  const { GATEWAY_URL, SMS_TTL } = settings ?? {}
+  const key = provider.report && GATEWAY_URL && world.env[`${variablePrefix(name)}_REPORT_KEY`]
+  return {
+    url: url.replace(/\/+$/, ""),
+    reportUrl: key ? new URL(`/${name}/report/${key}`, GATEWAY_URL).href : undefined,
+    isFeedback: world.env[`${variablePrefix(name)}_FEEDBACK`] === "on",
+    ttl: SMS_TTL && Math.max(1, Math.round(SMS_TTL / 1_000)),
+    clock: world.clock,
+    nonce: world.nonce ?? (() => crypto.randomUUID().replaceAll("-", "")),
+  }
 }
 
 const checkedUrl = v.optional(v.pipe(v.string(), v.check(isSafeUrl)))
@@ -1735,7 +1641,7 @@ function isSafeUrl(written: string): boolean {
   return url.protocol === "https:" || (url.protocol === "http:" && isPrivate)
 }
 
-/** Credentials that no header can carry would fail at the first message: a call is built of them, and goes nowhere. */
+/** Builds a call and sends it nowhere: credentials that no header can carry stop the start, not the first message. */
 async function requireSendable({ provider, values, context }: LoadedProvider, env: Environment) {
   const odd = Object.keys(provider.env).filter((key) => /[^\t -~]/.test(env[key] ?? ""))
   if (odd.length === 0 || provider.routes) return
@@ -1751,10 +1657,9 @@ async function requireSendable({ provider, values, context }: LoadedProvider, en
 
 // ───────────────────────────── Numbers: what people write, and what it means ─────────────────────────────
 
-/** All metadata knows types of numbers, and costs 0.35 MiB more than the least; both would cost 0.9 MiB more. */
+/** The full metadata, which alone knows the types of numbers. It costs 0.35 MiB more than the least. */
 export const loadNumbers = memoize(() => import("libphonenumber-js/max"))
 type Numbers = Awaited<ReturnType<typeof loadNumbers>>
-type PhoneNumber = NonNullable<ReturnType<Numbers["parsePhoneNumberFromString"]>>
 
 /**
  * The one number that is meant, as libphonenumber reads it from `defaultCountry` (ISO 3166). Where several countries share its
@@ -1770,12 +1675,12 @@ export function readNumber(written: string, defaultCountry: string | undefined, 
     return parsed?.isPossible() && !parsed.ext && parsed.number.length <= 16 ? parsed : undefined
   }
   const national = parse(text)
-  // Not every possible number exists: digits that are a valid one behind a plus mean that.
+  // A possible number need not exist. Digits that are a valid number only behind a plus mean that one.
   const isSure = text.startsWith("+") || national?.isValid()
   const [, outside] = /^(?:00\s*)?([1-9].*)$/s.exec(text) ?? []
   const abroad = isSure || !outside ? undefined : parse(`+${outside}`)
   let parsed = abroad && (text.startsWith("00") || (national && abroad.isValid())) ? abroad : national
-  // The library drops one trunk zero at a time: a number reads as itself, or it would have several limits.
+  // The library drops one trunk zero per parse. Without this loop one telephone had several forms, each with its limits.
   while (parsed?.nationalNumber.startsWith("0")) {
     const again = parse(parsed.number)
     if (!again || again.number === parsed.number) break
@@ -1786,17 +1691,17 @@ export function readNumber(written: string, defaultCountry: string | undefined, 
   if (!parsed) return badNumber("recipient must be a phone number: +, the calling code and the number")
   const { number: recipient, countryCallingCode: callingCode } = parsed
   const country = parsed.country ?? parsed.getPossibleCountries()[0] ?? ""
-  return { recipient, country, callingCode, type: typeOf(parsed) }
+  return { recipient, country, callingCode, type: typeOf(recipient, parsed.getType()) }
 }
 
 /** What kind of number it surely is, in the words of DENY_TYPES, or "". */
-function typeOf(parsed: PhoneNumber): string {
+function typeOf(recipient: string, type: string | undefined): string {
   // Nobody has these: Twilio's test numbers, and the inbox's.
-  if (parsed.number.startsWith("+1500555")) return ""
+  if (recipient.startsWith("+1500555")) return ""
   // Calling codes of no country (ITU-T E.164): satellites, global networks that cost the same, and premium rate.
-  if (/^\+(870|88[1-3])/.test(parsed.number)) return "satellite"
-  if (parsed.number.startsWith("+979")) return "premium"
-  return numberTypes.get(parsed.getType()) ?? ""
+  if (/^\+(870|88[1-3])/.test(recipient)) return "satellite"
+  if (recipient.startsWith("+979")) return "premium"
+  return numberTypes.get(type) ?? ""
 }
 
 /** libphonenumber's types in the words of DENY_TYPES. A number that may be a fixed line or a mobile one has none. */
@@ -1815,14 +1720,14 @@ export const typeNames = [...numberTypes.values(), "satellite"]
 
 export const maskNumber = (recipient: string, callingCode: string) => `+${callingCode}•••${recipient.slice(-4)}`
 
-/** The digits by which a telephone is counted: without those that networks take or leave. */
+/** The digits by which a telephone is counted, without those that its network accepts and does not need. */
 export function lineOf(recipient: string): string {
   // Argentina's 9 of mobiles, Brazil's 9 before what began with 6 to 9, Gabon's 0.
   return recipient.slice(1).replace(/(?<=^54)9(?=\d{10}$)|(?<=^55\d\d)9(?=[6-9]\d{7}$)|(?<=^241)0(?=\d{7,8}$)/, "")
 }
 
 /** Canonical form of what looks the same (Unicode NFKC): ASCII digits, and no characters that only format. */
-export function normalize(text: string): string {
+function normalize(text: string): string {
   if (/^[ -~\n]*$/.test(text)) return text
   const digits = text.normalize("NFKC").replace(/[^\P{Nd}0-9]/gu, toAsciiDigit)
   return digits.replace(/\p{Cf}/gu, "")
@@ -1854,15 +1759,15 @@ const unfilled = [
   // Of printf and of String.format; "20 %d'avance" and "5 %s" are no such.
   /(?<![\d%] ?)%(?:\d\$)?[sd](?![\w'’-])|%\(\w{1,40}\)[sd]|\{0(?:[:,][^{}]{0,20})?\}/,
 ]
-/** What may be a text's own unless a word of its name is a `slot`: `{code}`, `[[code]]`, `<<code>>`, `%code%`, `#code#`, `@code@`, `$code`. */
+/** Forms that a text may have by itself, and that count where a word of the name is a `slot`: `{code}`, `[[code]]`, `<<code>>`, `%code%`, `#code#`, `@code@`, `$code`. */
 const named =
   /\{\s{0,9}([a-z_][\w.-]{0,40})\s{0,9}(?:[:|!,][^{}]{0,30})?\}|\[\[\s{0,9}([a-z_][\w.-]{0,40})\s{0,9}\]\]|<<([a-z_][\w.-]{0,40})>>|([%#@])([a-z_][\w.-]{0,40})\4|(?<!\w)\$!?([a-z_]\w{0,40})/gi
 const slot =
   /^(app|body|codice|codigo|content|expiry|kod|link|message|minutes|mobile|msg|name|number|passcode|phone|pin|recipient|sender|text|to|url|user|username|value|var|.*(code|otp|password|token))$/i
 
 /**
- * The first slot of a template that was left unfilled in a text, less its digits; undefined where there is none. A code may hold
- * signs of all kinds: there `mayBeNamed` is false.
+ * The first slot that a template left in a text, its digits hidden; undefined where there is none. `mayBeNamed` is false for a
+ * code, which may look like `{code}` by itself.
  */
 function findUnfilled(text: string, mayBeNamed = true): string | undefined {
   // Most texts have none of the signs of a slot.
@@ -1901,20 +1806,20 @@ const sender = v.pipe(
 )
 
 /**
- * An address in its one form, as URLs have it, without port, brackets and zone; IPv4 inside of IPv6 (mapped, or of NAT64) as
- * IPv4; of a list the first; else "".
+ * The canonical form of an IP address, as URLs write it, without port, brackets and zone. IPv4 inside of IPv6 (mapped, NAT64)
+ * becomes IPv4. Of a list the first counts. "" where it is no address.
  */
-export function readAddress(written: unknown): string {
+function readAddress(written: unknown): string {
   const one: unknown = Array.isArray(written) ? written[0] : written
   const [first = ""] = typeof one === "string" ? one.slice(0, 200).split(",") : []
   const withoutPort = first.trim().replace(/^\[([^\]]*)\](:\d+)?$|^([\d.]+):\d+$/, "$1$3")
   const [bare = ""] = withoutPort.split("%")
   const isIPv4 = /^(\d+|0x[\da-f]+|((0x)?[\da-f]{1,4}\.){3}(0x)?[\da-f]{1,4})$/i.test(bare)
   if (!bare.includes(":") && !isIPv4) return ""
-  const host = URL.parse(`http://${isIPv4 ? bare : `[${bare}]`}`)?.hostname ?? ""
-  const [, inside] = /^\[((?:::ffff|64:ff9b:):[\da-f]+:[\da-f]+)\]$/.exec(host) ?? []
-  if (inside) return ip.convertIPv4BinaryToString(ip.convertIPv4MappedIPv6ToIPv4(ip.convertIPv6ToBinary(inside)))
-  return v.IPV4_REGEX.test(host) ? host : host.replace(/^\[|\]$|^[^[].*$/g, "")
+  const host = URL.parse(`http://${isIPv4 ? bare : `[${bare}]`}`)?.hostname.replace(/^\[|\]$/g, "") ?? ""
+  const holdsIPv4 = /^(::ffff|64:ff9b:):[\da-f]+:[\da-f]+$/.test(host)
+  if (holdsIPv4) return ip.convertIPv4BinaryToString(ip.convertIPv4MappedIPv6ToIPv4(ip.convertIPv6ToBinary(host)))
+  return v.IP_REGEX.test(host) ? host : ""
 }
 
 // ───────────────────────────── Texts: bytes, JSON, secrets, and time ─────────────────────────────
@@ -1941,11 +1846,11 @@ function recodeForm(bytes: Uint8Array, charset: string): string {
     const binary = part.replace(/%([\da-f]{2})/gi, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)))
     return encodeURIComponent(decoder.decode(Buffer.from(binary, "latin1")))
   }
-  // What is no escape stays: "&" and "=" part the fields, "+" is a blank.
+  // "&", "=" and "+" stay as they are: they separate fields and stand for blanks.
   return text.replace(/[^&=+]+/g, decode)
 }
 
-/** The bytes of a body, or undefined where there are more than 64 KiB. Where a length is declared, none are counted. */
+/** The bytes of a body, or undefined where there are more than 64 KiB. A declared length is trusted: HTTP ends the body there. */
 export async function readBytes(source: Request | contract.Reply): Promise<Uint8Array | undefined> {
   const length = source.headers.get("content-length")
   const isCoded = source.headers.has("transfer-encoding") || source.headers.has("content-encoding")
@@ -1995,7 +1900,7 @@ function memoize<T>(load: () => Promise<T>): () => Promise<T> {
 
 // ───────────────────────────── Settings: environment variables, parsed once ─────────────────────────────
 
-export type Variable<T = unknown> = v.GenericSchema<string | undefined, T>
+export type Variable = Variables[string]
 type Parser<T> = v.GenericSchema<string, T>
 
 /** A value for a part of the numbers: `target` is their first digits, a country (ISO 3166), a language, or "" for all. */
@@ -2010,15 +1915,16 @@ const toWindow = (written: string) => {
   return { count: Number(count), period: toMilliseconds(period), written }
 }
 const window = read(/^(off|[1-9]\d{0,8}\/[1-9]\d{0,3}[smh])$/, toWindow)
-const isLimit = ({ period }: Omit<Window, "name">) => period > 0
-const limits = listOf(window, ({ period }) => period, /^off$/)
-const limit = v.pipe(limits, v.filterItems(isLimit))
+const limit = v.pipe(
+  listOf(window, ({ period }) => period, /^off$/),
+  v.filterItems(({ period }) => period > 0),
+)
 const oneLimit = v.pipe(limit, v.maxLength(1))
 const wholeNumber = (most: number) => v.pipe(read(/^\d{1,5}$/, Number), v.maxValue(most))
 const toPattern = (written: string) => tryOr(() => new RegExp(written, "mu"), undefined)
-const pattern = v.pipe(read(/^/, toPattern), v.instance(RegExp))
-// More digits than a calling code has, or a whole country would get no code.
-const testNumbers = listOf(like(/^\+[1-9]\d{3,14}$/))
+const pattern = v.pipe(v.string(), v.transform(toPattern), v.instance(RegExp))
+// Four digits at least: a calling code alone would keep codes from a whole country.
+const testNumbers = v.optional(listOf(like(/^\+[1-9]\d{3,14}$/)))
 const destinations = listOf(read(/^([A-Z]{2}|\+?[1-9]\d{0,14})$/, (written) => written.replace("+", "")))
 const isType = (name: string) => name !== "none"
 const types = v.pipe(listOf(v.picklist(["none", ...typeNames]), undefined, /^none$/), v.filterItems(isType))
@@ -2035,7 +1941,6 @@ const listed = v.pipe(read(/^[^:]+(:[1-9]\d{0,3})?$/, toListed), isProvider)
 const haveSharesOrNone = v.check((all: Listed[]) => new Set(all.map(({ share }) => share === undefined)).size === 1)
 // `console` and `inbox` show the message to the developer; beside a provider that sends they would hide it.
 const allListed = listOf(listed, ({ name }) => name, /^(console|inbox)(:|$)/)
-const route = v.pipe(allListed, haveSharesOrNone)
 const fileNames = v.optional(listOf(fileName(), (name) => name))
 const addresses = listOf(v.pipe(v.string(), v.check(isRule)))
 const text = v.optional(v.string())
@@ -2077,17 +1982,14 @@ export const variables = {
   ALLOW_DESTINATIONS: setting(v.optional(destinations), "countries and +digits, separated by commas, as US,CA,+4479"),
   DENY_DESTINATIONS: setting(v.optional(destinations), "countries and +digits, separated by commas, as US,CA,+4479"),
   DENY_TYPES: setting(deniedTypes, `types of numbers, separated by commas, or none: ${typeNames.join(", ")}`),
-  TEST_NUMBERS: setting(
-    v.optional(testNumbers),
-    "numbers with + and their beginnings, of four digits at least, by commas",
-  ),
+  TEST_NUMBERS: setting(testNumbers, "numbers with + and their beginnings, of four digits at least, by commas"),
   STORE: setting(v.optional(like(/^[a-z][a-z-]*:/)), "a URL: redis://host:6379, sqlite:limits.db, or deno-kv:"),
   PORT: setting(v.optional(wholeNumber(65_535), "3000"), "a port, 0 to 65535"),
   HOST: setting(v.optional(host, "0.0.0.0"), "an address to listen on"),
   LOG_FORMAT: setting(oneOf("json", "pretty"), "pretty or json"),
 }
 const providerList = setting(
-  route,
+  v.pipe(allListed, haveSharesOrNone),
   "a provider's name in lower case, or several and commas, each with a share or none: twilio:80,plivo:20; console and inbox stand alone",
 )
 /** May be set per destination: SMS_SENDER, SMS_SENDER_BR, SMS_SENDER_4479. */
@@ -2096,13 +1998,11 @@ export const families = {
   VOICE_PROVIDER: providerList,
   SMS_SENDER: setting(sender, senderForms),
 }
+const template = setting(codeText, "a text that holds {code}")
 const sentence = setting(like(/^\P{Cc}{1,200}$/u), "a sentence of at most 200 characters")
+const sentenceNames = ["accepted", ...Object.keys(problems)].map((code) => `SENTENCE_${code.toUpperCase()}`)
 /** May be set per language: CODE_TEXT, CODE_TEXT_PT_BR, and of each outcome SENTENCE_RATE_LIMITED, SENTENCE_RATE_LIMITED_PT_BR. */
-export const textFamilies: Record<string, Parser<string>> = {
-  CODE_TEXT: setting(codeText, "a text that holds {code}"),
-  CODE_SPEECH: setting(codeText, "a text that holds {code}"),
-}
-for (const code of ["accepted", ...Object.keys(problems)]) textFamilies[`SENTENCE_${code.toUpperCase()}`] = sentence
+export const textFamilies = ["CODE_TEXT", "CODE_SPEECH", ...sentenceNames]
 
 // ───────────────────────────── Schemas: what settings and files are made of ─────────────────────────────
 
@@ -2113,14 +2013,14 @@ function like(pattern: RegExp) {
 function read<T>(pattern: RegExp, parse: (written: string) => T) {
   return v.pipe(like(pattern), v.transform(parse))
 }
-export function country() {
+function country() {
   return like(/^[A-Z]{2}$/)
 }
 /** A file name: lower-case words joined by hyphens. It goes into import(), so nothing else may pass. */
 export function fileName() {
   return v.pipe(like(/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/), v.maxLength(40))
 }
-/** Items between commas, no two of the same key; one that `alone` fits has no others beside it. */
+/** Items between commas. No two have the same key, and one that matches `alone` must be the only one. */
 function listOf<T>(item: Parser<T>, keyOf: (item: T, at: number) => unknown = (_, at) => at, alone = /^$/) {
   const split = v.transform((written: string) => written.split(",").flatMap((one) => one.trim() || []))
   const isAlone = v.check((all: string[]) => all.length === 1 || !all.some((one) => alone.test(one)))
@@ -2156,7 +2056,7 @@ export interface Complaint {
   /** The file of providers/ that is missing or broken, and what its import threw. */
   file?: string
   cause?: unknown
-  /** The name that is none, or in the wrong place: of a setting, a provider, a country, a command. */
+  /** The name that is none, or in the wrong place: of a setting, a provider or a country; PORT where it is taken. */
   unknown?: string
 }
 
@@ -2175,7 +2075,7 @@ export class StartError extends Error {
   }
 }
 
-/** Runs steps of the start, each to its end, and collects what they complain of. */
+/** Runs the steps of a start and collects the complaints of each, so that one does not hide another. */
 export function createCollector() {
   const complaints: Complaint[] = []
   const keep = (error: unknown) => {
@@ -2189,10 +2089,10 @@ export function createCollector() {
 
 // ───────────────────────────── Environment: what is set, missing or wrong ─────────────────────────────
 
-/** Marks a deployment platform, where a laptop's defaults would be an open door. */
+/** Variables that deployment platforms set. There a laptop's defaults would be an open door. */
 const hosts = ["DENO_DEPLOY", "DENO_DEPLOYMENT_ID", "DYNO", "FLY_APP_NAME", "K_SERVICE", "RAILWAY_PROJECT_ID", "RENDER"]
 const isOnDeploy = (env: Environment) => Boolean(env.DENO_DEPLOY || env.DENO_DEPLOYMENT_ID)
-export const isProduction = (env: Environment) => env.NODE_ENV === "production" || hosts.some((name) => env[name])
+const isProduction = (env: Environment) => env.NODE_ENV === "production" || hosts.some((name) => env[name])
 /** Whether anyone at all could prove who they are at `POST /`. */
 export const hasOwnProof = (env: Environment) =>
   Boolean(env.GATEWAY_SECRET || env.GATEWAY_TOKEN || env.GATEWAY_AUTH === "none")
@@ -2218,34 +2118,28 @@ export function describeIssues(issues: readonly v.BaseIssue<unknown>[], whole = 
   return texts.join("; ")
 }
 
-/** Stands in a line to paste, or on a platform's page, for a value: no setting has such a one. */
-const isPlaceholder = (value = "") => /^<[^<>{}]+>$/.test(value)
-
-function describeWrong(setting: string, value: string | undefined, schema: Variable): Complaint {
-  if (isPlaceholder(value)) return { text: `${setting} holds a placeholder: expected ${describe(schema)}`, setting }
-  return { text: `${setting} is ${value === undefined ? "missing:" : "wrong: expected"} ${describe(schema)}`, setting }
-}
-
 /** Parses `variables` out of the environment. Throws a StartError that lists what is missing or wrong. */
 export function parseVariables<E extends Variables>(env: Environment, variables: E): contract.Values<E> {
-  const parse = ([name, schema]: [string, Variable]) => ({ name, schema, ...v.safeParse(schema, env[name]) })
-  const parsed = Object.entries(variables).map(parse)
-  const wrong = parsed.filter(({ name, success }) => !success || isPlaceholder(env[name]))
-  if (wrong.length > 0) throw new StartError(wrong.map(({ name, schema }) => describeWrong(name, env[name], schema)))
-  return Object.fromEntries(parsed.map(({ name, output }) => [name, output])) as contract.Values<E>
+  const complaints: Complaint[] = []
+  const parsed = Object.entries(variables).map(([name, schema]) => {
+    const { success, output } = v.safeParse(schema, env[name])
+    // `<value>` stands in lines to paste, and on platforms' pages. No setting has such a value.
+    const isPlaceholder = /^<[^<>{}]+>$/.test(env[name] ?? "")
+    const fault = isPlaceholder ? "holds a placeholder: expected" : "is wrong: expected"
+    const words = env[name] === undefined ? "is missing:" : fault
+    if (!success || isPlaceholder) complaints.push({ text: `${name} ${words} ${describe(schema)}`, setting: name })
+    return [name, output]
+  })
+  if (complaints.length > 0) throw new StartError(complaints)
+  return Object.fromEntries(parsed) as contract.Values<E>
 }
 
 // ───────────────────────────── Targets: values for a part of the numbers, or a language ─────────────────────────────
 
 /** The value for the longest digits that fit, else for the country, else for all. */
-export function findTargeted<T>(all: readonly Targeted<T>[], recipient: string, country: string): T | undefined {
-  let best: Targeted<T> | undefined
-  for (const one of all) {
-    const isDigits = /^\d/.test(one.target)
-    const fits = isDigits ? recipient.startsWith(one.target, 1) : one.target === "" || one.target === country
-    if (fits && (!best || rank(one.target) > rank(best.target))) best = one
-  }
-  return best?.value
+function findTargeted<T>(all: readonly Targeted<T>[], recipient: string, country: string): T | undefined {
+  const fits = ({ target }: Targeted<T>) => recipient.startsWith(target, 1) || target === country
+  return all.filter(fits).sort((a, b) => rank(b.target) - rank(a.target))[0]?.value
 }
 /** Digits go before a country, and more of them before fewer. */
 const rank = (target: string) => (/^\d/.test(target) ? target.length + 1 : Math.sign(target.length))
@@ -2266,14 +2160,13 @@ function readTargeted<T>(env: Environment, name: string, schema: Parser<T>, form
 
 /** The texts of a family by language; one for no language comes last. */
 export function readTexts(env: Environment, name: string, fallback: string): Targeted<string>[] {
-  const texts = readTargeted(env, name, textFamilies[name] ?? sentence, languageTarget)
+  const texts = readTargeted(env, name, name.startsWith("CODE_") ? template : sentence, languageTarget)
   return [...texts, { target: "", value: fallback }]
 }
 
 /** The names of the providers for each number, in order of preference, by channel. */
 function readRoutes(env: Environment) {
-  if (!env.SMS_PROVIDER && isProduction(env))
-    throw new StartError([describeWrong("SMS_PROVIDER", undefined, providerList)])
+  if (!env.SMS_PROVIDER && isProduction(env)) parseVariables(env, { SMS_PROVIDER: providerList })
   const sms = readTargeted({ ...env, SMS_PROVIDER: env.SMS_PROVIDER ?? "console" }, "SMS_PROVIDER", providerList)
   const voice = readTargeted(env, "VOICE_PROVIDER", providerList)
   const isOpen = [...sms, ...voice].some(({ value }) => value.some(({ name }) => name === "inbox"))
@@ -2347,7 +2240,7 @@ async function requireKnownCountries(env: Environment) {
   if (complaints.length > 0) throw new StartError(complaints)
 }
 
-/** Beginnings of the names of settings that protect: what begins so and is none stops the start. */
+/** How the names of settings that protect begin. A variable that begins so and is no setting stops the start. */
 const protective =
   /^(GATEWAY|LIMITS?|ALLOW|DENY|GUARD|PLATFORMS?|PAGES?|RESEND|DUPLICATE|SENTENCE)(_|$)|^(SMS|VOICE)_(PROVIDER|SENDER)/
 
@@ -2367,12 +2260,12 @@ function requireKnownNames(env: Environment) {
 /** A word, and each that is left of it without one letter. Words that differ by one slip have one of these in common. */
 const listShortened = (word: string) => [word, ...Array.from(word, (_, at) => word.slice(0, at) + word.slice(at + 1))]
 
-const settingNames = [...Object.keys(variables), ...Object.keys(families), ...Object.keys(textFamilies)]
-/** Tells the names of settings, and what begins as a family or as the variables of a file that a setting names. */
+const settingNames = [...Object.keys(variables), ...Object.keys(families), ...textFamilies]
+/** Whether a name is a setting, or begins as a family or as the variables of a file that a setting names. */
 function createIsKnown(env: Environment): (name: string) => boolean {
   const naming = Object.keys(env).filter((name) => /^(PLATFORMS|PAGES|(SMS|VOICE)_PROVIDER(_.+)?)$/.test(name))
   const files = naming.flatMap((name) => env[name]?.match(/[a-z][a-z0-9-]*/g) ?? []).map(variablePrefix)
-  const starts = [...Object.keys(families), ...Object.keys(textFamilies), ...files].map((start) => `${start}_`)
+  const starts = [...Object.keys(families), ...textFamilies, ...files].map((start) => `${start}_`)
   return (name) => settingNames.includes(name) || starts.some((start) => name.startsWith(start))
 }
 
@@ -2445,26 +2338,27 @@ async function writeOut(bytes: Buffer): Promise<number> {
 }
 
 /** Writes a line to standard error as it is: on a terminal, Bun's console.error makes it red. */
-export function say(text: string): void {
+function say(text: string): void {
   if (tryOr(() => isOnDeploy(process.env), false)) console.error(text)
   else tryOr(() => builtin("node:fs").writeSync(2, `${text}\n`), 0)
 }
 
 /**
  * On SIGTERM, SIGINT or SIGHUP lets the requests in flight finish, writes the log to its end, and ends the process; a second
- * signal ends it at once. What nobody caught ends it, too, and only its name and place are told.
+ * signal ends it at once. An error that nobody caught ends it, too; the log gets its name and place alone.
  */
 function handleSignals({ world, settings, log }: Gateway, stopping: AbortController, close: Listener["close"]) {
   const onSignal = async (signal: string) => {
     if (stopping.signal.aborted) process.exit(signal === "SIGINT" ? 130 : 143)
     stopping.abort()
     log("info", "stopping", { signal })
-    const ending = builtin("node:timers").setTimeout(() => process.exit(0), settings.DEADLINE + 1_000)
-    ending.unref()
+    builtin("node:timers")
+      .setTimeout(() => process.exit(0), settings.DEADLINE + 1_000)
+      .unref()
     await close()
     log("info", "stopped")
     await world.flush?.()
-    // Handles that never finish closing would keep it.
+    // Handles that never close would keep the process alive.
     process.exit(0)
   }
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"]) process.on(signal, onSignal)
@@ -2487,7 +2381,7 @@ function readEnvFile(): Environment {
     const fault = describeEnvFault(name, value)
     if (!fault) continue
     const line = text.split("\n").findIndex((line) => line.replace(/^\s*(export\s)?\s*/, "").startsWith(name)) + 1
-    // What stands before the sign may be all of a secret.
+    // The name may be all of a secret: base64 ends in "=".
     const told = /^[A-Z]{2,}(_[A-Z]+)*$/.test(name) ? `${name} in line` : "line"
     throw new StartError([{ text: `${told} ${line} of .env ${fault}` }])
   }
@@ -2513,7 +2407,7 @@ export function decodeEnvFile(bytes: Uint8Array): string {
   return new TextDecoder(coding).decode(bytes).replace(/\r\n?/g, "\n")
 }
 
-/** None where there is no `.env`. */
+/** The bytes of `.env`; none where there is no such file. */
 function readEnvBytes(): Uint8Array {
   try {
     return builtin("node:fs").readFileSync(".env")
@@ -2533,8 +2427,8 @@ async function readValueFiles(world: World): Promise<Environment> {
   const names = Object.keys(world.env).flatMap((key) => /^(.+)_FILE$/.exec(key)?.[1] ?? [])
   if (names.length === 0) return world.env
   const isOurs = names.some(createIsKnown(world.env))
-  const part = isOurs ? await loadPart(world, "value-files") : await loadOptional("parts/value-files", world)
-  return (await (part as Parts["value-files"] | undefined)?.readValueFiles(world)) ?? world.env
+  const part = isOurs ? await loadPart(world, "value-files") : await loadOptional(world, "value-files")
+  return (await part?.readValueFiles(world)) ?? world.env
 }
 
 // ───────────────────────────── Server: the runtime's own, and its client ─────────────────────────────
@@ -2559,7 +2453,7 @@ async function listen(hostname: string, port: number, handle: Handler): Promise<
 
 async function listenOnBun(bun: NonNullable<typeof Bun>, hostname: string, port: number, handle: Handler) {
   type Peers = { requestIP(request: Request): { address: string } | null }
-  // Who names no host (HTTP/1.0) has a path for a URL.
+  // A request without a Host header (HTTP/1.0) has a path for its URL.
   const complete = (request: Request) =>
     request.url.startsWith("/") ? new Request(`http://localhost${request.url}`, request) : request
   const take = (request: Request, server: Peers) => handle(complete(request), () => server.requestIP(request)?.address)
@@ -2601,8 +2495,8 @@ async function listenOnNode(hostname: string, port: number, handle: Handler): Pr
 
 /** The client for calls: Node's own file where it is there, else the runtime's fetch. */
 export async function createClient(): Promise<World["fetch"]> {
-  const file = Bun || Deno ? undefined : await loadOptional("parts/client")
-  if (file) return (file as Parts["client"]).clientOfNode()
+  const part = Bun || Deno ? undefined : await loadOptional({}, "client")
+  if (part) return part.clientOfNode()
   const fresh = Deno?.createHttpClient({ poolMaxIdlePerHost: 0 })
   return async (request, { isFresh, ...init }) => {
     // Deno repeats a POST by itself where a connection died, unless its body is a Blob.
@@ -2622,12 +2516,11 @@ export async function createClient(): Promise<World["fetch"]> {
 // ───────────────────────────── Start: what a person types ─────────────────────────────
 
 /** Serves until the process is told to end. */
-export async function serve(given: World) {
+async function serve(given: World) {
   const stopping = new AbortController()
-  const env = cleanEnvironment(given.env)
-  const token = isFirstRun(env) ? await createFirstToken() : ""
+  const token = isFirstRun(given.env) ? await createFirstToken() : ""
   const first = token ? { GATEWAY_TOKEN: token, HOST: "127.0.0.1" } : {}
-  const prepared = await prepare({ ...given, env: { ...env, ...first }, stopping: stopping.signal }, true)
+  const prepared = await prepare({ ...given, env: { ...given.env, ...first }, stopping: stopping.signal }, true)
   const app = await createApp(prepared)
   const { settings, log } = prepared.gateway
   const { HOST, PORT } = settings
@@ -2637,8 +2530,7 @@ export async function serve(given: World) {
   const handle: Handler = (request, address) => {
     if (!hostForm.test(request.headers.get("host") ?? ""))
       return refuse(log, "invalid_message", "the header Host names no host")
-    const answering = app.fetch(request, { address })
-    if (!(answering instanceof Promise)) return answering
+    const answering = Promise.resolve(app.fetch(request, { address }))
     inFlight.add(answering)
     const forget = () => inFlight.delete(answering)
     answering.then(forget, forget)
@@ -2650,10 +2542,10 @@ export async function serve(given: World) {
   })
   await loading
   const address = `http://${HOST.includes(":") ? `[${HOST}]` : HOST}:${port}/`
-  const words = (await loadOptional("commands/check")) as typeof import("./providers/commands/check.ts") | undefined
-  const { fields, lines } = words?.describeStart(prepared, address, token !== "") ?? { lines: "" }
+  const check = (await loadOrRefuse("commands/check", {}, true)) as Check | undefined
+  const { fields, lines } = check?.describeStart(prepared, address, token !== "") ?? { lines: "" }
   log("info", "listening", { address, ...fields })
-  // A caller that left is not waited for by the server, and its message is sent all the same.
+  // The server does not wait for callers that hung up, and their messages are sent all the same.
   handleSignals(prepared.gateway, stopping, () => close().then(() => Promise.allSettled(inFlight)))
   if (lines) say(lines)
   if (token) tellFirstCall(address, token)
@@ -2662,8 +2554,8 @@ const hostForm = /^(([\w.-]+|\[[\da-f:.]+\])(:\d{1,5})?)?$/i
 
 /** The token of a run that has neither secret nor token. Its file keeps it for an hour, so that the curl outlives a restart. */
 async function createFirstToken(): Promise<string> {
-  const file = (await loadOptional("parts/first-run")) as { rememberToken(token: string): string } | undefined
-  return file?.rememberToken(createSecret()) ?? createSecret()
+  const part = await loadOptional({}, "first-run")
+  return part?.rememberToken(createSecret()) ?? createSecret()
 }
 
 function tellFirstCall(address: string, token: string) {
@@ -2677,7 +2569,8 @@ async function runCommand([name = "serve", ...rest]: string[], world: World): Pr
   if (name === "serve" && rest.length === 0) return await serve(world)
   const asksHelp = [name, ...rest].some((word) => /^(-h|--help)$/.test(word))
   const path = asksHelp ? "help" : name.replace(/^--version$/, "version")
-  const file = v.is(fileName(), path) && path !== "advice" ? await loadOptional(`commands/${path}`) : undefined
+  const file =
+    v.is(fileName(), path) && path !== "advice" ? await loadOrRefuse(`commands/${path}`, {}, true) : undefined
   if (file) return await (file as { default: contract.Command }).default.run(rest, world)
   const advice = await loadAdvice()
   const words = [name, ...rest].join(" ")
@@ -2704,9 +2597,10 @@ async function start() {
 /** Node's own exit code of an await that never ends. */
 const unfinished = 13
 
+type Check = typeof import("./providers/commands/check.ts")
 type Advice = typeof import("./providers/commands/advice.ts")
 /** The advice for a person who typed something. It is missed without harm, even where it is broken. */
-const loadAdvice = async () => (await loadOptional("commands/advice").catch(() => {})) as Advice | undefined
+const loadAdvice = async () => (await loadOrRefuse("commands/advice", {}, true).catch(() => {})) as Advice | undefined
 
 /** Tells why it did not start, with advice, and ends. */
 async function explainAndExit(error: unknown) {
@@ -2718,7 +2612,7 @@ async function explainAndExit(error: unknown) {
 
 const entry = () => tryOr(() => builtin("node:fs").realpathSync(process.argv[1] ?? ""), "")
 const isEntry = import.meta.main ?? entry() === import.meta.filename
-// A runtime too old for this has nothing else that it could say.
+// A runtime that is too old says which one is needed, and nothing else.
 if (!builtin || (isEntry && !(import.meta.main && "escape" in RegExp))) {
   console.error(`smstask needs Node 24.2, Bun 1.3 or Deno 2.5, or newer; this is ${process.version}`)
   process.exit(1)

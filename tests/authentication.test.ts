@@ -402,6 +402,19 @@ for (const [hops, header, status] of proxied) {
   })
 }
 
+test("a caller whose address nobody knows is in no list but in one of all", async () => {
+  for (const [rules, status] of [
+    ["203.0.113.7", 403],
+    ["*", 200],
+  ] as const) {
+    const { post, events } = await start({ GATEWAY_ALLOW_IPS: rules, GATEWAY_TRUST_PROXY: "1" })
+    const response = await post()
+    assert.equal(response.status, status)
+    if (status === 403) assert.match(await response.text(), /"code":"forbidden_address"/)
+    assert.equal(events().filter(({ event }) => event === "rejected").length, status === 403 ? 1 : 0)
+  }
+})
+
 test("the address is checked before the token", async () => {
   const { call } = await start({ GATEWAY_ALLOW_IPS: "203.0.113.7" })
   assert.equal((await call({ method: "POST", body }, "/", "203.0.113.7")).status, 401)

@@ -1,18 +1,9 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import fc from "fast-check"
-import {
-  type Candidate,
-  type Inbound,
-  loadFile,
-  type Outcomes,
-  prepare,
-  type Route,
-  type Store,
-  type World,
-} from "../main.ts"
+import { type Candidate, type Inbound, loadFile, prepare, type Route, type Store, type World } from "../main.ts"
 import { listDoubts } from "../providers/commands/advice.ts"
-import { createLearned, learn, weigh } from "../providers/parts/routing.ts"
+import { createLearned, type Learning, learn, weigh } from "../providers/parts/routing.ts"
 import adaptive from "../providers/routing/adaptive.ts"
 import { createRandom } from "./lib/random.ts"
 import {
@@ -59,9 +50,9 @@ async function parts(env: World["env"] = {}, more: Partial<World> = {}) {
     provider: string,
     mark: "good" | "bad",
     times = 1,
-    why: Parameters<Outcomes["count"]>[2] = "verified",
+    why: Parameters<Learning["count"]>[2] = "verified",
   ) => {
-    for (let at = 0; at < times; at += 1) gateway.outcomes.count(us(provider), mark, why)
+    for (let at = 0; at < times; at += 1) gateway.learning?.count(us(provider), mark, why)
   }
   const arrange = (country = "US") => {
     const inbound = {
@@ -284,7 +275,7 @@ test("a count for a provider or a country that is none is dropped", async () => 
     { ...us("a"), country: "" },
     { ...us("a"), channel: "x" },
   ])
-    gateway.outcomes.count(wrong as Route, "good", "verified")
+    gateway.learning?.count(wrong as Route, "good", "verified")
   time.pass(2_000)
   await turns()
   assert.equal(await gateway.store.get("learned"), undefined)

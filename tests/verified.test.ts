@@ -3,7 +3,8 @@ import assert from "node:assert/strict"
 import { createHmac } from "node:crypto"
 import { readdirSync } from "node:fs"
 import { describe, test } from "node:test"
-import { createApp, type Outcomes, type Platform, prepare, StartError, type World } from "../main.ts"
+import { createApp, type Platform, prepare, StartError, type World } from "../main.ts"
+import type { Learning } from "../providers/parts/routing.ts"
 import { type PlatformFixture, prove } from "./lib/platform.ts"
 import {
   type Answers,
@@ -25,7 +26,7 @@ import {
 const { recipient } = message
 const both = { a: () => take("a-1"), b: () => take("b-1") }
 
-type Counted = { route: Parameters<Outcomes["count"]>[0]; mark: string; why: string }
+type Counted = { route: Parameters<Learning["count"]>[0]; mark: string; why: string }
 /** A gateway of these providers that learns: `counted` is what it is told. */
 async function learn(answers: Answers = both, env: World["env"] = {}, rest: Partial<World> = {}) {
   const given = providers(answers)
@@ -42,7 +43,12 @@ async function learn(answers: Answers = both, env: World["env"] = {}, rest: Part
     ...rest,
   }
   const prepared = await prepare(world, true)
-  prepared.gateway.outcomes = { count: (route, mark, why) => void counted.push({ route, mark, why }) }
+  prepared.gateway.learning = {
+    count: (route, mark, why) => void counted.push({ route, mark, why }),
+    arrange: (route) => ({ arranged: route, candidates: [], reason: "" }),
+    tell() {},
+    accepted() {},
+  }
   const app = await createApp(prepared)
   const post = async (body: unknown, path = "/", headers: Record<string, string> = {}) => {
     const authorization = `Bearer ${await sign()}`

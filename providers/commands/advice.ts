@@ -335,7 +335,7 @@ async function nameMeant(text: string, unknown: string): Promise<string | undefi
     const other = text.startsWith("SMS") ? unknown.replace(/-voice$/, "") : `${unknown}-voice`
     return listFiles("").includes(other) ? other : undefined
   }
-  const known = [...Object.keys(variables), ...Object.keys(families), ...Object.keys(textFamilies)]
+  const known = [...Object.keys(variables), ...Object.keys(families), ...textFamilies]
   const [, name = "", end = ""] = /^(.*?)(_FILE)?$/i.exec(unknown) ?? []
   // Windows knows no other case; elsewhere it is another name.
   const meant = known.includes(name.toUpperCase()) ? name.toUpperCase() : nearest(name, known)
@@ -659,7 +659,7 @@ function isSetting(written: string): boolean {
   const name = written.replace(/_FILE$/, "")
   if (name in variables || /^(NODE_ENV|TZ|NO_COLOR)$/.test(name)) return true
   const files = (["", "platforms/", "pages/"] as const).flatMap((kind) => listFiles(kind).map(variablePrefix))
-  const starts = [...Object.keys(families), ...Object.keys(textFamilies), ...files]
+  const starts = [...Object.keys(families), ...textFamilies, ...files]
   return starts.some((start) => name === start || name.startsWith(`${start}_`)) || hasOwnVariable(name)
 }
 /** Some files have variables that do not begin with their name, as AWS_REGION: any word of theirs may be one. */

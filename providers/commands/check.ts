@@ -1,6 +1,5 @@
 import {
   type Command,
-  cleanEnvironment,
   type Fields,
   isFirstRun,
   type LoadedProvider,
@@ -77,7 +76,7 @@ export function describeStart(
 export default {
   async run(args, world) {
     if (args.length > 0) throw new Error("check takes nothing behind it: it reads the same settings as serving does")
-    const env = cleanEnvironment(world.env)
+    const { env } = world
     // What a first run would make for itself.
     const isFirst = isFirstRun(env)
     const first = isFirst

@@ -1,14 +1,5 @@
 import * as v from "valibot"
-import {
-  attempts,
-  brief,
-  type Command,
-  cleanEnvironment,
-  delivery,
-  type ProblemCode,
-  problems,
-  written,
-} from "../../main.ts"
+import { attempts, brief, type Command, delivery, type ProblemCode, problems, written } from "../../main.ts"
 import { missingPackage } from "../lib.ts"
 
 type Schema = Record<string, unknown>
@@ -146,7 +137,7 @@ export default {
     if (args.length > 0) throw new Error("openapi takes nothing behind it: main.ts openapi > openapi.json")
     const convert = await loadConversion()
     const { default: own } = await import("../../package.json", { with: { type: "json" } })
-    const { GATEWAY_URL = "/" } = cleanEnvironment(world.env)
+    const { GATEWAY_URL = "/" } = world.env
     const message = { ...withWords(convert(Message), fields), anyOf: [{ required: ["body"] }, { required: ["code"] }] }
     const description = {
       openapi: "3.1.0",

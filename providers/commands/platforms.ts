@@ -1,18 +1,10 @@
-import {
-  type Command,
-  cleanEnvironment,
-  describe,
-  parseVariables,
-  type Variable,
-  variablePrefix,
-  variables,
-} from "../../main.ts"
+import { type Command, describe, parseVariables, type Variable, variablePrefix, variables } from "../../main.ts"
 import { chooseNames, loadOrTell } from "./providers.ts"
 
 /** Lists the platforms that can call; of one, its variables, the URL to enter, and the steps on the platform's side. */
 export default {
   async run(names, world) {
-    const env = cleanEnvironment(world.env)
+    const { env } = world
     // An address that would not start would be entered wrong on the platform's side, too.
     parseVariables(env, { GATEWAY_URL: variables.GATEWAY_URL })
     const base = env.GATEWAY_URL?.replace(/\/$/, "") ?? "https://<the address of this gateway>"

@@ -1,7 +1,6 @@
 import * as v from "valibot"
 import {
   type Command,
-  cleanEnvironment,
   describe,
   type Environment,
   type Files,
@@ -115,8 +114,7 @@ export async function loadOrTell<K extends keyof Files>(
 
 /** Lists the providers, those that fit words, or the variables of those that are named. */
 export default {
-  async run(args, given) {
-    const world = { ...given, env: cleanEnvironment(given.env) }
+  async run(args, world) {
     const words = args.filter((word) => word !== "--env")
     const known = chooseNames("", [])
     const asksLines = words.length < args.length

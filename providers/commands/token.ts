@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util"
 import { SignJWT } from "jose/jwt/sign"
 import * as v from "valibot"
-import { type Command, cleanEnvironment, duration, readSettings, type Settings, StartError } from "../../main.ts"
+import { type Command, duration, readSettings, type Settings, StartError } from "../../main.ts"
 import { didYouMean, durationMeant } from "./advice.ts"
 
 function read(args: string[]): string {
@@ -28,7 +28,7 @@ export default {
     const life = v.safeParse(duration, written)
     const near = life.success ? undefined : durationMeant(written, "m")
     if (!life.success) throw new Error(`--expires must be a duration such as 30s, 10m or 1h${didYouMean(near)}`)
-    const settings = await readSettings(cleanEnvironment(world.env))
+    const settings = await readSettings(world.env)
     if (settings.keys.length === 0)
       throw new StartError([{ text: "token needs GATEWAY_SECRET", setting: "GATEWAY_SECRET" }])
     world.print(await signToken(settings, world.clock(), life.output))

@@ -11,8 +11,10 @@ import { cleanEnvironment, type World } from "../../main.ts"
  */
 export function hostWorld(env: Readonly<Record<string, unknown>>): World {
   const texts = Object.entries(env).flatMap(([name, value]) => (typeof value === "string" ? [[name, value]] : []))
+  const given = Object.fromEntries(texts)
+  const { NODE_ENV = "production", LOG_FORMAT = "json" } = cleanEnvironment(given)
   return {
-    env: { NODE_ENV: "production", LOG_FORMAT: "json", ...cleanEnvironment(Object.fromEntries(texts)) },
+    env: { ...given, NODE_ENV, LOG_FORMAT },
     fetch: askDecoded,
     clock: Date.now,
     monotonic: () => performance.now(),

@@ -31,7 +31,7 @@ export function mountReports(
   { name, provider, values, hidden }: LoadedProvider,
   key: string,
   site: Site,
-  { world, settings, outcomes }: Pick<Gateway, "world" | "settings" | "outcomes">,
+  { world, settings, learning }: Pick<Gateway, "world" | "settings" | "learning">,
 ) {
   const { report: file } = provider
   if (!file) return
@@ -63,7 +63,7 @@ export function mountReports(
     const isDelivered = state === "delivered"
     // A number that does not exist says nothing of its provider.
     if (before && !isDelivered && fault !== "recipient")
-      outcomes.count({ provider: name, country: before.country, channel }, "bad", "report")
+      learning?.count({ provider: name, country: before.country, channel }, "bad", "report")
     log(isDelivered ? "info" : "warn", isDelivered ? "delivered" : "undelivered", told)
   }
   /** A file that a proof needs, such as a certificate. */

@@ -13,7 +13,6 @@ import {
   importFile,
   type LoadedProvider,
   type Log,
-  type Outcomes,
   placeOf,
   type Route,
   type Routing,
@@ -147,8 +146,11 @@ function toKept(table: Map<string, Learned>, verified: number, now: number) {
 
 // ───────────────────────────── Learning ─────────────────────────────
 
+type Why = "verified" | "again" | "report" | "refused" | "timeout" | "unasked"
 /** What main.ts uses of it. */
-export interface Learning extends Outcomes {
+export interface Learning {
+  /** Counts what became of a message. Never on a message's way; never throws. */
+  count(route: Route, mark: Mark, why: Why): void
   /** The providers in the order in which they are to be asked, and the counts behind it, for the draw and in words. */
   arrange(route: LoadedProvider[], inbound: Inbound): Arranged
   /** Tells the order in which they are asked, and the counts behind it. */
@@ -241,7 +243,7 @@ export async function openRouting(given: World, isServing: boolean): Promise<Lea
   }
 }
 
-const count = (state: State, route: Route, mark: Mark, why: Parameters<Outcomes["count"]>[2]) => {
+const count = (state: State, route: Route, mark: Mark, why: Why) => {
   const { table, touched, routes, world } = state
   const name = keyOf(route.provider, route)
   // A store may bring a provider of another instance.

@@ -15,13 +15,22 @@ import {
   limitKeys,
   type Settings,
   StartError,
-  type UnverifiedBudget,
 } from "../../main.ts"
 
 const day = 86_400_000
 const minute = 60_000
 /** So many messages may stay unverified for each that was verified in the last day. */
 const share = 0.3
+
+/** What main.ts uses of it. */
+export interface UnverifiedBudget {
+  addressOf(inbound: Inbound): string
+  /** What a message is to be charged, with limits as wide as what was verified lately allows. */
+  listDue(inbound: Inbound): Promise<Charge[]>
+  /** Whether nobody ever tells that a code was entered: then it refuses nothing. */
+  isForgotten(): boolean
+  settle(acceptance: Acceptance, isVerified: boolean): void
+}
 
 /** Throws a StartError where nobody could tell that a code was entered. */
 export function createBudget(

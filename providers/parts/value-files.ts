@@ -35,7 +35,7 @@ export async function readValueFiles(world: World): Promise<Environment> {
       delete env[key]
     }
   }
-  const own = [...Object.keys(families), ...Object.keys(textFamilies)]
+  const own = [...Object.keys(families), ...textFamilies]
   const starts = own.map((name) => `${name}_`)
   await readKnown([...Object.keys(variables), ...own], starts)
   // Files of providers are imported here only where a name is left that may be theirs.

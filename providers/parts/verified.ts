@@ -106,7 +106,7 @@ async function findPerson(
  * whichever call and whichever instance comes first.
  */
 async function countVerified(key: string, about: Fields, gateway: Gateway) {
-  const { store, world, settings, log, outcomes, feedback, unverified } = gateway
+  const { store, world, settings, log, learning, feedback, unverified } = gateway
   const found = await findAcceptances(key, gateway)
   const tellUnmatched = () => log("info", "unmatched", { ...about, reason: "no acceptance is left to verify" })
   // Who got the code has nothing to ask again for.
@@ -127,7 +127,7 @@ async function countVerified(key: string, about: Fields, gateway: Gateway) {
     const next = found[index - 1]
     // Asking again within RESEND_WINDOW was bad already.
     const isCounted = next && next.channel === channel && next.at - at < settings.RESEND_WINDOW
-    if (!isCounted) outcomes.count({ provider, country, channel }, isVerified ? "good" : "bad", "verified")
+    if (!isCounted) learning?.count({ provider, country, channel }, isVerified ? "good" : "bad", "verified")
     unverified?.settle(acceptance, isVerified)
     feedback?.(acceptance, isVerified)
   }

@@ -37,14 +37,15 @@ async function prepareGateway(routing: string, providers: number): Promise<Gatew
 /** Microseconds for a message. */
 async function cost(routing: string, providers: number, inbounds: Inbound[]): Promise<number> {
   const gateway = await prepareGateway(routing, providers)
-  for (const { name } of gateway.routes.sms[0]?.value ?? [])
+  const route = gateway.routes.sms[0]?.value ?? []
+  for (const { name } of route)
     for (let at = 0; at < 50; at += 1)
-      gateway.outcomes.count({ provider: name, country: "US", channel: "sms" }, at % 3 ? "good" : "bad", "verified")
+      gateway.learning?.count({ provider: name, country: "US", channel: "sms" }, at % 3 ? "good" : "bad", "verified")
   let least = Number.POSITIVE_INFINITY
   for (let from = 0; from < inbounds.length; from += batch) {
     const began = performance.now()
     for (const inbound of inbounds.slice(from, from + batch))
-      if ("problem" in (await once(inbound, gateway))) throw new Error("a message was refused")
+      if ("problem" in (await once({ ...inbound, route }, gateway))) throw new Error("a message was refused")
     least = Math.min(least, ((performance.now() - began) * 1_000) / batch)
   }
   return least

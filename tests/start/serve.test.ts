@@ -620,7 +620,8 @@ test(".env is read where it stands, and real variables win", slow, async () => {
   await copy(
     { ".env": `GATEWAY_SECRET=${secret}\nGATEWAY_AUDIENCE=urn:file\nGATEWAY_ISSUER=file\n` },
     async (folder) => {
-      const gateway = await serving({ GATEWAY_ISSUER: "real" }, folder)
+      // One pair of quotes goes, and no more.
+      const gateway = await serving({ GATEWAY_ISSUER: `'"real"'` }, folder)
       const call = async (claims: Record<string, string>) =>
         (
           await fetch(gateway.url, {
@@ -629,9 +630,9 @@ test(".env is read where it stands, and real variables win", slow, async () => {
             body: "{}",
           })
         ).status
-      assert.equal(await call({ aud: "urn:file", iss: "real" }), 400)
+      assert.equal(await call({ aud: "urn:file", iss: '"real"' }), 400)
       assert.equal(await call({ aud: "urn:file", iss: "file" }), 401)
-      assert.equal(await call({ aud: "urn:smstask", iss: "real" }), 401)
+      assert.equal(await call({ aud: "urn:smstask", iss: '"real"' }), 401)
       gateway.kill()
     },
   )
