@@ -2249,18 +2249,21 @@ function requireKnownNames(env: Environment) {
   const isKnown = createIsKnown(env)
   // Kubernetes sets such variables for a service that is called "gateway" or "store".
   const isOthers = (name: string) => /_(SERVICE|PORT)(_|$)/.test(name)
-  // Of five letters one other makes another word: PAGER is not PAGES.
-  const near = new Set(settingNames.filter((name) => protective.test(name) && name.length > 5).flatMap(listShortened))
-  const isSlip = (name: string) => listShortened(name.toUpperCase()).some((form) => near.has(form))
+  const isSlip = (name: string) => listShortened(name.toUpperCase()).some((form) => shortenedNames.has(form))
   const unknown = Object.keys(env).filter((name) => !isKnown(name) && !isOthers(name))
   const wrong = unknown.filter((name) => protective.test(name) || isSlip(name))
   if (wrong.length > 0) throw new StartError(wrong.map((name) => ({ text: `${name} is no setting`, unknown: name })))
 }
 
 /** A word, and each that is left of it without one letter. Words that differ by one slip have one of these in common. */
-const listShortened = (word: string) => [word, ...Array.from(word, (_, at) => word.slice(0, at) + word.slice(at + 1))]
+function listShortened(word: string): string[] {
+  return [word, ...Array.from(word, (_, at) => word.slice(0, at) + word.slice(at + 1))]
+}
 
 const settingNames = [...Object.keys(variables), ...Object.keys(families), ...textFamilies]
+// Of five letters one other makes another word: PAGER is not PAGES.
+const longNames = settingNames.filter((name) => protective.test(name) && name.length > 5)
+const shortenedNames = new Set(longNames.flatMap(listShortened))
 /** Whether a name is a setting, or begins as a family or as the variables of a file that a setting names. */
 function createIsKnown(env: Environment): (name: string) => boolean {
   const naming = Object.keys(env).filter((name) => /^(PLATFORMS|PAGES|(SMS|VOICE)_PROVIDER(_.+)?)$/.test(name))
