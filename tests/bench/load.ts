@@ -59,13 +59,15 @@ export async function warm(target: Target, patience = 12, connections = 64) {
   return { first: rates[0] ?? 0, isSteady: isSteady() }
 }
 
-/** What a message costs under load: rates by the second, latencies in ms, CPU in µs, memory in MiB. */
-export type Figures = { requests: number; rps: number; p50: number; p99: number; cpu: number; rss: number }
+/** What a message costs under load: rates by the second, latencies in ms, CPU in µs, memory in MiB. `helpers`: see usage. */
+export type Figures = Record<"requests" | "rps" | "p50" | "p99" | "cpu" | "helpers" | "rss", number>
 
 export async function measure(target: Target, connections: number, seconds = 2): Promise<Figures> {
-  const before = usage(target.pid).cpu
+  const before = usage(target.pid)
   const found = await load(target, connections, seconds)
-  const { cpu, rss } = usage(target.pid)
+  const after = usage(target.pid)
   const { p50, p99, requests } = found
-  return { requests, rps: requests / found.seconds, p50, p99, cpu: (cpu - before) / requests, rss }
+  const spent = (what: "cpu" | "helpers") => (after[what] - before[what]) / requests
+  const costs = { cpu: spent("cpu"), helpers: spent("helpers"), rss: after.rss }
+  return { requests, rps: requests / found.seconds, p50, p99, ...costs }
 }

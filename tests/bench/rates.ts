@@ -1,5 +1,5 @@
 /**
- * What a message costs: smstask on each runtime beside the floor of that runtime, beside Express, and beside itself
+ * What a message costs: smstask on each runtime beside the floor of that runtime, Hono in twenty lines, Express, and itself
  * with one thing named. All servers live through the run, so that each is warmed once; every round measures all.
  */
 import { bare } from "./copies.ts"
@@ -46,6 +46,7 @@ function candidates(url: string, named: Record<string, Environment>): Candidate[
     const one = { connections: [64], patience: 12 }
     return [
       { ...floor, ...full, what: "floor" },
+      { ...full, runtime, what: "Hono", command: command(runtime, "hono.ts") },
       { ...main, ...full, what: "smstask" },
       { ...floor, ...one, what: "floor, no call", env: {} },
       { ...main, ...one, what: "smstask, no call", env: sending("") },

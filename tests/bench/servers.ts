@@ -1,7 +1,7 @@
 /** Starts servers on each runtime, waits for their first answer, and reads what they use, from /proc. */
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { connect, createServer } from "node:net"
 import { fileURLToPath } from "node:url"
 import { secret } from "./calls.ts"
@@ -111,12 +111,22 @@ export const sending = (url: string): Environment =>
     ? { SMS_PROVIDER: "clickatell", CLICKATELL_API_KEY: "a key of 16 bytes", CLICKATELL_URL: url, PROVIDER_URL: url }
     : { SMS_PROVIDER: "none" }
 
-/** User and system time of a process in microseconds, and its resident memory in MiB. */
+/** Threads that collect garbage and compile beside the program: two of Bun's; V8's do both. */
+const helpers = /^(HeapHelper|JITWorker|V8Worker|V8 DefaultWorke)/
+
+/** User and system time of a process or a thread, in microseconds. */
+function cpuOf(stat: string): number {
+  const fields = stat.split(") ")[1]?.split(" ") ?? []
+  return (Number(fields[11]) + Number(fields[12])) * 10_000
+}
+
+/** What a process has used: CPU of all its threads, and of those that collect and compile, in µs; resident memory in MiB. */
 export function usage(pid: number) {
-  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? []
-  const status = readFileSync(`/proc/${pid}/status`, "utf8")
+  const read = (path: string) => readFileSync(`/proc/${pid}/${path}`, "utf8")
+  const threads = readdirSync(`/proc/${pid}/task`).filter((id) => helpers.test(read(`task/${id}/comm`)))
   return {
-    cpu: (Number(fields[11]) + Number(fields[12])) * 10_000,
-    rss: Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1_024,
+    cpu: cpuOf(read("stat")),
+    helpers: threads.reduce((sum, id) => sum + cpuOf(read(`task/${id}/stat`)), 0),
+    rss: Number(/VmRSS:\s+(\d+)/.exec(read("status"))?.[1]) / 1_024,
   }
 }

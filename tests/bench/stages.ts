@@ -1,6 +1,6 @@
 /** What each stage of a message costs under load: servers that each go one stage further, and what the CPU rises by. */
 import { type Aim, percent, samples, shuffled, table } from "./figures.ts"
-import { type Figures, measure, targetOf, warm } from "./load.ts"
+import { type Figures, load, measure, targetOf } from "./load.ts"
 import {
   command,
   type Environment,
@@ -31,7 +31,7 @@ function commandOf(runtime: Runtime, what: string): [command: string[], env: Env
   return [command(runtime, "stage.ts"), { STAGE: what }]
 }
 
-/** Each server on each runtime is warmed and measured by itself; those that are compared follow each other. */
+/** Each server on each runtime is warmed for seven seconds and measured by itself; those that are compared follow each other. */
 export async function stagesOf(rounds: number, only: Runtime[]): Promise<Aim[]> {
   const provider = await startProvider()
   const found = samples<Figures>()
@@ -42,7 +42,7 @@ export async function stagesOf(rounds: number, only: Runtime[]): Promise<Aim[]> 
         const [args, env] = commandOf(runtime, what)
         const server: Server = await start(args, { ...sending(provider.url), ...env })
         const target = targetOf(server, `${runtime} ${what}`)
-        await warm(target, 4)
+        await load(target, 64, 7)
         found.add(`${runtime} ${what}`, await measure(target, 64, 3))
         await server.stop()
       }

@@ -57,7 +57,7 @@ export async function starts(rounds: number, until = Number.POSITIVE_INFINITY): 
 }
 
 /** What is wanted of each runtime: times Hono with a token, a number and a call. */
-const timesHono: Record<Runtime, number> = { Bun: 2, Deno: 1.7, Node: 1.3 }
+const timesHono: Record<Runtime, number> = { Bun: 1.6, Deno: 1.5, Node: 1.2 }
 
 function aims(found: ReturnType<typeof samples<{ ms: number; listens: number; rss: number }>>): Aim[] {
   return names.flatMap((runtime) => {
