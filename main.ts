@@ -549,7 +549,7 @@ export const written = v.object({
 /** Makes a message of what a platform wrote, or says which field is wrong. */
 export async function readMessage(foreign: contract.Written, arrival: Arrival, gateway: Gateway) {
   const { settings, world } = gateway
-  const { id, caller, about, deadline, proofId } = arrival
+  const { id, caller, about, deadline } = arrival
   const parsed = v.safeParse(written, foreign)
   const describeOthers = async () => {
     const slips = caller === "" ? await loadOptional(world, "slips") : undefined
@@ -572,12 +572,8 @@ export async function readMessage(foreign: contract.Written, arrival: Arrival, g
   const code = sent || findCode(body, settings.CODE_PATTERN)
   const message = { recipient, body, sender: given, code, locale, channel }
   const line = lineOf(recipient)
-  const idempotencyKeys: Inbound["idempotencyKeys"] = []
   const text = `${channel}:${line}\n${body}\n${sent}`
-  if (settings.DUPLICATE_WINDOW > 0) idempotencyKeys.push({ key: `sent:${text}`, period: settings.DUPLICATE_WINDOW })
-  // Platforms repeat their ids for other messages, too: an id marks a repetition of the same message alone.
-  if (key) idempotencyKeys.push({ key: `key:${caller}:${key}\n${text}`, period: 600_000 })
-  if (proofId) idempotencyKeys.push({ key: `call:${caller}:${proofId}`, period: 600_000 })
+  const idempotencyKeys = listIdempotencyKeys(text, key, arrival, settings.DUPLICATE_WINDOW)
   const fields: Fields = { ...about, recipient: maskNumber(recipient, callingCode) }
   const acceptanceKeys = [acceptanceKey({ line })]
   if (user) acceptanceKeys.push(acceptanceKey({ platform: caller, user }))
@@ -666,6 +662,16 @@ const id = v.pipe(v.string(), v.uuid())
 export const delivery = v.object({ id, provider: fileName(), receipt: printable, attempts })
 /** A delivery as a store keeps it: one text. What another wrote there is foreign, and counts as absent. */
 const kept = v.pipe(v.string(), v.transform(parseJson), delivery)
+
+/** What marks a repetition: the text and its number, the platform's id of the message, and the signed call. */
+function listIdempotencyKeys(text: string, id: string | undefined, { caller, proofId }: Arrival, window: number) {
+  const keys: Inbound["idempotencyKeys"] = []
+  if (window > 0) keys.push({ key: `sent:${text}`, period: window })
+  // Platforms repeat their ids for other messages, too: an id marks a repetition of the same message alone.
+  if (id) keys.push({ key: `key:${caller}:${id}\n${text}`, period: 600_000 })
+  if (proofId) keys.push({ key: `call:${caller}:${proofId}`, period: 600_000 })
+  return keys
+}
 
 /** The same message, or the same signed call, is sent once: whoever brings it again gets what became of the first. */
 export async function once(inbound: Inbound, gateway: Gateway): Promise<Delivery | Problem> {
@@ -2544,7 +2550,7 @@ async function serve(given: World) {
     throw new StartError([{ text, unknown: "PORT", cause }])
   })
   await loading
-  const address = `http://${HOST.includes(":") ? `[${HOST}]` : HOST}:${port}/`
+  const address = addressAt(HOST, port)
   const check = (await loadOrRefuse("commands/check", {}, true)) as Check | undefined
   const { fields, lines } = check?.describeStart(prepared, address, token !== "") ?? { lines: "" }
   log("info", "listening", { address, ...fields })
@@ -2553,6 +2559,7 @@ async function serve(given: World) {
   if (lines) say(lines)
   if (token) tellFirstCall(address, token)
 }
+export const addressAt = (host: string, port: number) => `http://${host.includes(":") ? `[${host}]` : host}:${port}/`
 const hostForm = /^(([\w.-]+|\[[\da-f:.]+\])(:\d{1,5})?)?$/i
 
 /** The token of a run that has neither secret nor token. Its file keeps it for an hour, so that the curl outlives a restart. */

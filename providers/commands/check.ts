@@ -1,4 +1,5 @@
 import {
+  addressAt,
   type Command,
   type Fields,
   isFirstRun,
@@ -84,7 +85,7 @@ export default {
       : {}
     const prepared = await prepare({ ...world, env: { ...env, ...first }, print: () => {} }, true)
     const { HOST, PORT } = prepared.gateway.settings
-    for (const [word, text] of summarize(prepared, `http://${HOST}:${PORT}/`, isFirst))
+    for (const [word, text] of summarize(prepared, addressAt(HOST, PORT), isFirst))
       world.print(`${word.padEnd(10)} ${text}`)
     // The start imports this file for its summary, and needs no advice.
     const { listDoubts } = await import("./advice.ts")

@@ -148,8 +148,11 @@ test("check says what serving would, what is doubtful, and fails where nothing w
     /doubtful +ALLOW_DESTINATIONS names \+44 by digits, so that DENY_TYPES does not hold there/,
   )
   assert.equal(coarse.stdout.match(/by digits/g)?.length, 1)
-  const voice = await command(["check"], { GATEWAY_SECRET: secret, VOICE_PROVIDER: "console", LIMIT_RECIPIENT: "off" })
+  const inbox = { SMS_PROVIDER: "inbox", HOST: "::1" }
+  const spoken = { GATEWAY_SECRET: secret, VOICE_PROVIDER: "console", LIMIT_RECIPIENT: "off" }
+  const voice = await command(["check"], { ...spoken, ...inbox })
   assert.match(voice.stdout, /^limits +LIMIT_VOICE 3\/10m; LIMIT_PREFIX 50\/10m$/m)
+  assert.match(voice.stdout, /^look at +http:\/\/\[::1\]:3000\/inbox$/m)
   const doubtful = await command(["check"], { GATEWAY_SECRET: "a secret of 24 bytes....", LOG_FORMATS: "json" })
   assert.match(doubtful.stdout, /doubtful +a GATEWAY_SECRET of less than 32 bytes/)
   assert.match(doubtful.stdout, /doubtful +LOG_FORMATS is no setting; did you mean LOG_FORMAT\?/)
