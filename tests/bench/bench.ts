@@ -8,6 +8,7 @@
  *     npm run bench -- scale [Bun|Deno|Node]       one to four instances on one store, and the store's share
  *     npm run bench -- memory                      what the guard keeps of a number
  *     npm run bench -- stages [rounds] [runtime]   what each stage of a message costs under load: under five minutes
+ *     npm run bench -- without [rounds] [runtime]  what each part takes less where it is replaced: two minutes a round
  *     npm run bench -- profile [rounds]            what the time of a message goes to, part by part
  *     npm run bench -- against MAIN.TS [rounds]    this main.ts beside another one
  *     npm run bench -- learn [seeds]               ROUTING=adaptive in a simulation of a day, and what it adds to a message
@@ -26,6 +27,7 @@ import { scale } from "./scale.ts"
 import { here, names, type Runtime, root, runtimes } from "./servers.ts"
 import { stagesOn } from "./stages.ts"
 import { starts } from "./starts.ts"
+import { without } from "./without.ts"
 
 const [part = "all", ...rest] = process.argv.slice(2)
 
@@ -44,6 +46,7 @@ const parts: Record<string, () => Promise<Aim[]>> = {
   scale: () => scale(names.find((name) => name === rest[0]) ?? ("Bun" satisfies Runtime)),
   memory,
   stages: () => stagesOn(roundsOr(1), rest[1]),
+  without: () => without(roundsOr(2), names.find((name) => name === rest[1]) ?? "Bun"),
   profile: () => profile(roundsOr(3)),
   against: () => against(rest[0] ?? "", roundsOr(5, rest[1])),
   learn: async () => [...(await simulateLearning(roundsOr(60))), ...(await decide(10))],
