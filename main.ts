@@ -257,7 +257,8 @@ async function take(request: Request, caller: Caller, gateway: Gateway): Promise
   const arrived = await receive(request, caller, deadline - clocks.monotonic(), clocks)
   if ("problem" in arrived) return refuseCall(arrived, request.headers, caller, about, log)
   const read = (fields: object) => platform.read(fields, gateway.world.clock())
-  const call = await readCall(arrived.text, request.headers, name || "{recipient, body}", read, gateway.world)
+  const expected = name ? `what ${name} sends` : "{recipient, body}"
+  const call = await readCall(arrived.text, request.headers, expected, read, gateway.world)
   if ("problem" in call) return answer(call, about, caller, gateway)
   if (!call.written) return new Response(null, { status: 204 })
   const isInternational = name ? (platform.isInternational ?? false) : undefined
@@ -487,7 +488,7 @@ export interface Arrival extends Proven, Pick<Inbound, "id" | "about" | "deadlin
   isInternational?: boolean | undefined
 }
 
-/** Parses a call, and has `read` of a platform's file read it; `expected` is the platform's name, or the fields that `POST /` takes. */
+/** Parses a call, and has `read` of a platform's file read it. `expected` names for the caller what it should hold. */
 export async function readCall<T>(
   text: string,
   headers: Headers,
@@ -501,13 +502,12 @@ export async function readCall<T>(
     const isBroken = parseJson(text) === undefined && (/^\s*[[{"']/.test(text) || (/json/i.test(type) && text !== ""))
     const slips = isBroken ? await loadOptional(world, "slips") : undefined
     const place = slips ? `; its JSON breaks at ${slips.placeOfBreak(text)}` : ""
-    const hint = expected.startsWith("{") ? `: ${expected}` : ""
-    return invalid(`the body must be a JSON object or a UTF-8 form${hint}${place}`)
+    return invalid(`the body must be a JSON object or a UTF-8 form: ${expected}${place}`)
   }
   try {
     return { written: read(fields) }
   } catch (error) {
-    return invalid(v.isValiError(error) ? describeIssues(error.issues) : `it is not what ${expected} sends`)
+    return invalid(v.isValiError(error) ? describeIssues(error.issues) : `it is not ${expected}`)
   }
 }
 

@@ -246,7 +246,7 @@ for (const [name, { platform, fixture }] of loaded) {
       const { send, lines } = await serve(name, fixture.proofs[0])
       const body = `{"a": "x",}`
       const response = await send(body, prove(fixture.proofs[0], body, { now }))
-      const reason = "the body must be a JSON object or a UTF-8 form; its JSON breaks at line 1, column 11"
+      const reason = `the body must be a JSON object or a UTF-8 form: what ${name} sends; its JSON breaks at line 1, column 11`
       // What a signature says of content needs content.
       if (response.status === 401) return assert.equal(fixture.proofs[0].signature?.isOfContent, true)
       assert.equal(reasonIn(lines), reason)

@@ -69,7 +69,7 @@ async function countPerson(
   about: Fields,
   gateway: Gateway,
 ): Promise<Problem | undefined> {
-  const expected = name || "{recipient}, or {platform, user}"
+  const expected = name ? `what ${name} sends` : "{recipient}, or {platform, user}"
   const call = await readCall(text, headers, expected, (fields) => platform.verified?.read(fields), gateway.world)
   if ("problem" in call) return call
   if (!call.written) return undefined
