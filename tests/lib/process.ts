@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
@@ -135,9 +135,17 @@ export async function holdAnswer() {
   return { url, close, answer }
 }
 
+/** The same one for each test of this process, where it is free: the runtimes keep what they compiled by its path. */
+function makeFolder(): string {
+  const usual = `${root}.tmp-${process.pid}`
+  if (existsSync(usual)) return mkdtempSync(`${root}.tmp-`)
+  mkdirSync(usual)
+  return usual
+}
+
 /** A copy of it in a folder of its own, inside the project so that providers find their packages, gone afterwards. */
 export async function copy(files: Record<string, string>, work: (folder: string) => Promise<void>, isAlone = false) {
-  const folder = mkdtempSync(`${root}.tmp-`)
+  const folder = makeFolder()
   try {
     cpSync(entry, join(folder, basename(entry)))
     mkdirSync(`${folder}/providers`)
