@@ -96,8 +96,8 @@ const steps: Record<string, Job[]> = {
 /** Each after the one before: what is shipped is built before it is tested, and `package` builds it anew. */
 const order = [
   ["check", "build"],
-  ["deno-check", "node", "browser", "prometheus", "kannel", "expressions", "hosts", "bun", "deno", "bundle"],
-  ["package"],
+  ["bundle"],
+  ["deno-check", "node", "browser", "prometheus", "kannel", "expressions", "hosts", "package", "bun", "deno"],
 ]
 
 /** What is not tested without a program; of the steps of the runtimes all but one file is. */
