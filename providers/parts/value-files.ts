@@ -72,7 +72,7 @@ const folders: [Exclude<keyof Files, "stores/" | "routing/">, RegExp][] = [
   ["pages/", /^PAGES$/],
 ]
 
-/** The value that a file holds, read as any value is. Its path is not told: it may be a secret in the wrong place. */
+/** The value that a file holds, cleaned like every other value. No error tells its path, which may be a secret in the wrong place. */
 function readValueFile(name: string, path: string): string {
   const refuse = (fault: string): never => {
     throw new StartError([{ text: `${name}_FILE is wrong: ${fault}` }])

@@ -46,10 +46,7 @@ const parts: Record<string, [found: string, replacement: string][]> = {
     ],
   ],
   "the timer of a call": [
-    [
-      "withTimeout(limit, clocks, ask(provider, inbound, gateway, init))",
-      "ask(provider, inbound, gateway, init) as Promise<any>",
-    ],
+    ["withTimeout(limit, clocks, ask(provider, inbound, gateway, init))", "ask(provider, inbound, gateway, init)"],
   ],
 }
 
