@@ -409,7 +409,9 @@ export function createOwnProof(settings: Settings, clock: World["clock"]): Calle
     return unproven(reason)
   }
   return ({ headers }) => {
-    if (settings.GATEWAY_AUTH === "none") return {}
+    // A browser sends what any page asks for, and its own address may be allowed.
+    const isPage = headers.get("origin") !== null || headers.get("sec-fetch-site") !== null
+    if (settings.GATEWAY_AUTH === "none") return isPage ? unproven("GATEWAY_AUTH=none takes no call of a browser") : {}
     const token = readToken(headers)
     if (!token) return unproven("the header Authorization: Bearer <token> is missing")
     return GATEWAY_TOKEN && isSame(token, GATEWAY_TOKEN) ? {} : verify(token)
@@ -439,15 +441,22 @@ export const limitHeaders = (headers: Headers): contract.Call["headers"] => ({
 
 /** Lets through who calls from an address in GATEWAY_ALLOW_IPS. `/health` and reports, which bring a key, are open to all. */
 function allowAddresses(settings: Settings, log: Log, providers: string[]): MiddlewareHandler {
-  const { GATEWAY_ALLOW_IPS: allowList = [], GATEWAY_TRUST_PROXY: proxies } = settings
+  const { GATEWAY_ALLOW_IPS: allowList = [], GATEWAY_TRUST_PROXY: proxies, GATEWAY_AUTH } = settings
   /** The peer's address, or as many entries from the right of X-Forwarded-For as proxies stand in front. */
   const addressOf = (c: Context) =>
     readAddress(proxies === 0 ? c.env.address?.() : c.req.header("x-forwarded-for")?.split(",").at(-proxies))
-  const refuseAddress = () => refuse(log, "forbidden_address", "the address is not in GATEWAY_ALLOW_IPS")
-  const restrict = ipRestriction((c) => addressOf(c), { allowList }, refuseAddress)
+  const refuseAddress = (why = "the address is not in GATEWAY_ALLOW_IPS") => refuse(log, "forbidden_address", why)
+  const restrict = ipRestriction(
+    (c) => addressOf(c),
+    { allowList },
+    () => refuseAddress(),
+  )
   const isForAll = (path: string) => path === "/health" || providers.some((name) => path.startsWith(`/${name}/report/`))
   return async (c, next) => {
     if (isForAll(c.req.path)) return await next()
+    // Where nothing else proves the caller, a proxy's address must not stand for everyone behind it.
+    if (GATEWAY_AUTH === "none" && proxies === 0 && c.req.header("x-forwarded-for"))
+      return refuseAddress("the call came through a proxy: set GATEWAY_TRUST_PROXY")
     // An address that nobody knows is in no list, but for one of all.
     if (allowList.includes("*")) return await next()
     return addressOf(c) ? await restrict(c, next) : refuseAddress()
@@ -1686,18 +1695,24 @@ export function readNumber(written: string, defaultCountry: string | undefined, 
   const [, outside] = /^(?:00\s*)?([1-9].*)$/s.exec(text) ?? []
   const abroad = isSure || !outside ? undefined : parse(`+${outside}`)
   let parsed = abroad && (text.startsWith("00") || (national && abroad.isValid())) ? abroad : national
-  // The library drops one trunk zero per parse. Without this loop one telephone had several forms, each with its limits.
+  // The library drops one trunk zero per parse, and none where a country has no trunk prefix. Networks may ignore them all.
+  // Without this loop one telephone had several forms, each with its limits.
   while (parsed?.nationalNumber.startsWith("0")) {
     const again = parse(parsed.number)
-    if (!again || again.number === parsed.number) break
-    parsed = again
+    const bare = parse(`+${parsed.countryCallingCode}${parsed.nationalNumber.replace(/^0+/, "")}`)
+    if (again && again.number !== parsed.number) parsed = again
+    else if (bare?.isValid() && !parsed.isValid()) parsed = bare
+    else break
   }
   if (!parsed && !defaultCountry && /^[\d(]/.test(text))
     return badNumber("recipient must begin with +, or DEFAULT_COUNTRY must be set")
   if (!parsed) return badNumber("recipient must be a phone number: +, the calling code and the number")
   const { number: recipient, countryCallingCode: callingCode } = parsed
   const country = parsed.country ?? parsed.getPossibleCountries()[0] ?? ""
-  return { recipient, country, callingCode, type: typeOf(recipient, parsed.getType()) }
+  // A network may ignore digits behind a whole number, so that one that is not valid has the type of its beginning.
+  let type = parsed.getType()
+  for (let end = recipient.length - 1; !type && end > 6; end -= 1) type = parse(recipient.slice(0, end))?.getType()
+  return { recipient, country, callingCode, type: typeOf(recipient, type) }
 }
 
 /** What kind of number it surely is, in the words of DENY_TYPES, or "". */
@@ -1860,7 +1875,8 @@ function recodeForm(bytes: Uint8Array, charset: string): string {
 export async function readBytes(source: Request | contract.Reply): Promise<Uint8Array | undefined> {
   const length = source.headers.get("content-length")
   const isCoded = source.headers.has("transfer-encoding") || source.headers.has("content-encoding")
-  if (length && !isCoded) return Number(length) > 65_536 ? undefined : await source.bytes()
+  // Of two lengths ("5, 5") no number can be made.
+  if (length && !isCoded) return Number(length) <= 65_536 ? await source.bytes() : undefined
   const chunks: Uint8Array[] = []
   let size = 0
   for await (const chunk of source.body ?? []) {

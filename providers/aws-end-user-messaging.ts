@@ -76,7 +76,8 @@ const Notice = v.object({
   Timestamp: v.string(),
   Token: v.optional(v.string()),
   TopicArn: v.string(),
-  Type: v.string(),
+  // What is signed has no mark between its fields: a text of any length here could hold the fields of another topic.
+  Type: v.picklist(["Notification", "SubscriptionConfirmation", "UnsubscribeConfirmation"]),
 })
 /** Only addresses of its own are fetched. */
 const Signed = v.object({

@@ -76,6 +76,65 @@ test("whatever the length of a field, it is refused or sent in a few millisecond
   assert.deepEqual(slow, [])
 })
 
+test("no zero and no digit too many leads past a type, a destination or a limit", async () => {
+  const places = { ALLOW_DESTINATIONS: "PL,DE", DENY_DESTINATIONS: "+4851" }
+  const { post } = await start({ ...places, LIMIT_RECIPIENT: "2/10m", DUPLICATE_WINDOW: "off" })
+  const statusOf = async (recipient: string) => (await post({ ...message, recipient })).status
+  for (const premium of ["+48701234567", "+480701234567", "+499001123456", "+4990011234560"])
+    assert.equal(await statusOf(premium), 422, premium)
+  for (const denied of ["+48512345678", "+480512345678"]) assert.equal(await statusOf(denied), 422, denied)
+  const spellings = ["+48601234567", "+480601234567", "+48601234567"]
+  const statuses: number[] = []
+  for (const recipient of spellings) statuses.push(await statusOf(recipient))
+  assert.deepEqual(statuses, [200, 200, 429])
+})
+
+test("a body whose length is told twice is read to 64 KiB at most", async () => {
+  const { call } = await start({ PLATFORMS: "supabase", ...platformSecrets.supabase })
+  const pulled = { bytes: 0 }
+  const pull = (body: ReadableStreamDefaultController<Uint8Array>) => {
+    pulled.bytes += 10_000
+    if (pulled.bytes > 1_000_000) body.close()
+    else body.enqueue(new Uint8Array(10_000))
+  }
+  const headers = { "content-length": "1000000, 1000000", "webhook-signature": "v1,AAAA", "webhook-id": "a" }
+  const body = new ReadableStream({ pull })
+  const init = { method: "POST", headers, body, duplex: "half" as const }
+  assert.equal((await call(init, "/supabase")).status, 413)
+  assert.ok(pulled.bytes < 200_000, `${pulled.bytes}`)
+})
+
+test("a notice of AWS whose type could hold the fields of another topic is none", async () => {
+  const keys = { AWS_ACCESS_KEY_ID: "AKIAIOSFODNN7EXAMPLE", AWS_SECRET_ACCESS_KEY: secret, AWS_REGION: "us-east-1" }
+  const reports = { AWS_END_USER_MESSAGING_REPORT_KEY: "sampleReportKey0001", GATEWAY_URL: "https://sms.example.com" }
+  const topic = "arn:aws:sns:us-east-1:111122223333:sms-reports"
+  const env = { SMS_PROVIDER: "aws-end-user-messaging", AWS_SMS_REPORT_TOPIC: topic, ...keys, ...reports }
+  const { call } = await start(env, () => new Response("no certificate"))
+  const statusOf = async (Type: string) => {
+    const signed = { Message: "{}", MessageId: "m-1", Timestamp: "2026-11-30T00:00:00.000Z", TopicArn: topic, Type }
+    const SigningCertURL = "https://sns.us-east-1.amazonaws.com/SimpleNotificationService-0000.pem"
+    const body = JSON.stringify({ ...signed, Signature: "AAAA", SignatureVersion: "2", SigningCertURL })
+    return (await call({ method: "POST", body }, "/aws-end-user-messaging/report/sampleReportKey0001")).status
+  }
+  assert.equal(await statusOf("Notification"), 401)
+  assert.equal(await statusOf(`x\nTopicArn\n${topic}\nType\nNotification`), 400)
+})
+
+test("with GATEWAY_AUTH=none neither a page in a browser nor what a proxy hands on is taken", async () => {
+  const { call } = await start({ GATEWAY_AUTH: "none", GATEWAY_ALLOW_IPS: "10.0.0.0/8", GATEWAY_SECRET: "" })
+  const statusOf = async (headers: Record<string, string>, path = "/") =>
+    (await call({ method: "POST", headers, body: JSON.stringify(message) }, path, "10.0.0.7")).status
+  assert.equal(await statusOf({}), 200)
+  for (const headers of [
+    { origin: "https://evil.example" },
+    { origin: "null" },
+    { "sec-fetch-site": "cross-site" },
+    { "sec-fetch-site": "same-origin" },
+  ])
+    for (const path of ["/", "/verified"]) assert.equal(await statusOf(headers, path), 401, JSON.stringify(headers))
+  assert.equal(await statusOf({ "x-forwarded-for": "198.51.100.9" }), 403)
+})
+
 test("POST / takes no key: a form with an API key of that name sends to everyone", async () => {
   const { post, calls } = await start()
   const type = { "content-type": "application/x-www-form-urlencoded" }

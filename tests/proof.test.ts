@@ -222,6 +222,15 @@ test("what was signed tells one call from another", async () => {
   assert.match(String(marks[0]), /^[\w-]{43}$/)
   assert.equal(marks[0], marks[1])
   assert.notEqual(marks[0], marks[2])
+  // The last sign of a token's signature has two spare bits.
+  const token = await jwt({ hash: "x" })
+  const last = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".indexOf(token.at(-1) ?? "")
+  const other = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"[last ^ 1]
+  const idOf = async (jwt: string) => Object(await compare({ jwt, key, claims: { hash: "x" } }, now)).proofId
+  const id = await idOf(token)
+  assert.match(String(id), /^[\w-]{43}$/)
+  for (const written of [`${token.slice(0, -1)}${other}`, `${token}=`])
+    assert.ok([id, undefined].includes(await idOf(written)), "one token is one call, however it is written")
 })
 
 const reportKey = "sampleReportKey0001"

@@ -100,12 +100,13 @@ export default {
       {
         take(key, { name, count, period }) {
           countWrite()
-          const id = `${name}:${key}`
+          const id = `${name}:${period}:${key}`
           const now = Date.now()
           if (statements.take.get({ key: id, now, period, most: count })) return 0
           return Math.max(1, Number(Object(statements.wait.get({ key: id })).ends) - now || 1)
         },
-        giveBack: (key, { name }) => statements.giveBack.run({ key: `${name}:${key}`, now: Date.now() }),
+        giveBack: (key, { name, period }) =>
+          statements.giveBack.run({ key: `${name}:${period}:${key}`, now: Date.now() }),
         get(key) {
           const text = Object(statements.get.get({ key: `${key}`, now: Date.now() })).value
           return tryOr(() => JSON.parse(text ?? "null"), undefined) ?? undefined

@@ -19,7 +19,7 @@ const parts: Record<string, [found: string, replacement: string][]> = {
   "the number": [
     ["  const trimmed = normalize(written).trim()", `  ${number}\n  const trimmed = normalize(written).trim()`],
   ],
-  "its type alone": [["typeOf(recipient, parsed.getType())", `""`]],
+  "its type alone": [["parsed.getType()", `"MOBILE" as const`]],
   "the provider's file and its call": [
     [
       "await exchange(provider, message, send).catch(",

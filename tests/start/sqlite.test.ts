@@ -52,6 +52,7 @@ test("a window lets through what it says, tells how long to wait, and takes back
   assert.ok((await take("all", limit)) > 0)
   assert.equal(await take("another", limit), 0)
   assert.equal(await take("all", { ...limit, name: "LIMIT_IP" }), 0)
+  assert.equal(await take("all", { ...limit, period: 61_000 }), 0, "each window of a limit counts by itself")
   const brief = { name: "LIMIT_BRIEF", count: 1, period: 50 }
   assert.equal(await take("all", brief), 0)
   await new Promise((resolve) => setTimeout(resolve, 60))
