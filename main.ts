@@ -1832,8 +1832,9 @@ const sender = v.pipe(
  */
 function readAddress(written: unknown): string {
   const one: unknown = Array.isArray(written) ? written[0] : written
-  const [first = ""] = typeof one === "string" ? one.slice(0, 200).split(",") : []
-  const withoutPort = first.trim().replace(/^\[([^\]]*)\](:\d+)?$|^([\d.]+):\d+$/, "$1$3")
+  const [first = ""] = typeof one === "string" ? normalize(one.slice(0, 200)).split(",") : []
+  const unquoted = first.replace(/^[\s"]+|[\s".]+$/g, "")
+  const withoutPort = unquoted.replace(/^\[([^\]]*)\](:\d+)?$|^([\d.]+):\d+$/, "$1$3")
   const [bare = ""] = withoutPort.split("%")
   const isIPv4 = /^(\d+|0x[\da-f]+|((0x)?[\da-f]{1,4}\.){3}(0x)?[\da-f]{1,4})$/i.test(bare)
   if (!bare.includes(":") && !isIPv4) return ""
@@ -2114,7 +2115,8 @@ export function createCollector() {
 /** Variables that deployment platforms set. There a laptop's defaults would be an open door. */
 const hosts = ["DENO_DEPLOY", "DENO_DEPLOYMENT_ID", "DYNO", "FLY_APP_NAME", "K_SERVICE", "RAILWAY_PROJECT_ID", "RENDER"]
 const isOnDeploy = (env: Environment) => Boolean(env.DENO_DEPLOY || env.DENO_DEPLOYMENT_ID)
-const isProduction = (env: Environment) => env.NODE_ENV === "production" || hosts.some((name) => env[name])
+const isProduction = (env: Environment) =>
+  /^prod(uction)?$/i.test(env.NODE_ENV ?? "") || hosts.some((name) => env[name])
 /** Whether anyone at all could prove who they are at `POST /`. */
 export const hasOwnProof = (env: Environment) =>
   Boolean(env.GATEWAY_SECRET || env.GATEWAY_TOKEN || env.GATEWAY_AUTH === "none")
@@ -2140,13 +2142,15 @@ export function describeIssues(issues: readonly v.BaseIssue<unknown>[], whole = 
   return texts.join("; ")
 }
 
+/** `<value>` stands in lines to paste, and on platforms' pages. The others are names and commands that nothing has replaced. */
+const placeholder = /^(<[^<>{}]+>|\$\(.*\)|\$\{\w+\}|`.*`|\{\{.*\}\}|(node|openssl) -?\w+ .*)$/s
+
 /** Parses `variables` out of the environment. Throws a StartError that lists what is missing or wrong. */
 export function parseVariables<E extends Variables>(env: Environment, variables: E): contract.Values<E> {
   const complaints: Complaint[] = []
   const parsed = Object.entries(variables).map(([name, schema]) => {
     const { success, output } = v.safeParse(schema, env[name])
-    // `<value>` stands in lines to paste, and on platforms' pages. No setting has such a value.
-    const isPlaceholder = /^<[^<>{}]+>$/.test(env[name] ?? "")
+    const isPlaceholder = placeholder.test(env[name] ?? "")
     const fault = isPlaceholder ? "holds a placeholder: expected" : "is wrong: expected"
     const words = env[name] === undefined ? "is missing:" : fault
     if (!success || isPlaceholder) complaints.push({ text: `${name} ${words} ${describe(schema)}`, setting: name })
@@ -2191,9 +2195,13 @@ function readRoutes(env: Environment) {
   if (!env.SMS_PROVIDER && isProduction(env)) parseVariables(env, { SMS_PROVIDER: providerList })
   const sms = readTargeted({ ...env, SMS_PROVIDER: env.SMS_PROVIDER ?? "console" }, "SMS_PROVIDER", providerList)
   const voice = readTargeted(env, "VOICE_PROVIDER", providerList)
-  const isOpen = [...sms, ...voice].some(({ value }) => value.some(({ name }) => name === "inbox"))
+  const isInbox = [...sms, ...voice].some(({ value }) => value.some(({ name }) => name === "inbox"))
   const text = "SMS_PROVIDER=inbox shows every code to whoever opens it: it does not start in production"
-  if (isOpen && isProduction(env)) throw new StartError([{ text }])
+  if (isInbox && isProduction(env)) throw new StartError([{ text }])
+  // A proxy need not tell that it is one: everyone behind it would come from localhost.
+  const isPublic = Number(env.GATEWAY_TRUST_PROXY) > 0 || /^https:/.test(env.GATEWAY_URL ?? "")
+  const bare = "INBOX_TOKEN is missing: behind a proxy everyone could open the inbox"
+  if (isInbox && isPublic && !env.INBOX_TOKEN) throw new StartError([{ text: bare, setting: "INBOX_TOKEN" }])
   return { sms, voice }
 }
 
@@ -2264,7 +2272,7 @@ async function requireKnownCountries(env: Environment) {
 
 /** How the names of settings that protect begin. A variable that begins so and is no setting stops the start. */
 const protective =
-  /^(GATEWAY|LIMITS?|ALLOW|DENY|GUARD|PLATFORMS?|PAGES?|RESEND|DUPLICATE|SENTENCE)(_|$)|^(SMS|VOICE)_(PROVIDER|SENDER)/
+  /^(GATEWAY|(RATE_)?LIMITS?|ALLOW|DENY|GUARD|PLATFORMS?|PAGES?|RESEND|DUPLICATE|SENTENCE)(_|$)|^(ALLOWED|DENIED)_(DESTINATION|COUNTR|TYPE|IP)|^(SMS|VOICE)_(PROVIDER|SENDER)/
 
 /** Throws a StartError for every variable that looks like a setting that protects and is none. */
 function requireKnownNames(env: Environment) {
@@ -2274,7 +2282,10 @@ function requireKnownNames(env: Environment) {
   const isSlip = (name: string) => listShortened(name.toUpperCase()).some((form) => shortenedNames.has(form))
   const unknown = Object.keys(env).filter((name) => !isKnown(name) && !isOthers(name))
   const wrong = unknown.filter((name) => protective.test(name) || isSlip(name))
-  if (wrong.length > 0) throw new StartError(wrong.map((name) => ({ text: `${name} is no setting`, unknown: name })))
+  // Where no "=" stands between them, a name ends in a secret.
+  const told = (name: string) => name.replace(/(?<=[A-Z\d_]{3})[^A-Z\d_].*/s, "…")
+  if (wrong.length > 0)
+    throw new StartError(wrong.map((name) => ({ text: `${told(name)} is no setting`, unknown: name })))
 }
 
 /** A word, and each that is left of it without one letter. Words that differ by one slip have one of these in common. */
@@ -2398,9 +2409,18 @@ function handleSignals({ world, settings, log }: Gateway, stopping: AbortControl
 
 // ───────────────────────────── Values: .env, and files that hold one ─────────────────────────────
 
+/** A line of `.env` that sets a value, which may go on over further lines between quotes. */
+export const assignment =
+  /^[ \t]*(?:export[ \t]+)?(?<name>[\w.-]+)[ \t]*=(?<blank>[ \t]*)(?:(?:"(?<double>[^"]*)"|'(?<single>[^']*)'|`(?<back>[^`]*)`)(?<behind>[^\n]*)|(?<bare>[^\n]*))$/gm
+
 /** `.env` of the working directory, in UTF-8 or UTF-16, alike on every runtime. Throws a StartError where it cannot be trusted. */
 function readEnvFile(): Environment {
   const text = decodeEnvFile(readEnvBytes())
+  const rest = text.replace(assignment, (found) => found.replace(/[^\n]/g, ""))
+  const stray = rest.split("\n").findIndex((line) => /^\s*[^\s#]/.test(line)) + 1
+  // What it means to set may protect, and stays unset.
+  if (stray > 0)
+    throw new StartError([{ text: `line ${stray} of .env is no NAME=value: mend it, or put a # before it` }])
   const values = builtin("node:util").parseEnv(text)
   for (const [name, value = ""] of Object.entries(values)) {
     const fault = describeEnvFault(name, value)

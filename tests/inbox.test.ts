@@ -487,6 +487,8 @@ test("two gateways have an inbox each", async () => {
 const wrong: [title: string, env: Record<string, string>, told: RegExp][] = [
   ["in production", { NODE_ENV: "production" }, /SMS_PROVIDER=inbox .* does not start in production/],
   ["on a deployment platform", { DENO_DEPLOY: "1" }, /does not start in production/],
+  ["behind a proxy without a token", { GATEWAY_TRUST_PROXY: "1" }, /INBOX_TOKEN is missing: behind a proxy/],
+  ["at a public address without a token", { GATEWAY_URL: "https://sms.example.com" }, /INBOX_TOKEN is missing/],
   ["beside another provider", { SMS_PROVIDER: "inbox,http" }, /stand alone/],
   ["with a short token", { INBOX_TOKEN: "short" }, /INBOX_TOKEN is wrong: expected a token of at least 32/],
   ["with spaces in its token", { INBOX_TOKEN: "a token ".repeat(8) }, /INBOX_TOKEN is wrong/],

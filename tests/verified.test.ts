@@ -402,11 +402,32 @@ for (const [name, , fixture] of hooks) {
     test("it is answered alike when too many come", async () => {
       const { tell, count } = await open()
       const [sample] = verified.samples
-      for (let calls = 0; calls < 12; calls += 1) await isTold(await tell(sample?.body), calls < 10 ? 204 : 429)
+      for (let calls = 0; calls < 12; calls += 1)
+        await isTold(await tell({ ...Object(sample?.body), calls }), calls < 10 ? 204 : 429)
       await until(() => count("rejected") === 2)
     })
   })
 }
+
+test("a hook's call that was recorded counts once, whoever brings it again", async () => {
+  const [, , fixture] = hooks.find(([name]) => name === "logto") ?? assert.fail()
+  const { proofs, samples, verified } = fixture
+  const { proof, samples: told } = verified ?? assert.fail()
+  const env = { PLATFORMS: "logto", [proofs[0].variable]: proofs[0].secrets[0], [proof.variable]: proof.secrets[0] }
+  const { post, marks, count, time } = await learn(both, env)
+  const prover = { now: time.world.clock(), secrets: [proof.secrets[0]] }
+  const recorded = JSON.stringify(told.find(({ means }) => typeof means === "object")?.body)
+  for (const _ of [1, 2, 3]) {
+    const text = JSON.stringify(samples[0].body)
+    const headers = { "content-type": "application/json", ...prove(proofs[0], text, { now: time.world.clock() }) }
+    assert.ok((await post(text, "/logto", { authorization: "", ...headers })).ok)
+    const hook = { authorization: "", ...prove(proof, recorded, prover) }
+    assert.equal((await post(recorded, "/logto/verified", hook)).status, 204)
+    await until(() => count("verified") === 1)
+    time.pass(3_600_000)
+  }
+  assert.deepEqual(marks(), ["a good verified"])
+})
 
 test("a hook with a secret of its own is there where that is set, and not where it is short", async () => {
   const env = { PLATFORMS: "logto", LOGTO_TOKEN: "0123456789abcdef0123456789abcdef" }

@@ -8,6 +8,7 @@ import { readdirSync, readFileSync } from "node:fs"
 import { pathToFileURL } from "node:url"
 import * as v from "valibot"
 import {
+  assignment,
   type Complaint,
   cleanEnvironment,
   createCollector,
@@ -476,7 +477,8 @@ export function listDoubts({ gateway, providers, callers, pages, warnings }: Pre
   for (const name of Object.keys(env)) {
     const isLike = /^(CODE|STORE|DEADLINE|ATTEMPT|DEFAULT_C|ROUTING)|^LOG_(?!LEVEL)/.test(name)
     const isKnown = name in variables || /^(CODE_(TEXT|SPEECH)|LOG_TOKEN$)/.test(name)
-    if (isLike && !isKnown) doubts.push(`${name} is no setting${didYouMean(nearest(name, Object.keys(variables)))}`)
+    if (isLike && !isKnown && isTellable(name))
+      doubts.push(`${name} is no setting${didYouMean(nearest(name, Object.keys(variables)))}`)
   }
   return [...new Set(doubts)]
 }
@@ -614,9 +616,6 @@ export function senderVariables(name: string, { needsSender, env: schemas }: Pro
 
 // ───────────────────────────── .env: lines that are read otherwise than they look ─────────────────────────────
 
-const assignment =
-  /^[ \t]*(?:export[ \t]+)?(?<name>[\w.-]+)[ \t]*=(?<blank>[ \t]*)(?:(?:"(?<double>[^"]*)"|'(?<single>[^']*)'|`(?<back>[^`]*)`)(?<behind>[^\n]*)|(?<bare>[^\n]*))$/gm
-
 /** How a line of `.env` is told. Its name may be all of a secret, whose base64 ends in "=": only what can be a setting is told. */
 const isTellable = (name: string) => /^[A-Z]{1,12}\d{0,3}(_[A-Z]{0,12}\d{0,3}){0,6}$/.test(name)
 
@@ -648,9 +647,6 @@ function lintEnvFile(): { values: Environment; doubts: string[] } {
     lines.set(name, line)
     values[name] = groups.double ?? groups.single ?? groups.back ?? groups.bare ?? ""
   }
-  const outside = text.replace(assignment, (found) => found.replace(/[^\n]/g, ""))
-  const stray = outside.split("\n").findIndex((line) => /^\s*[^\s#]/.test(line)) + 1
-  if (stray > 0) doubts.push(`line ${stray} of .env is no NAME=value, and nothing reads it`)
   return { values: cleanEnvironment(values), doubts }
 }
 

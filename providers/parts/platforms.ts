@@ -109,6 +109,12 @@ function describeOutcome(
 /** The secrets in a variable; Standard Webhooks write one as v1,whsec_… */
 const splitSecrets = (text = "") => text.split(/(?<!\bv1)[,|]/).flatMap((part) => part.trim() || [])
 
+/** Whether a secret is a key of less than 16 bytes: of Standard Webhooks' secrets that is what their base64 means. */
+function isShort(secret: string): boolean {
+  const [, coded] = /^(?:v1,)?whsec_(.*)$/.exec(secret) ?? []
+  return Buffer.from(coded ?? secret, coded === undefined ? "utf8" : "base64").length < 16
+}
+
 /** Complains of secrets that are missing, and of those that can be guessed. */
 function listWeak(name: string, platform: Platform, secrets: string[], tokens: string[]): Complaint[] {
   const SECRET = `${variablePrefix(name)}_SECRET`
@@ -121,7 +127,7 @@ function listWeak(name: string, platform: Platform, secrets: string[], tokens: s
     const text = `${needed} is missing: PLATFORMS names ${name}, whose calls must be proven: expected ${expected}`
     complaints.push({ text, setting })
   }
-  if (secrets.some((secret) => Buffer.byteLength(secret) < 16))
+  if (secrets.some(isShort))
     complaints.push({ text: `${SECRET} is too short: expected at least 16 bytes`, setting: SECRET })
   if (secrets.some((secret) => /[\r\n]/.test(secret)))
     complaints.push({ text: `${SECRET} holds a line break: write the secret in one line`, setting: SECRET })
@@ -172,7 +178,7 @@ function createVerified(
   if (!verified || !(SECRET in platform.env)) return verified && caller
   const secrets = splitSecrets(world.env[SECRET])
   if (secrets.length === 0) return undefined
-  if (secrets.some((secret) => Buffer.byteLength(secret) < 16))
+  if (secrets.some(isShort))
     throw new StartError([{ text: `${SECRET} is too short: expected at least 16 bytes`, setting: SECRET }])
   const signed = secrets.map((secret) => ({ ...parse(), [SECRET]: secret }))
   const prove = createProof(verified, { signed, tokens: [], values: {} }, world.clock, findKeys)

@@ -38,6 +38,8 @@ const PlatformUser = v.object({
 })
 /** An acceptance is settled once. */
 const once: Limit = { name: "SETTLED", count: 1, period: acceptances.period }
+/** A signed call counts once. */
+const each: Limit = { name: "VERIFIED_CALL", count: 1, period: 86_400_000 }
 /** Calls for one person. */
 const most: Limit = { name: "VERIFIED", count: 10, period: 600_000 }
 
@@ -50,7 +52,7 @@ export async function takeVerified(request: Request, caller: Caller, gateway: Ga
   const limit = Math.min(settings.DEADLINE, platform.deadline ?? settings.DEADLINE)
   const arrived = await receive(request, caller, limit, clocks)
   if ("problem" in arrived) return refuseCall(arrived, request.headers, caller, about, log)
-  const counting = countPerson(arrived.text, request.headers, caller, about, gateway)
+  const counting = countOnce(arrived, request.headers, caller, about, gateway)
   // Where a login waits for the answer, it is the same whatever comes of the call.
   const inItsWords = platform.verified?.answer?.()
   if (inItsWords) {
@@ -59,6 +61,18 @@ export async function takeVerified(request: Request, caller: Caller, gateway: Ga
   }
   const problem = await counting
   return problem ? answer(problem, about, caller, gateway) : new Response(null, { status: 204 })
+}
+
+/** Counts a call, but no signed one that came before: whoever recorded it could bring it again. */
+async function countOnce(
+  { text, proofId }: { text: string; proofId?: string | undefined },
+  headers: Headers,
+  caller: Caller,
+  about: Fields,
+  gateway: Gateway,
+): Promise<Problem | undefined> {
+  const isRepeated = proofId && (await gateway.store.take(`${caller.name}:${proofId}`, each)) > 0
+  return isRepeated ? undefined : await countPerson(text, headers, caller, about, gateway)
 }
 
 /** Counts what a call tells, and does not wait for that; or gives the problem of the call. */

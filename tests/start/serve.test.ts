@@ -443,7 +443,6 @@ const files: [name: string, written: string | Buffer, told: RegExp | undefined][
     `GATEWAY_SECRET=${secret}\nCODE_TEXT='Your "code" is {code}'\nSMS_SENDER="O'Neill"\n`,
     undefined,
   ],
-  ["with a line that is none", `# ours\n\nGATEWAY_SECRET=${secret}\nPORT: 4000\n`, /line 4 of \.env is no NAME=value/],
 ]
 for (const [name, written, told] of files) {
   test(`a .env ${name} is read, and what is not read of it is told`, slow, async () => {
@@ -463,6 +462,16 @@ for (const [name, written, told] of files) {
 }
 
 const quotes: [name: string, written: string, told: RegExp][] = [
+  [
+    "a line that is none",
+    `# ours\n\nGATEWAY_SECRET=${secret}\nPORT: 4000\n`,
+    /line 4 of \.env is no NAME=value: mend it/,
+  ],
+  ["a secret alone", "canary0123456789abcdef0123456789\n", /line 1 of \.env is no NAME=value/],
+  ["a colon in place of =", `GATEWAY_SECRET: canary${secret}==\n`, /line 1 of \.env is no NAME=value/],
+  ["set before a name", `GATEWAY_SECRET=canary${secret}\nset ALLOW_DESTINATIONS=US\n`, /line 2 of \.env is no NAME/],
+  ["a value in the next line", "GATEWAY_ALLOW_IPS=\n10.0.0.1\n", /line 2 of \.env is no NAME=value/],
+  ["a name that goes on", `GATEWAY_SECRETcanary${"a".repeat(20)}==\n`, /GATEWAY_SECRET… is no setting/],
   [
     "a quote that does not end",
     `SMS_SENDER=Acme\nGATEWAY_SECRET="canary${secret}\nPORT=0\n`,
@@ -490,11 +499,9 @@ for (const [name, written, told] of quotes) {
 const secretLines: [line: string, isTold: boolean][] = [
   ["dGhlIGNhbmFyeSBvZiBhIHNlY3JldA==", true],
   ["q83vEjRWeJq83vEjRWeJASNFZ4mrze8BI0VniavN7wE=", false],
-  ["JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", true],
   ["JBSWY3DPEHPK3PXPJBSWY3DPEE======", true],
   ["MFRGGZDFMZTWQ2LKNNWG23TPOA======", true],
   ["whsec_c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0==", true],
-  ["0123456789abcdef0123456789abcdef", true],
 ]
 test("a line of .env that is only a secret is told by its number alone, in the log and by check", slow, async () => {
   await copy({}, async (folder) => {
