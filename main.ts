@@ -362,8 +362,9 @@ export function answer(result: Delivery | Problem, about: Fields, caller: Caller
 function describeArrival({ about, message }: Inbound, headers: Headers): Fields {
   const channel = message.channel === "voice" ? "voice" : undefined
   const [, trace] = /^[\da-f]{2}-([\da-f]{32})-/.exec(headers.get("traceparent") ?? "") ?? []
-  const [callerId] = /^[\w.:-]{1,100}$/.exec(headers.get("webhook-id") ?? headers.get("x-request-id") ?? "") ?? []
-  return { ...about, channel, trace, caller_id: callerId }
+  const [id] = /^[\w.:-]{1,100}$/.exec(headers.get("webhook-id") ?? headers.get("x-request-id") ?? "") ?? []
+  // A platform may have made it of number or code.
+  return { ...about, channel, trace, caller_id: id && redact(id, [], message, "id") }
 }
 
 // ───────────────────────────── Prove: who calls ─────────────────────────────
@@ -1127,11 +1128,12 @@ async function ask(provider: LoadedProvider, inbound: Inbound, gateway: Gateway,
   const sender = chooseSender(provider, { recipient, country: inbound.country }, given, settings.senders)
   const message = { ...inbound.message, sender }
   const authorizations: string[] = []
-  const send = async (request: Request) => {
+  const send: Send = async (request, isLogin) => {
     authorizations.push(request.headers.get("authorization") ?? "")
     const answer = await call(request, world, init)
     if ("outcome" in answer) return answer
-    world.answered?.(answer)
+    // What answers a log-in holds keys.
+    if (!isLogin || answer.status >= 300) world.answered?.(answer)
     warnSunset(answer.headers, provider, world.clock(), log)
     return answer
   }
@@ -1156,7 +1158,7 @@ function listHidden(provider: LoadedProvider, authorizations: string[]): string[
   return provider.lastUsed.hidden
 }
 
-type Send = (request: Request) => Promise<contract.Answer | Refused>
+type Send = (request: Request, isLogin?: boolean) => Promise<contract.Answer | Refused>
 
 type Verdict = { id: string } | Refused
 /** Has the provider's file build the call, sends it, and has the file judge the answer. A 401 renews the log-in once. */
@@ -1187,7 +1189,7 @@ class CallFailed extends Error {
 /** What a provider's file that logs in first is given: `send` makes its calls, and the session is kept until it expires. */
 function createSession(provider: LoadedProvider, send: Send) {
   const fetch: contract.Context["fetch"] = async (url, init) => {
-    const answer = await send(new Request(url, init))
+    const answer = await send(new Request(url, init), true)
     if ("outcome" in answer) throw new CallFailed(answer)
     return new Response(answer.text || null, { status: answer.status })
   }
@@ -1327,27 +1329,43 @@ function createPrettyLine() {
   }
 }
 
+/** Named references of HTML that may stand in an echo of ours. */
+const entities: Record<string, string> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'", nbsp: " ", shy: "" }
+
 /** Canonical form for comparing a provider's words with our secrets: escapes decoded once, NFKC, spaces collapsed. */
 function canonicalize(text: string): string {
   if (/^[!-$'-[\]-~]*(?: [!-$'-[\]-~]+)*$/.test(text)) return text
   const decoded = text
     .replace(/(?:%[\da-f]{2})+/gi, (escapes) => Buffer.from(escapes.replaceAll("%", ""), "hex").toString())
+    .replace(/&(amp|lt|gt|quot|apos|nbsp|shy);/gi, (_, name: string) => entities[name.toLowerCase()] ?? "")
     .replace(/&#(x[\da-f]{1,5}|\d{1,6});/gi, (_, point) => String.fromCodePoint(Number(`0${point}`) || 32))
-    .replace(/\\u([\da-f]{4})/gi, (_, unit) => String.fromCharCode(parseInt(unit, 16)))
+    .replace(/\\(?:u([\da-f]{4})|x([\da-f]{2}))/gi, (_, long, short) =>
+      String.fromCharCode(parseInt(long ?? short, 16)),
+    )
     .replace(/\\(["\\/])/g, "$1")
   const collapsed = normalize(decoded).replace(/[\s\p{C}]+/gu, " ")
-  return collapsed.trim()
+  // The other case of these has other letters, and more of them.
+  return collapsed.trim().replaceAll("İ", "I").replace(/[ßẞ]/g, "ss")
 }
 
-/** Secrets in every form in which a provider may echo them: as they are, as a form reads them, percent-encoded, in base64, in JSON. */
+/** Secrets in every form in which a provider may echo them: as they are, as a form reads them, percent-encoded, in base64, hex and JSON. */
 export function formsOf(secrets: readonly string[]): string[] {
-  const forms = secrets.flatMap((secret) => [
-    secret,
-    secret.replaceAll("+", " "),
-    encodeURIComponent(encodeURIComponent(secret)),
-    Buffer.from(secret).toString("base64").replace(/=?=$/, ""),
-    JSON.stringify(secret).slice(1, -1),
-  ])
+  const forms = secrets.flatMap((secret) => {
+    const bytes = Buffer.from(secret)
+    const decoded = Buffer.from(secret, "base64").toString()
+    // Of Basic: user and password.
+    const credentials = /^[ -~]+:[ -~]+$/.test(decoded) ? [decoded, ...decoded.split(":")] : []
+    return [
+      secret,
+      secret.replaceAll("+", " "),
+      encodeURIComponent(encodeURIComponent(secret)),
+      bytes.toString("base64").replace(/=?=$/, ""),
+      JSON.stringify(secret).slice(1, -1),
+      // Of a short one they would be found in many ids.
+      ...(bytes.length > 5 ? [bytes.toString("base64url"), bytes.toString("hex")] : []),
+      ...credentials.filter((part) => part.length > 3),
+    ]
+  })
   return [...new Set(forms.map((form) => canonicalize(form).toLowerCase()))]
 }
 
@@ -1356,9 +1374,9 @@ const mark = "\uE000"
 
 type Kind = "prose" | "id" | "code"
 /**
- * The one function through which a provider's words pass. The number, the text, its code and the `hidden` forms (in any case)
- * become "•"; of prose also every word of the text with a digit, and every run of four digits. An id and the code of a refusal
- * keep their other digits. Gives at most `most` characters.
+ * The one function through which a provider's words pass. The number, the text, its code, every word of it with a digit, and
+ * the `hidden` forms (in any case) become "•"; of prose also the text's beginning, the code sign by sign, and every run of four
+ * digits. An id and the code of a refusal keep their other digits. Gives at most `most` characters.
  */
 export function redact(foreign: unknown, hidden: readonly string[], message: Message, kind: Kind, most = 200): string {
   const written = tryOr(() => String(foreign ?? ""), "")
@@ -1366,12 +1384,40 @@ export function redact(foreign: unknown, hidden: readonly string[], message: Mes
   if (!text) return ""
   // Some give a sentence in the place of a code.
   const isProse = kind === "prose" || (kind === "code" && !/^[\w.:#/-]{1,40}$/.test(written))
-  const codes = [message.code ?? "", ...(message.body.match(/\d{4,10}/g) ?? [])]
+  const body = canonicalize(message.body)
+  const runs = body.match(/\d(?:[ .\-–/]?\d){3,9}/g) ?? []
+  const codes = [canonicalize(message.code ?? ""), ...runs.map((run) => run.replace(/\D/g, ""))]
   const isTelling = (word: string) => word.length > 3 && /\p{N}/u.test(word)
-  const words = isProse ? message.body.split(/[^\p{L}\p{N}-]+/u).filter(isTelling) : []
-  const forms = [...hidden, ...[message.body, ...codes, ...words].map((one) => canonicalize(one).toLowerCase())]
-  const safe = hideDigits(hideForms(text, forms, isProse ? [] : codes), message.recipient, codes, isProse)
+  const words = [...codes, ...body.split(/[^\p{L}\p{N}-]+/u).filter(isTelling)].map((word) => word.toLowerCase())
+  const unquoted = isProse ? hideBeginning(text, body) : text
+  const unformed = hideForms(unquoted, [...hidden, body.toLowerCase(), ...words], isProse ? [] : words)
+  const unspelled = isProse ? hideSpelled(unformed, words) : unformed
+  const safe = hideDigits(unspelled, message.recipient, codes, isProse)
   return safe.replaceAll(mark, "•").slice(0, most)
+}
+
+/** Hides a text that a vendor quotes and cuts: 12 characters of its beginning and more. */
+function hideBeginning(text: string, body: string): string {
+  if (body.length < 12) return text
+  const [before = "", ...quotes] = text.split(body.slice(0, 12))
+  const after = quotes.map((quote) => {
+    let end = 0
+    while (end < quote.length && quote[end] === body[12 + end]) end += 1
+    return quote.slice(end)
+  })
+  return [before, ...after].join(mark)
+}
+
+/** Hides words with letters, whatever stands between these: a voice is given a code sign by sign. */
+function hideSpelled(text: string, words: string[]): string {
+  let safe = text
+  for (const word of words.filter((word) => /\p{L}/u.test(word))) {
+    const signs = word.match(/[\p{L}\p{N}]/gu) ?? []
+    const spelled = signs.join("[^\\p{L}\\p{N}\uE000]{0,6}")
+    if (signs.length > 3)
+      safe = safe.replace(new RegExp(`(?<![\\p{L}\\p{N}])${spelled}(?![\\p{L}\\p{N}])`, "giu"), mark)
+  }
+  return safe
 }
 
 /** Hides every form, the longest first. A short one, and one of `whole`, is hidden only where it stands alone. */
@@ -1388,10 +1434,10 @@ function hideForms(text: string, forms: string[], whole: string[]): string {
   return safe
 }
 
-/** Hides runs of four digits and more, with up to three signs between two: all of prose, but of an id only the number and the code. */
+/** Hides runs of four digits and more, with up to six signs between two: all of prose, but of an id only the number and the code. */
 function hideDigits(text: string, recipient: string, codes: string[], isProse: boolean): string {
   const codeDigits = codes.map((code) => code.replace(/\D/g, "")).filter((digits) => digits.length > 3)
-  return text.replace(/\+?\d(?:[^\p{L}\p{N}\uE000]{0,3}\d){3,}/gu, (run, at: number) => {
+  return text.replace(/\+?\p{N}(?:[^\p{L}\p{N}\uE000]{0,6}\p{N}){3,}/gu, (run, at: number) => {
     if (isProse) return mark
     const digits = run.replace(/\D/g, "")
     const isNumber = digits.length > 6 && (recipient.includes(digits) || digits.includes(recipient.slice(-7)))
@@ -1619,13 +1665,24 @@ async function loadProvider(name: string, channels: Channel[], world: World, set
   if (wrong) complaints.push(wrong)
   if (!senders || !values || complaints.length > 0) throw new StartError(complaints)
   const secrets = Object.keys(provider.env).flatMap((key) => (provider.unsecret?.includes(key) ? [] : (env[key] ?? [])))
-  const parts = secrets.flatMap((value) => value.split(/[\s"'{}:,;=&?]+/).filter((part) => part.length >= 8))
-  const hidden = formsOf([...secrets, ...parts, env[`${NAME}_REPORT_KEY`] ?? ""])
+  const hidden = formsOf([
+    ...secrets,
+    ...[...secrets, url ?? ""].flatMap(secretPartsOf),
+    env[`${NAME}_REPORT_KEY`] ?? "",
+  ])
   const context = createContext(name, provider, url ?? "", world, settings)
   const state = { lastUsed: { text: "", hidden }, health: { failures: 0, retryAt: 0 }, warnedAt: 0 }
   const loaded: LoadedProvider = { name, provider, values, context, senders, hidden, ...state }
   await requireSendable(loaded, env)
   return loaded
+}
+
+/** The parts of a value that may be secret by themselves: words of a JSON text, of a form, of the path of a URL. */
+function secretPartsOf(value: string): string[] {
+  const url = URL.parse(value)
+  const parts = (url ? url.pathname + url.search : value).split(/[\s"'{}:,;=&?/]+/)
+  const least = (part: string) => (/\d/.test(part) ? 6 : url ? 16 : 8)
+  return parts.filter((part) => part.length >= least(part))
 }
 
 /** What a provider's file is given besides message and variables, as far as no message changes it. */
@@ -1739,7 +1796,11 @@ const numberTypes = new Map<string | undefined, string>([
 ])
 export const typeNames = [...numberTypes.values(), "satellite"]
 
-export const maskNumber = (recipient: string, callingCode: string) => `+${callingCode}•••${recipient.slice(-4)}`
+/** A number as the log has it: its calling code and four digits, of a short one no more than half. */
+export function maskNumber(recipient: string, callingCode: string): string {
+  const national = recipient.length - callingCode.length - 1
+  return `+${callingCode}•••${recipient.slice(-Math.min(4, Math.floor(national / 2)))}`
+}
 
 /** The digits by which a telephone is counted, without those that its network accepts and does not need. */
 export function lineOf(recipient: string): string {
@@ -1797,7 +1858,9 @@ function findUnfilled(text: string, mayBeNamed = true): string | undefined {
   const isNamed = ([, ...names]: string[]) => names.some((name = "") => wordsOf(name).some((word) => slot.test(word)))
   const surely = unfilled.map((pattern) => pattern.exec(text)?.[0]).find(Boolean)
   const found = surely ?? (mayBeNamed ? [...text.matchAll(named)].find(isNamed)?.[0] : undefined)
-  return found?.replace(/[^\p{L}@{}%_. $#<>[\]()]/gu, "•")
+  // Capitals that name no slot may be the code.
+  const showCapitals = (word: string) => (slot.test(word) ? word : "•".repeat(word.length))
+  return found?.replace(/[\p{Lu}\p{N}]{4,}/gu, showCapitals).replace(/[^\p{L}@{}%_. $#<>[\]()•]/gu, "•")
 }
 
 /**
@@ -2102,8 +2165,10 @@ export class StartError extends Error {
 export function createCollector() {
   const complaints: Complaint[] = []
   const keep = (error: unknown) => {
-    if (!(error instanceof StartError)) throw error
-    complaints.push(...error.complaints)
+    // Its own words may hold the value at which it stumbled.
+    const { name = "no Error" } = Object(error)
+    const text = `a file throws ${name} at ${placeOf(Object(error)) || "an unknown place"}, while it reads what is set`
+    complaints.push(...(error instanceof StartError ? error.complaints : [{ text }]))
     return undefined
   }
   const collect = <T>(step: () => T | Promise<T>): Promise<T | undefined> => Promise.try(step).catch(keep)
@@ -2619,8 +2684,9 @@ async function runCommand([name = "serve", ...rest]: string[], world: World): Pr
     v.is(fileName(), path) && path !== "advice" ? await loadOrRefuse(`commands/${path}`, {}, true) : undefined
   if (file) return await (file as { default: contract.Command }).default.run(rest, world)
   const advice = await loadAdvice()
-  const words = [name, ...rest].join(" ")
-  throw new Error(`there is no command ${words}: see main.ts --help${advice?.hintAtCommand(name) ?? ""}`)
+  // What was typed may be a secret, or a number and a text.
+  const told = /^-{0,2}[a-z-]{1,20}$/.test(name) ? `command ${name}` : "such command"
+  throw new Error(`there is no ${told}: see main.ts --help${advice?.hintAtCommand(name) ?? ""}`)
 }
 
 async function start() {

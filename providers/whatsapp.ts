@@ -57,6 +57,9 @@ const Event = v.object({ entry: v.array(v.object({ changes: v.array(Change) })) 
 const states = new Map(
   Object.entries({ sent: "pending", delivered: "delivered", read: "delivered", failed: "failed" } as const),
 )
+/** The part of a message's id that is its own: the rest of its base64 holds the number. */
+const idOf = (wamid: string) =>
+  /[\dA-F]{16,}/.exec(Buffer.from(wamid.replace(/^wamid\./, ""), "base64").toString("latin1"))?.[0] ?? wamid
 const challengeOf = (url: string) => /^\w+$/.exec(new URL(url).searchParams.get("hub.challenge") ?? "")?.[0]
 
 /** Its template has the code in text and button. Who is not on WhatsApp (131026) may still get an SMS. */
@@ -107,7 +110,7 @@ export default {
     provider: [2, 4, 80007, 130429, 131016, 131057],
   },
   receipt({ status, json }) {
-    if (status === 200 && v.is(Accepted, json)) return { id: json.messages[0].id }
+    if (status === 200 && v.is(Accepted, json)) return { id: idOf(json.messages[0].id) }
     if (v.is(Refused, json)) {
       const { code, message, error_data } = json.error
       return { code, reason: error_data?.details ?? message }
@@ -129,7 +132,7 @@ export default {
         .flatMap(({ value }) => value.statuses)
         .flatMap(({ id, status, errors }) => {
           const state = states.get(status)
-          return state ? [{ id, state, code: errors?.[0]?.code }] : []
+          return state ? [{ id: idOf(id), state, code: errors?.[0]?.code }] : []
         })
     },
   },

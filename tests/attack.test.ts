@@ -177,6 +177,41 @@ test("a key is hidden in every form in which JSON and forms write it, and so are
     assert.doesNotMatch(redact(`it was ${digits}`, [], sent, "prose").replace(/\D/g, ""), /\d{4}/, digits)
 })
 
+test("an echo of what a header or an address holds is hidden, and a part of the text that a vendor quotes", async () => {
+  const env = {
+    HTTP_URL: "https://sms.example.com/T000/canaryTOKEN99xyz/send?k=hunter2",
+    HTTP_HEADERS: `{"authorization":"Basic ${Buffer.from("alice:canary-pass-word").toString("base64")}"}`,
+    HTTP_REASON: '"error":"([^"]*)"',
+  }
+  const echoes = [
+    "Cannot POST /T000/canaryTOKEN99xyz/send",
+    "user alice, password canary-pass-word unknown",
+    "k is hunter2",
+    "Text: Dear Anna, your canary code is... too long",
+  ]
+  for (const error of echoes) {
+    const { post, lines } = await start(env, () => Response.json({ error }, { status: 400 }))
+    await post({ ...message, body: "Dear Anna, your canary code is KXQWTZ and none other" })
+    assert.doesNotMatch(lines.join("\n"), /canary|hunter2|alice|Anna/, error)
+  }
+})
+
+test("what a platform made an id of is told no more than the number itself", async () => {
+  const { post, line } = await start()
+  await post({ ...message, code: "326162" }, { "x-request-id": "12223334444:326162" })
+  assert.equal(line("received").caller_id, "•:•")
+})
+
+test("what a file throws while it reads what is set is told by name and place", async () => {
+  const throwing = { a: { check: (values: object) => JSON.parse(`canary ${values}`) } }
+  const { load, env } = providers({ a: () => take() }, throwing)
+  await assert.rejects(start(env, undefined, { load }), (error: Error) => {
+    assert.match(error.message, /a file throws SyntaxError at attack\.test\.ts:\d+:\d+, while it reads what is set/)
+    assert.doesNotMatch(error.message, /canary/)
+    return true
+  })
+})
+
 test("a code is sent as it is written, whatever signs it holds, and dots alone are none", async () => {
   const env = {
     CODE_TEXT: "Code {code}!",

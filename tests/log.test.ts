@@ -21,7 +21,7 @@ const numbers: [recipient: string, masked: string][] = [
   ["+5511912345678", "+55•••5678"],
   ["+18765551234", "+1•••1234"],
   ["+35318765432", "+353•••5432"],
-  ["+2902222", "+290•••2222"],
+  ["+2902222", "+290•••22"],
   ["+44 (0) 20 7946 0958", "+44•••0958"],
   ["+٩٦٦٥٠١٢٣٤٥٦٧", "+966•••4567"],
 ]
@@ -99,7 +99,7 @@ const echoes: [name: string, reason: string, told: string][] = [
   ["the body as a form", `text=${new URLSearchParams({ body }).toString().slice(5)}&x`, "text=Your+code+is+•,+Anna&x"],
   ["the body percent-encoded", `text ${encodeURIComponent(body)} refused`, "text • refused"],
   ["the body in JSON", `text ${JSON.stringify(body)} refused`, 'text "•" refused'],
-  ["a part of the body", 'Text "Your code is G-326162, A..." refused', 'Text "Your code is •, A..." refused'],
+  ["a part of the body", 'Text "Your code is G-326162, A..." refused', 'Text "•..." refused'],
   ["the code", "code 326162 refused", "code • refused"],
   ["the code in two parts", "code 326 162 refused", "code • refused"],
   ["the code with a hyphen", "code 326-162 refused", "code • refused"],
@@ -110,6 +110,10 @@ const echoes: [name: string, reason: string, told: string][] = [
   ["the code in Arabic digits", "code ٣٢٦١٦٢ refused", "code • refused"],
   ["the code in mathematical digits", "code 𝟑𝟐𝟔𝟏𝟔𝟐 refused", "code • refused"],
   ["the code with zero-width spaces", "code 3\u200b2\u200b6\u200b1\u200b6\u200b2 refused", "code • refused"],
+  ["the code with markup's entities", "code 3&nbsp;2&nbsp;6&nbsp;1 refused", "code • refused"],
+  ["the code in an array", 'code ["3", "2", "6", "1", "6", "2"] refused', 'code ["•"] refused'],
+  ["the code in escapes of bytes", "code \\x33\\x32\\x36\\x31\\x36\\x32 refused", "code • refused"],
+  ["the code in dingbats", "code ❸❷❻❶❻❷ refused", "code • refused"],
   ["the code in entities", "code &#51;&#50;6162 refused", "code • refused"],
   ["a word of the body that holds the code", "word G-326162 refused", "word • refused"],
   ["a secret", "key canary-Secret-1 is wrong", "key • is wrong"],
@@ -117,6 +121,8 @@ const echoes: [name: string, reason: string, told: string][] = [
   ["a secret percent-encoded", "key canary%26secret is wrong", "key • is wrong"],
   ["a secret encoded twice", "key canary%2526secret is wrong", "key • is wrong"],
   ["a secret in entities", "key canary&#38;secret is wrong", "key • is wrong"],
+  ["a secret in named entities", "key canary&amp;secret is wrong", "key • is wrong"],
+  ["a secret in hex", `key ${Buffer.from("canary&secret").toString("hex")} is wrong`, "key • is wrong"],
   ["a secret in base64", `key ${Buffer.from("canary&secret").toString("base64")} is wrong`, "key •== is wrong"],
   ["a part of a longer secret", "token canarytoken99 is wrong", "token • is wrong"],
   ["a short secret", "user ab is wrong, abc is not", "user • is wrong, abc is not"],
@@ -137,6 +143,9 @@ const texts: [body: string, reason: string][] = [
   ["Line one\nYour code: 326162\n\nBye", "text Line one\r\nYour code: 326162\r\n\r\nBye refused"],
   ["Two  blanks,  AB-12", "text Two blanks, AB-12 refused"],
   ["Two  blanks,  AB-12", "text Two  blanks,  AB-12 refused"],
+  ["Sayın İpek, giriş şifreniz KXQWTZ", "text Sayın İpek, giriş şifreniz KXQWTZ refused"],
+  ["Grüße an Anna: KXQWTZ", "text GRÜSSE AN ANNA: KXQWTZ refused"],
+  ["Anna & Bob: KXQWTZ", "text Anna &amp; Bob: KXQWTZ refused"],
   ["Code “326162” für Jörg", `text ${encodeURIComponent("Code “326162” für Jörg")} refused`],
   ["Code “326162” für Jörg", `text ${"Code “326162” für Jörg".normalize("NFD")} refused`],
 ]
@@ -153,7 +162,9 @@ const lettered: [reason: string, told: string][] = [
   ["code=TF33K9&x", "code=•&x"],
   ["code TF%33%33K9 refused", "code • refused"],
   ["code \u200bTF3\u00ad3K9 refused", "code • refused"],
-  ['Text "Your code is TF33K9. Do n..."', 'Text "Your code is •. Do n..."'],
+  ['Text "Your code is TF33K9. Do n..."', 'Text "•..."'],
+  ["said: T, F, 3, 3, K, 9. Bye", "said: •. Bye"],
+  ["code TF-33-K9 or TF3 3K9 refused", "code • or • refused"],
 ]
 for (const [reason, told] of lettered) {
   test(`of a code with letters ${JSON.stringify(reason)} keeps only what is harmless`, async () => {

@@ -39,7 +39,7 @@ export default {
     const inbound = await readMessage({ recipient, body, sender: values.sender }, arrival, gateway)
     if ("problem" in inbound) throw new Error(inbound.detail + misplaced(positionals))
     const delivery = await once(inbound, gateway)
-    const hidden = [...providers.values()].flatMap((ready) => ready.hidden)
+    const hidden = [...providers.values()].flatMap((ready) => ready.lastUsed.hidden)
     for (const { status, text } of answers)
       console.error(
         `The provider answered ${status}: ${redact(text, hidden, inbound.message, "prose", 500) || "(nothing)"}`,

@@ -15,6 +15,7 @@ import {
   type Store,
   type StoreSite,
   tryOr,
+  variablePrefix,
   type World,
   withTimeout,
 } from "../../main.ts"
@@ -116,9 +117,12 @@ const redisPackages = ["@redis/client", "rate-limiter-flexible"]
 
 /** Opens the store that STORE names by its scheme. Throws a StartError that names STORE. */
 export async function open(settings: Settings, world: World, clocks: Clocks, spare: Store, log: Log): Promise<Store> {
-  const { STORE = "", GATEWAY_SECRET, GATEWAY_TOKEN } = settings
+  const { STORE = "", GATEWAY_SECRET, GATEWAY_TOKEN, PLATFORMS = [] } = settings
   const file = await importFile("stores/", STORE.split(":")[0] ?? "", world)
-  const secret = GATEWAY_SECRET ?? GATEWAY_TOKEN ?? STORE
+  const names = PLATFORMS.map(variablePrefix)
+  const ofPlatforms = names.map((name) => world.env[`${name}_SECRET`] ?? world.env[`${name}_TOKEN`]).find(Boolean)
+  // Whoever reads the store knows its address.
+  const secret = GATEWAY_SECRET ?? GATEWAY_TOKEN ?? ofPlatforms ?? STORE
   const hash = (key: Key) => createHmac("sha256", secret).update(`${key}`).digest("base64url")
   const { stopping } = world
   const site: StoreSite = { ...clocks, ...(stopping && { stopping }), spare, hash, log }

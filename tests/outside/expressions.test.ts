@@ -71,7 +71,17 @@ const files = ["main.ts", ...inProviders.map((file) => `providers/${file}`)].fil
 
 /** What is built while the program runs, as it comes out; "" where the operator writes it, or all of it is escaped text. */
 const built: Record<string, Expression[]> = {
-  "main.ts": [operators(), operators(), { source: "(?<![\\w.-])[\\w.-]+\\.[jt]s:\\d+(:\\d+)?", flags: "", before: "" }],
+  "main.ts": [
+    operators(),
+    operators(),
+    { source: "(?<![\\w.-])[\\w.-]+\\.[jt]s:\\d+(:\\d+)?", flags: "", before: "" },
+    // A word of four letters, whatever stands between them.
+    {
+      source: `(?<![\\p{L}\\p{N}])${[..."code"].join("[^\\p{L}\\p{N}\uE000]{0,6}")}(?![\\p{L}\\p{N}])`,
+      flags: "iu",
+      before: "",
+    },
+  ],
   "providers/commands/advice.ts": [operators(), operators(), operators()],
   "providers/http.ts": [operators(), operators()],
   "providers/mitake.ts": [{ source: "^msgid=([^\\r\\n]{1,200})", flags: "m", before: "" }],
