@@ -693,6 +693,7 @@ export async function once(inbound: Inbound, gateway: Gateway): Promise<Delivery
   try {
     const result = await sending
     if (first || ("receipt" in result && result.id !== id)) log("info", "duplicate", about)
+    if (first && "receipt" in result) await keepRepeated(result, inbound, gateway)
     return result
   } finally {
     if (!first) for (const { key } of idempotencyKeys) inFlight.delete(key)
@@ -706,14 +707,27 @@ async function sendOnce(inbound: Inbound, gateway: Gateway): Promise<Delivery | 
     const before = await store.get(key)
     if (before === undefined) continue
     const parsed = v.safeParse(kept, before)
-    if (parsed.success && isInUse(parsed.output.provider, gateway)) return parsed.output
+    if (!parsed.success || !isInUse(parsed.output.provider, gateway)) continue
+    await keepRepeated(parsed.output, inbound, gateway)
+    return parsed.output
   }
   const result = await guard(inbound, gateway)
-  if ("problem" in result || inbound.idempotencyKeys.length === 0) return result
-  const text = JSON.stringify(result)
-  await Promise.all(inbound.idempotencyKeys.map(({ key, period }) => store.set(key, text, period)))
+  if ("receipt" in result) await keepDelivery(result, inbound.idempotencyKeys, gateway)
   return result
 }
+
+async function keepDelivery(result: Delivery, keys: Inbound["idempotencyKeys"], { store }: Gateway) {
+  const text = JSON.stringify(result)
+  await Promise.all(keys.map(({ key, period }) => store.set(key, text, period)))
+}
+
+/** Keeps the answer to a repetition for its own call and id, but not for its text: that window ends when it ends. */
+const keepRepeated = (result: Delivery, { idempotencyKeys }: Inbound, gateway: Gateway) =>
+  keepDelivery(
+    result,
+    idempotencyKeys.filter(({ key }) => !key.startsWith("sent:")),
+    gateway,
+  )
 
 /** Answers about test numbers have this in place of a provider's name. */
 const testProvider = "test"
@@ -920,6 +934,8 @@ async function deliver(inbound: Inbound, gateway: Gateway): Promise<Delivery | P
   for (const [index, provider] of turns.entries()) {
     const isRetry = index >= route.length
     const left = deadline - clocks.monotonic()
+    // What can bring no answer would count against the provider, and be sent all the same.
+    if (left < shortestTurn) break
     const others = turns.length - index - 1
     // A single provider that keeps silent is asked once more, too, and must leave time for that.
     const isLast = others === 0 && (isRetry || !isSingle)
@@ -934,10 +950,13 @@ async function deliver(inbound: Inbound, gateway: Gateway): Promise<Delivery | P
     failures.push(result)
     if (isFinal(result)) break
     const isWorthRetry = result.code === "reset" || (result.outcome === "timeout" && isSingle)
-    if (isWorthRetry && !isRetry && clocks.monotonic() < deadline) turns.push(provider)
+    if (isWorthRetry && !isRetry) turns.push(provider)
   }
   return explainFailure(attempts, failures)
 }
+
+/** No provider is asked with less time than that, in milliseconds. */
+const shortestTurn = 100
 
 /** Whether asking another provider is useless (the number is bad), or would be paid for the same fraud. */
 const isFinal = ({ fault }: Refused) => fault === "recipient" || fault === "fraud"
@@ -951,8 +970,9 @@ function explainFailure(attempts: Attempt[], failures: Refused[]): Problem {
     const detail = `${attempts.at(-1)?.provider}: ${last.code} ${last.reason}`
     return { problem, detail, attempts, isPerhapsSent, isCharged: true }
   }
-  const summary = attempts.map(({ provider, outcome, code }) => `${provider} ${outcome} ${code}`).join(", ")
-  const isLate = failures.some((failure) => failure.outcome === "timeout")
+  const told = attempts.map(({ provider, outcome, code }) => `${provider} ${outcome} ${code}`).join(", ")
+  const summary = told || "no time was left to ask a provider"
+  const isLate = !last || failures.some((failure) => failure.outcome === "timeout")
   return {
     problem: isLate ? "delivery_timeout" : "delivery_rejected",
     detail: isPerhapsSent ? `It may have been sent: ${summary}` : summary,
@@ -969,11 +989,13 @@ async function takeTurn(provider: LoadedProvider, isRetry: boolean, limit: numbe
   const route = routeOf(name, inbound)
   const about = { ...inbound.about, provider: name, country: route.country }
   const began = clocks.monotonic()
-  if (health.failures >= breaker.failures) health.retryAt = began + breaker.cooldown
+  const abroad = refuseCountry(provider, inbound)
+  // A message that does not ask it is no probe.
+  if (!abroad && health.failures >= breaker.failures) health.retryAt = began + breaker.cooldown
   const abort = new AbortController()
   const init = { signal: abort.signal, isFresh: isRetry }
   const asking = () => withTimeout(limit, clocks, ask(provider, inbound, gateway, init))
-  const result = refuseCountry(provider, inbound) ?? (await asking()) ?? refuseTimeout()
+  const result = abroad ?? (await asking()) ?? refuseTimeout()
   const ms = Math.round(clocks.monotonic() - began)
   if ("receipt" in result) {
     health.failures = 0
@@ -1164,11 +1186,13 @@ type Verdict = { id: string } | Refused
 /** Has the provider's file build the call, sends it, and has the file judge the answer. A 401 renews the log-in once. */
 async function exchange(provider: LoadedProvider, message: Message, send: Send, mayRenew = true): Promise<Verdict> {
   const { provider: file, values, context } = provider
-  const request = await file.request(message, values, { ...context, ...createSession(provider, send) })
+  const { fetch, session, used } = createSession(provider, send)
+  const request = await file.request(message, values, { ...context, fetch, session })
   const answer = request instanceof Request ? await send(request) : undefined
   if (answer && "outcome" in answer) return answer
-  if (answer?.status === 401 && provider.session && mayRenew) {
-    provider.session = undefined
+  if (answer?.status === 401 && used() && mayRenew) {
+    // Another message may have renewed it meanwhile.
+    if (provider.session === used()) provider.session = undefined
     return await exchange(provider, message, send, false)
   }
   const receipt = answer ? file.receipt(answer, values) : request
@@ -1193,14 +1217,23 @@ function createSession(provider: LoadedProvider, send: Send) {
     if ("outcome" in answer) throw new CallFailed(answer)
     return new Response(answer.text || null, { status: answer.status })
   }
+  let used: contract.Session | undefined
   const session: contract.Context["session"] = async (login) => {
-    const { session } = provider
-    const answer = session && session.expires > provider.context.clock() ? session : await login()
-    if (!("token" in answer)) return answer
-    provider.session = answer
-    return answer.token
+    const { session, loggingIn } = provider
+    if (session && session.expires > provider.context.clock()) used = session
+    else {
+      // One logs in for all that wait. Where its message ends meanwhile, each goes on by itself.
+      const own = loggingIn ? undefined : login()
+      provider.loggingIn ??= own
+      const answer = await (loggingIn?.catch(login) ?? own ?? login()).finally(() => {
+        if (own) provider.loggingIn = undefined
+      })
+      if (!("token" in answer)) return answer
+      provider.session = used = answer
+    }
+    return used.token
   }
-  return { fetch, session }
+  return { fetch, session, used: () => used }
 }
 
 /** Warns once a day where the vendor says that its endpoint ends (RFC 9745, RFC 8594). */
@@ -1223,7 +1256,8 @@ export async function call(request: Request, world: World, init: CallInit): Prom
     // A redirect that is followed would carry the keys and the text to another host.
     const reply = await world.fetch(request, { redirect: "manual", ...init })
     const { status, headers } = reply
-    const refuse = (reason: string) => classify({ code: status, reason }, status)
+    const isPerhapsSent = status >= 200 && status < 300
+    const refuse = (reason: string) => classify({ code: status, reason, isPerhapsSent }, status)
     if (status < 200) return refuse("it wants another protocol")
     if (status >= 300 && status < 400) return refuse("it redirects, which is never followed")
     const bytes = await readBytes(reply)
@@ -1354,7 +1388,7 @@ export function formsOf(secrets: readonly string[]): string[] {
     const bytes = Buffer.from(secret)
     const decoded = Buffer.from(secret, "base64").toString()
     // Of Basic: user and password.
-    const credentials = /^[ -~]+:[ -~]+$/.test(decoded) ? [decoded, ...decoded.split(":")] : []
+    const credentials = /^[ -~]*$/.test(decoded) && decoded.includes(":") ? [decoded, ...decoded.split(":")] : []
     return [
       secret,
       secret.replaceAll("+", " "),
@@ -1601,6 +1635,8 @@ export interface LoadedProvider {
   lastUsed: { text: string; hidden: string[] }
   health: { failures: number; retryAt: number }
   session?: contract.Session | undefined
+  /** A log-in that is in flight. */
+  loggingIn?: Promise<contract.Session | contract.Refusal> | undefined
   /** When the log last warned that the vendor ends the endpoint, in milliseconds since 1970. */
   warnedAt: number
 }
@@ -1896,7 +1932,7 @@ const sender = v.pipe(
 function readAddress(written: unknown): string {
   const one: unknown = Array.isArray(written) ? written[0] : written
   const [first = ""] = typeof one === "string" ? normalize(one.slice(0, 200)).split(",") : []
-  const unquoted = first.replace(/^[\s"]+|[\s".]+$/g, "")
+  const unquoted = first.replaceAll('"', "").trim().replace(/\.$/, "")
   const withoutPort = unquoted.replace(/^\[([^\]]*)\](:\d+)?$|^([\d.]+):\d+$/, "$1$3")
   const [bare = ""] = withoutPort.split("%")
   const isIPv4 = /^(\d+|0x[\da-f]+|((0x)?[\da-f]{1,4}\.){3}(0x)?[\da-f]{1,4})$/i.test(bare)
@@ -1994,8 +2030,12 @@ export type Targeted<T> = { target: string; value: T }
 
 const units: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000 }
 const toMilliseconds = (written: string) => (parseInt(written, 10) || 0) * (units[written.slice(-1)] ?? 0)
-export const duration = read(/^[1-9]\d{0,3}[smh]$/, toMilliseconds)
-const durationOrOff = read(/^(off|[1-9]\d{0,3}[smh])$/, toMilliseconds)
+/** No timer runs longer than 24 days, and no duration is meant longer than one. */
+const aDay = v.maxValue<number, number>(86_400_000)
+export const duration = v.pipe(read(/^[1-9]\d{0,3}[smh]$/, toMilliseconds), aDay)
+const durationOrOff = v.pipe(read(/^(off|[1-9]\d{0,3}[smh])$/, toMilliseconds), aDay)
+// Acceptances are kept no longer.
+const resendWindow = v.pipe(durationOrOff, v.maxValue(acceptances.period))
 const toWindow = (written: string) => {
   const [count, period = ""] = written.split("/")
   return { count: Number(count), period: toMilliseconds(period), written }
@@ -2057,7 +2097,7 @@ export const variables = {
   DUPLICATE_WINDOW: setting(v.optional(durationOrOff, "15s"), "a duration such as 15s, or off"),
   SMS_TTL: setting(v.optional(duration), "a duration such as 5m, after which a text is worthless"),
   ROUTING: setting(v.optional(fileName(), "ordered"), "ordered, or adaptive: the name of a file of providers/routing/"),
-  RESEND_WINDOW: setting(v.optional(durationOrOff, "5m"), "a duration such as 5m, or off"),
+  RESEND_WINDOW: setting(v.optional(resendWindow, "5m"), "a duration up to 15m, such as 5m, or off"),
   GUARD: setting(oneOf("enforce", "observe"), "enforce, or observe to log and let through"),
   LIMIT_RECIPIENT: setting(v.optional(limit, "5/10m"), "count/period for one number, as 5/10m or 1/30s,5/10m, or off"),
   LIMIT_VOICE: setting(v.optional(limit, "3/10m"), "count/period for the calls to one number, as 3/10m, or off"),
@@ -2569,7 +2609,7 @@ async function listenOnBun(bun: NonNullable<typeof Bun>, hostname: string, port:
   const take = (request: Request, server: Peers) => handle(complete(request), () => server.requestIP(request)?.address)
   const server = bun.serve({ hostname, port, fetch: take, idleTimeout: 0, reusePort: false, development: false })
   // Bun ends the process where its very first call finds no descriptor left. So the first call is made here.
-  await fetch(`http://127.0.0.1:${server.port}/health`).catch(() => {})
+  await fetch(`http://127.0.0.1:${server.port}/health`, { signal: AbortSignal.timeout(1_000) }).catch(() => {})
   return { port: server.port, close: () => server.stop() }
 }
 
@@ -2608,7 +2648,9 @@ export async function createClient(): Promise<World["fetch"]> {
   const part = Bun || Deno ? undefined : await loadOptional({}, "client")
   if (part) return part.clientOfNode()
   const fresh = Deno?.createHttpClient({ poolMaxIdlePerHost: 0 })
-  return async (request, { isFresh, ...init }) => {
+  return async (request, { isFresh: isRetry, ...init }) => {
+    // Bun and Deno repeat what is no POST where a kept connection died.
+    const isFresh = isRetry || request.method !== "POST"
     // Deno repeats a POST by itself where a connection died, unless its body is a Blob.
     const body = Deno && request.body ? { body: await request.blob() } : {}
     if (Deno) request.headers.set("accept-encoding", "identity")

@@ -1,5 +1,6 @@
 /** What an attack tried: each test holds the right value for one kind of hostile input. */
 import assert from "node:assert/strict"
+import { createHmac } from "node:crypto"
 import { mock, test } from "node:test"
 import { gzipSync } from "node:zlib"
 import { loadFile, type Page, redact } from "../main.ts"
@@ -210,6 +211,26 @@ test("what a file throws while it reads what is set is told by name and place", 
     assert.doesNotMatch(error.message, /canary/)
     return true
   })
+})
+
+test("a signed call that was answered as a repetition is not sent when it comes again", async () => {
+  const key = Buffer.from(secret)
+  const time = standing()
+  const { call, calls } = await start({ PLATFORMS: "supabase", ...platformSecrets.supabase }, undefined, time.world)
+  const signed = (id: string) => {
+    const user = { id: "user-1", phone: "12223334444" }
+    const body = JSON.stringify({ user, sms: { otp: "326162" }, metadata: { uuid: id } })
+    const seconds = String(Math.floor(time.world.clock() / 1_000))
+    const signature = createHmac("sha256", key).update(`${id}.${seconds}.${body}`).digest("base64")
+    const headers = { "webhook-id": id, "webhook-timestamp": seconds, "webhook-signature": `v1,${signature}` }
+    return () => call({ method: "POST", headers, body }, "/supabase")
+  }
+  const [first, repeated] = [signed("a"), signed("b")]
+  assert.equal((await first()).status, 200)
+  assert.equal((await repeated()).status, 200)
+  time.pass(20_000)
+  assert.equal((await repeated()).status, 200)
+  assert.equal(calls.length, 1)
 })
 
 test("a code is sent as it is written, whatever signs it holds, and dots alone are none", async () => {

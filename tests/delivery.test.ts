@@ -3,7 +3,19 @@ import { test } from "node:test"
 import { HTTPException } from "hono/http-exception"
 import * as v from "valibot"
 import type { Page, Provider } from "../main.ts"
-import { accepted, blame, message, problem, providers, route, standing, start, status, take } from "./lib/world.ts"
+import {
+  accepted,
+  blame,
+  message,
+  problem,
+  providers,
+  route,
+  secret,
+  standing,
+  start,
+  status,
+  take,
+} from "./lib/world.ts"
 
 const networkError = (code: string, message = "fetch failed") =>
   new TypeError(message, { cause: Object.assign(new Error(code), { code }) })
@@ -385,4 +397,39 @@ test("where a pool picks the sender, only one for the number's country or digits
   ]
   for (const settings of cases) await (await route({ a: () => take() }, settings, { a: file })).send(undefined, from)
   assert.deepEqual(senders, ["Given", "", "", "Us", "Near", "pool-1"])
+})
+
+test("a provider that could not answer in time is not asked, and nothing counts against it", async () => {
+  const time = standing()
+  const { load, answer, asked, env } = providers({ a: () => take(), b: () => take() })
+  const { call, events } = await start({ ...env, GATEWAY_TOKEN: secret.replaceAll(" ", "-") }, answer, {
+    ...time.world,
+    load,
+  })
+  for (let sent = 0; sent < 4; sent += 1) {
+    const body = new ReadableStream({
+      async pull(controller) {
+        time.pass(15_950)
+        controller.enqueue(Buffer.from(JSON.stringify({ ...message, body: `code ${sent}` })))
+        controller.close()
+      },
+    })
+    const headers = { authorization: `Bearer ${secret.replaceAll(" ", "-")}` }
+    const init = { method: "POST", headers, body, duplex: "half" as const }
+    const response = await call(init)
+    assert.equal(response.status, 504)
+    assert.equal((await problem(response)).detail, "no time was left to ask a provider")
+  }
+  assert.deepEqual(asked, [])
+  assert.equal(events().filter(({ event }) => event === "resting").length, 0)
+})
+
+test("an answer with a good status that cannot be read may have been sent", async () => {
+  for (const answer of [
+    () => new Response("no gzip", { headers: { "content-encoding": "gzip" } }),
+    () => new Response("x".repeat(70_000)),
+  ]) {
+    const { send } = await route({ a: answer })
+    assert.match(String((await send()).answer.detail), /^It may have been sent: a refused 200$/)
+  }
 })

@@ -134,6 +134,12 @@ test("a vendor that keeps silent is waited for no longer than five seconds, and 
   assert.equal(told()[0]?.init.signal?.aborted, true)
 })
 
+test("an answer that is not read to its end is ended", async () => {
+  const { told, events } = await tell(() => new Response("moved", { status: 302 }))
+  await until(() => events().some(({ event }) => event === "feedback"))
+  assert.equal(told()[0]?.init.signal?.aborted, true)
+})
+
 test("what a file throws is told, and fails nothing", async () => {
   const { line, events, told } = await tell(take, () => {
     throw new Error("the code is 326162")

@@ -206,6 +206,22 @@ test("keys that worked and cannot be fetched any more prove nothing when their h
   assert.equal(asked.length, 3)
 })
 
+test("a stranger's call with an unknown key takes good keys from nobody while the key server is away", async () => {
+  let isBroken = false
+  const { prove, pass } = keyServer(() =>
+    isBroken ? new Response(null, { status: 503 }) : keySet(jwkOf(ed25519, "one")),
+  )
+  assert.ok(isProven(await prove(detached())))
+  isBroken = true
+  assert.ok(!isProven(await prove(detached(signed, other, { kid: "unknown" }))))
+  for (const milliseconds of [0, 10_000, 300_000]) {
+    pass(milliseconds)
+    assert.ok(isProven(await prove(detached())), `${milliseconds}`)
+  }
+  pass(3_600_000)
+  assert.ok(!isProven(await prove(detached())))
+})
+
 test("a call whose time is off is refused before any key is fetched", async () => {
   const findKeys = () => assert.fail("keys were fetched")
   const proof = { jwks: address, signed, given: [detached()], time: now - 6 * minute }

@@ -263,6 +263,22 @@ test("while one message probes a provider the others go past it", async () => {
   assert.equal((await probe).answer.provider, "a")
 })
 
+test("a message that a provider does not serve is no probe of it", async () => {
+  let a: () => Response = status(503)
+  const files = { a: { countries: ["IN"] } }
+  const { send, asked, time } = await route({ a: () => a(), b: () => take() }, {}, files)
+  const india = async (n: number) => await send(`+9198765432${10 + n}`)
+  for (let sent = 0; sent < 3; sent += 1) await india(sent)
+  a = () => take()
+  for (let second = 0; second < 40; second += 1) {
+    time.pass(1_000)
+    await send()
+  }
+  asked.splice(0)
+  await india(4)
+  assert.deepEqual(asked, ["a"])
+})
+
 test("refusals by fault of account, message or recipient neither count nor reset", async () => {
   for (const fault of ["account", "message", "recipient"]) {
     const answers = [status(503), status(503), blame(fault), status(503), blame(fault)]

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import type { Provider, Refusal, Session } from "../main.ts"
-import { route, standing, take } from "./lib/world.ts"
+import { message, providers, route, standing, start, take } from "./lib/world.ts"
 
 const hour = 3_600_000
 const unauthorized = () => Response.json({ code: "expired", reason: "x" }, { status: 401 })
@@ -114,4 +114,49 @@ test("the token is never told", async () => {
   assert.equal(status, 502)
   assert.equal(line("refused").reason, "bad token • given")
   assert.doesNotMatch(lines.join() + JSON.stringify(answer), /session-token-1/)
+})
+
+test("whatever many messages wait for one log-in, and one that a vendor drops is renewed once for all of them", async () => {
+  let valid = 0
+  let logins = 0
+  const request: Provider["request"] = async (_, __, { url, session, fetch, clock }) => {
+    const token = await session(async () => {
+      logins += 1
+      // Each log-in ends the token before.
+      valid = logins
+      await fetch(`${url}/login`)
+      return { token: `${logins}`, expires: clock() + hour }
+    })
+    return new Request(url, { method: "POST", headers: { authorization: `Bearer ${token}` }, body: "{}" })
+  }
+  const time = standing()
+  const answer = (header: string | null) => (header === `Bearer ${valid}` ? take() : unauthorized())
+  const { load, env } = providers({ a: () => take() }, { a: { request } })
+  const fetch = (request: Request) =>
+    request.url.endsWith("/login") ? take() : answer(request.headers.get("authorization"))
+  const { post } = await start({ ...env, LIMIT_PREFIX: "off" }, fetch, { ...time.world, load })
+  const sendMany = async (from: number) => {
+    const bodies = Array.from({ length: 20 }, (_, n) => ({ ...message, recipient: `+1222333${4000 + from + n}` }))
+    return await Promise.all(bodies.map(async (body) => (await post(body)).status))
+  }
+  assert.deepEqual(new Set(await sendMany(0)), new Set([200]))
+  assert.equal(logins, 1)
+  valid = 0
+  assert.deepEqual(new Set(await sendMany(20)), new Set([200]))
+  assert.equal(logins, 2)
+})
+
+test("where the message ends for which somebody logs in, the others log in by themselves", async () => {
+  let logins = 0
+  const request: Provider["request"] = async (_, __, { url, session, clock }) => {
+    const token = await session(async () => {
+      logins += 1
+      if (logins === 1) throw new Error("its message was ended")
+      return { token: "t", expires: clock() + hour }
+    })
+    return new Request(url, { method: "POST", headers: { authorization: `Bearer ${token}` }, body: "{}" })
+  }
+  const { send } = await route({ a: () => take() }, {}, { a: { request } })
+  const statuses = await Promise.all([send(), send(), send()].map(async (sent) => (await sent).status))
+  assert.deepEqual(statuses.sort(), [200, 200, 502])
 })

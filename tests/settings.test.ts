@@ -73,7 +73,9 @@ const wrong: [env: Record<string, string>, told: RegExp][] = [
   [{ ALLOW_DESTINATIONS: "+0" }, /ALLOW_DESTINATIONS is wrong/],
   [{ ALLOW_DESTINATIONS: "+1234567890123456" }, /ALLOW_DESTINATIONS is wrong/],
   [{ DENY_DESTINATIONS: "," }, /DENY_DESTINATIONS is wrong/],
-  [{ RESEND_WINDOW: "5" }, /RESEND_WINDOW is wrong: expected a duration such as 5m, or off/],
+  [{ RESEND_WINDOW: "5" }, /RESEND_WINDOW is wrong: expected a duration up to 15m, such as 5m, or off/],
+  [{ RESEND_WINDOW: "16m" }, /RESEND_WINDOW is wrong: expected a duration up to 15m/],
+  [{ DEADLINE: "600h" }, /DEADLINE is wrong/],
   [{ DUPLICATE_WINDOW: "0s" }, /DUPLICATE_WINDOW is wrong/],
   [
     { TEST_NUMBERS: "+12015550100,12015550101" },

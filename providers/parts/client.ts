@@ -4,6 +4,7 @@
  * @module
  */
 import type { IncomingMessage, OutgoingHttpHeaders, RequestOptions } from "node:http"
+import type { LookupFunction } from "node:net"
 import type { Reply, World } from "../../main.ts"
 
 /** The client of a protocol, with its pool. An import of node:http would load fetch, too, which takes as long as main.ts. */
@@ -33,6 +34,21 @@ function replyOf(answer: IncomingMessage): Reply {
   return { status: answer.statusCode ?? 0, headers: headersOf(answer), body: answer, bytes }
 }
 
+/** Who waits for the address of a name, by the question. */
+const questions = new Map<string, Parameters<LookupFunction>[2][]>()
+/** Asks for the address of a name once for all that wait: a few names that nobody answers for would hold up every other. */
+const lookUpOnce: LookupFunction = (name, options, callback) => {
+  const question = `${name} ${options.all} ${options.family}`
+  const waiting = questions.get(question)
+  if (waiting) return void waiting.push(callback)
+  const all = [callback]
+  questions.set(question, all)
+  process.getBuiltinModule("node:dns").lookup(name, options, (...told: Parameters<typeof callback>) => {
+    questions.delete(question)
+    for (const tell of all) tell(...told)
+  })
+}
+
 export function clientOfNode(): World["fetch"] {
   const clients = new Map<string, ReturnType<typeof open>>()
   return async (request, { signal, isFresh }) => {
@@ -46,7 +62,8 @@ export function clientOfNode(): World["fetch"] {
     const { ask, pool } = clients.get(protocol) ?? open(protocol)
     clients.set(protocol, { ask, pool })
     const target = { method: request.method, protocol, host, port, path: pathname + search }
-    const options: RequestOptions = { ...target, headers, agent: isFresh ? false : pool, maxHeaderSize: 65_536 }
+    const agent = isFresh ? false : pool
+    const options: RequestOptions = { ...target, headers, agent, lookup: lookUpOnce, maxHeaderSize: 65_536 }
     return await new Promise((resolve, reject) => {
       // A throw inside of a listener would end the process.
       const take = (answer: IncomingMessage) => {

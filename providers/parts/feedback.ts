@@ -58,7 +58,8 @@ async function askVendor(
   const abort = new AbortController()
   const answering = call(request, world, { signal: abort.signal, isFresh: false })
   const answer = await withTimeout(patience, clocks, answering)
-  if (!answer) abort.abort()
+  // Ends a call that is in flight, and an answer that was not read to its end.
+  if (!answer || "outcome" in answer) abort.abort()
   if (!answer) return "timeout"
   return String("outcome" in answer ? answer.code : answer.status)
 }

@@ -19,19 +19,29 @@ interface Kept {
   keys: Promise<JSONWebKeySet>
   fetched: number
   isBroken: boolean
+  /** What the last fetch that worked brought, and when. */
+  good?: { keys: JSONWebKeySet; at: number } | undefined
 }
 
-/** Keeps keys by their address. A fetch that fails leaves none: whoever must be proven by them is refused. */
+/** Keeps keys by their address for an hour. Where they can be fetched no more, whoever must be proven by them is refused. */
 export function createKeys({ fetch, clock, monotonic = clock }: World): FindKeys {
   const all = new Map<string, Kept>()
   return async (address, isStale = false) => {
     const kept = all.get(address)
     const age = kept ? monotonic() - kept.fetched : hour
     if (kept && age < (isStale || kept.isBroken ? pause : hour)) return await kept.keys
-    const fresh: Kept = { keys: fetchKeys(address, fetch), fetched: monotonic(), isBroken: false }
-    fresh.keys.catch(() => {
-      fresh.isBroken = true
-    })
+    const load = async () => {
+      try {
+        fresh.good = { keys: await fetchKeys(address, fetch), at: monotonic() }
+      } catch (error) {
+        fresh.isBroken = true
+        // A stranger's call may have asked for them.
+        if (!fresh.good || monotonic() - fresh.good.at >= hour) throw error
+      }
+      return fresh.good.keys
+    }
+    const fresh: Kept = { keys: Promise.resolve({ keys: [] }), fetched: monotonic(), isBroken: false, good: kept?.good }
+    fresh.keys = load()
     all.set(address, fresh)
     return await fresh.keys
   }

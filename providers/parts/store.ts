@@ -92,13 +92,16 @@ export function withSpare(shared: Store, { spare, hash, log, ...clocks }: StoreS
       if (wait > 0 && own === 0) await spare.giveBack(key, limit)
       return wait
     },
-    giveBack: (key, limit) =>
-      either(async (store, named) => {
-        if (store !== spare) await spare.giveBack(key, limit)
-        return await store.giveBack(named(key), limit)
-      }),
-    get: (key) => either((store, named) => store.get(named(key))),
-    set: (key, value, period) => either((store, named) => store.set(named(key), value, period)),
+    async giveBack(key, limit) {
+      await spare.giveBack(key, limit)
+      await either((store, named) => (store === spare ? undefined : store.giveBack(named(key), limit)))
+    },
+    // The memory keeps each value, too: the store may be away when it is asked for, or have been when it was set.
+    get: (key) => either(async (store, named) => (await store.get(named(key))) ?? (await spare.get(key))),
+    async set(key, value, period) {
+      await spare.set(key, value, period)
+      await either((store, named) => (store === spare ? undefined : store.set(named(key), value, period)))
+    },
     // Whoever adds keeps what was not added, and tells it later.
     add: (key, by, period) =>
       either((store, named) => (store === spare ? undefined : store.add(named(key), by, period))),

@@ -84,9 +84,12 @@ function createDays({ store, world }: Gateway) {
     return { today, now: 0, before: at && Number(at) === today - 1 ? Number(now) : 0 }
   }
   let adding: Promise<unknown> = Promise.resolve()
-  const addOne = async (key: string) => {
+  const waiting = new Map<string, number>()
+  const addWaiting = async (key: string) => {
+    const more = waiting.get(key) ?? 0
+    waiting.delete(key)
     const { today, now, before } = await read(key)
-    await store.set(`verified:${key}`, `${today} ${now + 1} ${before}`, 2 * day)
+    await store.set(`verified:${key}`, `${today} ${now + more} ${before}`, 2 * day)
   }
   return {
     async count(key: string) {
@@ -95,7 +98,9 @@ function createDays({ store, world }: Gateway) {
     },
     /** One after the other, so that none of this process is lost. */
     add(key: string) {
-      adding = adding.then(() => addOne(key)).catch(() => {})
+      const isWaiting = waiting.has(key)
+      waiting.set(key, (waiting.get(key) ?? 0) + 1)
+      if (!isWaiting) adding = adding.then(() => addWaiting(key)).catch(() => {})
     },
   }
 }

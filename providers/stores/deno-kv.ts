@@ -25,6 +25,15 @@ interface Change {
   reject(error: unknown): void
 }
 
+/** Opens the store. Of processes that open a new file at once SQLite refuses all but one. */
+async function openKv(open: (path?: string) => Promise<Kv>, path: string | undefined): Promise<Kv> {
+  for (let tries = 1; tries < 20; tries += 1) {
+    const kv = await open(path).catch(loseRace)
+    if ("get" in kv) return kv
+  }
+  return await open(path)
+}
+
 /** SQLite refuses a commit while another process writes to the file: the race is lost, and the store is there. */
 async function loseRace(error: Error) {
   if (!/database is locked/i.test(error.message)) throw error
@@ -38,7 +47,7 @@ export default {
     const { Deno } = globalThis as unknown as { Deno?: { openKv?(path?: string): Promise<Kv> } }
     if (!Deno) throw new Error("deno-kv: is Deno's own store; on Bun and Node STORE is a redis:// URL")
     if (!Deno.openKv) throw new Error("deno-kv: needs the flag --unstable-kv where it is not Deno Deploy")
-    const kv = await Deno.openKv(url.slice("deno-kv:".length) || undefined)
+    const kv = await openKv(Deno.openKv, url.slice("deno-kv:".length) || undefined)
     /** Commits changes of one count together, unless another instance changed it meanwhile: then once more. */
     const commit = async (path: string[], { count: most, period }: Limit, changes: Change[]) => {
       for (let tries = 0; tries < 20; tries += 1) {

@@ -1,5 +1,5 @@
 import type { RateLimiterRedis } from "rate-limiter-flexible"
-import { type Limit, type StoreFile, tryOr } from "../../main.ts"
+import { type Key, type Limit, type StoreFile, tryOr } from "../../main.ts"
 import { withSpare } from "../parts/store.ts"
 
 /** Gives null for an error that Redis answered with, since it concerns one key. Any other error means that Redis is away. */
@@ -7,6 +7,8 @@ function requireReply(error: unknown, ErrorReply: new () => Error): null {
   if (error instanceof ErrorReply) return null
   throw error
 }
+/** Takes one from a count that is there and above zero: what a window's end has deleted is not begun below it. */
+const giveOneBack = `if (tonumber(redis.call("get", KEYS[1])) or 0) > 0 then return redis.call("decr", KEYS[1]) end`
 const isSum = (sum: unknown): sum is number => typeof sum === "number" && Number.isSafeInteger(sum) && sum >= 0
 
 /** Redis or Valkey, as STORE=redis://host:6379 or rediss:// with TLS, valkey:// or valkeys://. Windows are each key's own. */
@@ -45,6 +47,8 @@ export default {
       await Promise.race([connected, failed])
       if (failure && !client.isReady) throw failure
     }
+    const giveBack = (key: Key, limit: Limit) =>
+      client.eval(giveOneBack, { keys: [`${prefixOf(limit)}:${key}`], arguments: [] })
     const store = withSpare(
       {
         async take(key, limit) {
@@ -58,9 +62,12 @@ export default {
           if (counted instanceof ErrorReply && (await client.del(`${prefixOf(limit)}:${key}`)) > 0)
             counted = await consume()
           if (counted instanceof Error) throw counted
-          return counted.consumedPoints > limit.count ? Math.max(1, counted.msBeforeNext) : 0
+          if (counted.consumedPoints <= limit.count) return 0
+          // It counts what it refuses, too.
+          await giveBack(key, limit)
+          return Math.max(1, counted.msBeforeNext)
         },
-        giveBack: (key, limit) => limiterOf(limit).reward(key),
+        giveBack,
         async get(key) {
           await connect()
           const text = await client.get(`smstask:${key}`).catch((error) => requireReply(error, ErrorReply))

@@ -237,6 +237,51 @@ test("a URL that cannot be read names STORE, and nothing of it", options, async 
 })
 
 test(
+  "what is refused uses nothing up, and what is given back after a window's end begins none below zero",
+  options,
+  async () => {
+    const port = await freePort()
+    const { stop } = await redis(port)
+    const free = { LIMIT_RECIPIENT: "off", LIMIT_PREFIX: "off" }
+    const flood = await instance(port, { ...free, LIMIT_TOTAL: "3/1h" })
+    const many = await Promise.all(Array.from({ length: 10 }, () => flood.send()))
+    assert.equal(many.filter((status) => status === 200).length, 3)
+    const cli = (...args: string[]) =>
+      spawnSync("redis-cli", ["-p", String(port), ...args], { encoding: "utf8" }).stdout
+    const [count = ""] = cli("--scan", "--pattern", "*LIMIT_TOTAL*").trim().split("\n")
+    assert.equal(cli("get", count).trim(), "3")
+    // The window ends while a message is in flight that then fails.
+    const failing = await instance(port, { ...free, LIMIT_TOTAL: "3/2h" }, () => {
+      cli("flushall")
+      return new Response("{}", { status: 400 })
+    })
+    assert.equal(await failing.send(), 502)
+    assert.equal(cli("--scan", "--pattern", "*LIMIT_TOTAL*").trim(), "")
+    for (const { stop } of [flood, failing]) stop()
+    await stop()
+  },
+)
+
+test("what is accepted while the store is away or there is known when it is back or gone", options, async () => {
+  const port = await freePort()
+  const first = await redis(port)
+  const time = standing()
+  const gateway = await instance(port, {}, accepted, time.world)
+  const post = async (body: string) => (await gateway.post({ ...message, body })).status
+  assert.equal(await post("code 1"), 200)
+  await first.stop()
+  assert.equal(await post("code 1"), 200)
+  assert.equal(gateway.calls.length, 1, "accepted while there, repeated while away")
+  assert.equal(await post("code 2"), 200)
+  const second = await redis(port)
+  time.pass(1_000)
+  assert.equal(await post("code 2"), 200)
+  assert.equal(gateway.calls.length, 2, "accepted while away, repeated when it is back")
+  gateway.stop()
+  await second.stop()
+})
+
+test(
   "what another wrote into the store counts as absent, sends the store nowhere, and reaches no log",
   options,
   async () => {
@@ -261,14 +306,17 @@ test(
       assert.ok(keys.length >= 3, keys.join())
       const counts = keys.filter((key) => key.includes("LIMIT_"))
       for (const key of keys.filter((key) => !counts.includes(key) || what !== "a number")) poison(key)
-      // The same message again: what the store has of it is nothing that can be read.
-      assert.equal((await gateway.post()).status, 200, what)
-      assert.equal(gateway.calls.length, 2, what)
+      // To another instance what the store has of the message is nothing that can be read.
+      const other = await instance(port, env)
+      assert.equal((await other.post()).status, 200, what)
+      assert.equal(other.calls.length, 1, what)
       // Its counts begin anew, and hold.
-      const statuses = [await gateway.send(), await gateway.send(), await gateway.send()]
+      const statuses = [await other.send(), await other.send(), await other.send()]
       assert.ok(statuses.includes(429), `${what}: ${statuses}`)
-      assert.doesNotMatch(gateway.lines.join("\n"), /canary|store_away/, what)
-      gateway.stop()
+      for (const { lines, stop } of [gateway, other]) {
+        assert.doesNotMatch(lines.join("\n"), /canary|store_away/, what)
+        stop()
+      }
     }
     await stop()
   },
