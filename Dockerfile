@@ -17,7 +17,7 @@ COPY package.json main.ts LICENSE ./
 COPY providers ./providers
 USER node
 EXPOSE 3000
-# It needs no shell and no curl. A gateway that stops answers 503.
+# It needs no shell and no curl. A gateway that stops takes no new connection.
 HEALTHCHECK --interval=10s --timeout=5s \
   CMD ["node", "-e", "fetch('http://127.0.0.1:' + (process.env.PORT || 3000) + '/health').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 CMD ["node", "main.ts"]

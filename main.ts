@@ -134,8 +134,14 @@ export async function createApp(prepared: Prepared): Promise<App> {
   for (const reason of prepared.warnings) log("warn", "warning", { reason })
   const loadNames = memoize(() => loadOptional(world, "names"))
   app.notFound(async (c) => {
-    const allow = served.flatMap(({ path, method }) => (path === c.req.path ? method : [])).join(", ")
-    if (allow) return refuse(log, "method_not_allowed", `allowed are ${allow}`, { headers: { allow } })
+    const { path, method } = c.req
+    const methods = served.flatMap((route) => (route.path === path ? route.method : []))
+    const allow = methods.join(", ")
+    // A GET may be refused at an address that greets.
+    const why = methods.includes(method) ? "messages are sent by POST" : `${method} is not among ${allow}`
+    const closed = "POST / is closed: neither GATEWAY_SECRET nor GATEWAY_TOKEN is set"
+    const detail = path === "/" && method === "POST" ? closed : why
+    if (allow) return refuse(log, "method_not_allowed", detail, { headers: { allow } })
     const reason = (await loadNames())?.describeUnserved(c.req.path) ?? "messages are taken by POST /"
     return refuse(log, "not_found", reason, { level: "info" })
   })
@@ -179,7 +185,10 @@ function listWarnings(settings: Settings, { env, isOneOfMany }: World, providers
   const isLive = isProduction(env)
   const isOpen = GATEWAY_AUTH === "none" && (keys.length > 0 || GATEWAY_TOKEN !== undefined)
   const warnings: [isDoubtful: unknown, warning: string][] = [
-    [keys.some((key) => key.length < 32), "a GATEWAY_SECRET of less than 32 bytes can be guessed from one token"],
+    [
+      keys.some((key) => key.length < 32),
+      "a GATEWAY_SECRET, or one before it, of less than 32 bytes can be guessed from one token",
+    ],
     [isLive && !ALLOW_DESTINATIONS, "without ALLOW_DESTINATIONS anyone can make you pay for messages to any country"],
     [isLive && TEST_NUMBERS, "TEST_NUMBERS: messages to these numbers are answered as accepted, and nobody gets them"],
     [isLive && providers.has("console"), "SMS_PROVIDER=console prints every code and sends none"],
@@ -392,7 +401,8 @@ const isOtherSecret = ({ code }: JoseError) => code === "ERR_JWS_SIGNATURE_VERIF
 /** The proof of `POST /`: a token signed with GATEWAY_SECRET (RFC 7519), or GATEWAY_TOKEN. */
 export function createOwnProof(settings: Settings, clock: World["clock"]): Caller["prove"] {
   const { GATEWAY_TOKEN, GATEWAY_AUDIENCE: audience, GATEWAY_SUBJECT: subject, GATEWAY_ISSUER: issuer } = settings
-  const claims: { [name: string]: unknown } = { algorithms: ["HS256"], audience, issuer, clockTolerance: 60 }
+  const claims: { [name: string]: unknown } = { algorithms: ["HS256"], issuer, clockTolerance: 60 }
+  if (audience !== "any") claims.audience = audience
   if (subject !== "any") claims.subject = subject
   const hmac = { name: "HMAC", hash: "SHA-256" }
   const importKey = (key: Uint8Array<ArrayBuffer>) => crypto.subtle.importKey("raw", key, hmac, false, ["verify"])
@@ -446,11 +456,11 @@ function allowAddresses(settings: Settings, log: Log, providers: string[]): Midd
   /** The peer's address, or as many entries from the right of X-Forwarded-For as proxies stand in front. */
   const addressOf = (c: Context) =>
     readAddress(proxies === 0 ? c.env.address?.() : c.req.header("x-forwarded-for")?.split(",").at(-proxies))
-  const refuseAddress = (why = "the address is not in GATEWAY_ALLOW_IPS") => refuse(log, "forbidden_address", why)
+  const refuseAddress = (why: string) => refuse(log, "forbidden_address", why)
   const restrict = ipRestriction(
     (c) => addressOf(c),
     { allowList },
-    () => refuseAddress(),
+    ({ addr }) => refuseAddress(`the address ${addr} is not in GATEWAY_ALLOW_IPS`),
   )
   const isForAll = (path: string) => path === "/health" || providers.some((name) => path.startsWith(`/${name}/report/`))
   return async (c, next) => {
@@ -460,7 +470,8 @@ function allowAddresses(settings: Settings, log: Log, providers: string[]): Midd
       return refuseAddress("the call came through a proxy: set GATEWAY_TRUST_PROXY")
     // An address that nobody knows is in no list, but for one of all.
     if (allowList.includes("*")) return await next()
-    return addressOf(c) ? await restrict(c, next) : refuseAddress()
+    const unknown = "the caller's address is not known: see GATEWAY_TRUST_PROXY"
+    return addressOf(c) ? await restrict(c, next) : refuseAddress(unknown)
   }
 }
 
@@ -721,13 +732,12 @@ async function keepDelivery(result: Delivery, keys: Inbound["idempotencyKeys"], 
   await Promise.all(keys.map(({ key, period }) => store.set(key, text, period)))
 }
 
-/** Keeps the answer to a repetition for its own call and id, but not for its text: that window ends when it ends. */
-const keepRepeated = (result: Delivery, { idempotencyKeys }: Inbound, gateway: Gateway) =>
-  keepDelivery(
-    result,
-    idempotencyKeys.filter(({ key }) => !key.startsWith("sent:")),
-    gateway,
-  )
+/** Keeps the answer to a repetition for its own call and id, where neither is kept: no window begins anew. */
+async function keepRepeated(result: Delivery, { idempotencyKeys }: Inbound, gateway: Gateway) {
+  const isNew = async ({ key }: { key: string }) =>
+    !key.startsWith("sent:") && (await gateway.store.get(key)) === undefined
+  for (const one of idempotencyKeys) if (await isNew(one)) await keepDelivery(result, [one], gateway)
+}
 
 /** Answers about test numbers have this in place of a provider's name. */
 const testProvider = "test"
@@ -1564,7 +1574,9 @@ async function loadOrRefuse(path: string, world: Pick<World, "load">, mayMiss: b
     const isMissing = cause instanceof Error && /module/i.test(words) && named.endsWith(place)
     if (isMissing && mayMiss) return undefined
     const why = redact(words.split("\n")[0], [], { recipient: "", body: "", sender: "" }, "prose")
-    const text = isMissing ? `there is no ${place}, or no permission to read it` : `${place} cannot be loaded: ${why}`
+    const isOurs = /^(parts|commands)\//.test(path)
+    const missing = `there is no ${place}${isOurs ? ", which a clone has" : ""}, or no permission to read it`
+    const text = isMissing ? missing : `${place} cannot be loaded: ${why}`
     throw new StartError([{ text, file: path, cause }])
   }
 }
@@ -2030,10 +2042,10 @@ export type Targeted<T> = { target: string; value: T }
 
 const units: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000 }
 const toMilliseconds = (written: string) => (parseInt(written, 10) || 0) * (units[written.slice(-1)] ?? 0)
-/** No timer runs longer than 24 days, and no duration is meant longer than one. */
-const aDay = v.maxValue<number, number>(86_400_000)
-export const duration = v.pipe(read(/^[1-9]\d{0,3}[smh]$/, toMilliseconds), aDay)
-const durationOrOff = v.pipe(read(/^(off|[1-9]\d{0,3}[smh])$/, toMilliseconds), aDay)
+export const duration = read(/^[1-9]\d{0,3}[smh]$/, toMilliseconds)
+const durationOrOff = read(/^(off|[1-9]\d{0,3}[smh])$/, toMilliseconds)
+// A timer that is longer than 24 days ends at once.
+const timer = v.pipe(duration, v.maxValue(86_400_000))
 // Acceptances are kept no longer.
 const resendWindow = v.pipe(durationOrOff, v.maxValue(acceptances.period))
 const toWindow = (written: string) => {
@@ -2084,7 +2096,7 @@ export const variables = {
   GATEWAY_SECRET: setting(text, "the secret that signs the callers' tokens (HS256)"),
   GATEWAY_SECRET_PREVIOUS: setting(text, "the secret before that, while it is being changed"),
   GATEWAY_SECRET_BASE64: setting(oneOf("false", "true"), "true where the secrets are base64 or base64url, else false"),
-  GATEWAY_AUDIENCE: setting(v.optional(v.string(), "urn:smstask"), "the aud that tokens must have"),
+  GATEWAY_AUDIENCE: setting(v.optional(v.string(), "urn:smstask"), "the aud that tokens must have, or any"),
   GATEWAY_SUBJECT: setting(v.optional(v.string(), "urn:Auth0"), "the sub that tokens must have, or any"),
   GATEWAY_ISSUER: setting(text, "the iss that tokens must have"),
   GATEWAY_TOKEN: setting(v.optional(token), "a static bearer token of at least 32 characters, no spaces"),
@@ -2092,8 +2104,8 @@ export const variables = {
   GATEWAY_ALLOW_IPS: setting(v.optional(addresses), "addresses and CIDR ranges, separated by commas"),
   GATEWAY_TRUST_PROXY: setting(v.optional(wholeNumber(20), "0"), "the number of proxies in front, 0 to 20"),
   GATEWAY_URL: setting(v.optional(webAddress), "the public address of this gateway, https://host, no path behind it"),
-  DEADLINE: setting(v.optional(duration, "16s"), "a duration such as 16s, for everything that one request may take"),
-  ATTEMPT_TIMEOUT: setting(v.optional(duration, "8s"), "a duration such as 8s, for one call while another can follow"),
+  DEADLINE: setting(v.optional(timer, "16s"), "a duration such as 16s, for everything that one request may take"),
+  ATTEMPT_TIMEOUT: setting(v.optional(timer, "8s"), "a duration such as 8s, for one call while another can follow"),
   DUPLICATE_WINDOW: setting(v.optional(durationOrOff, "15s"), "a duration such as 15s, or off"),
   SMS_TTL: setting(v.optional(duration), "a duration such as 5m, after which a text is worthless"),
   ROUTING: setting(v.optional(fileName(), "ordered"), "ordered, or adaptive: the name of a file of providers/routing/"),
@@ -2242,7 +2254,8 @@ export function describeIssues(issues: readonly v.BaseIssue<unknown>[], whole = 
     // A default message of valibot's holds the value.
     const words = issue.message.startsWith("Invalid ") ? "is wrong" : issue.message
     if (issue.kind !== "schema" || issue.type === "custom") return `${field} ${words}`
-    return `${field} must be ${issue.type === "string" ? "text" : issue.expected}`
+    const expected = issue.expected?.replace(/[()"]/g, "").replaceAll(" | ", " or ")
+    return `${field} must be ${issue.type === "string" ? "text" : expected}`
   })
   return texts.join("; ")
 }
@@ -2725,10 +2738,12 @@ async function runCommand([name = "serve", ...rest]: string[], world: World): Pr
   const file =
     v.is(fileName(), path) && path !== "advice" ? await loadOrRefuse(`commands/${path}`, {}, true) : undefined
   if (file) return await (file as { default: contract.Command }).default.run(rest, world)
+  if (name === "serve") throw new Error("serve takes no words behind it: settings are environment variables")
   const advice = await loadAdvice()
   // What was typed may be a secret, or a number and a text.
   const told = /^-{0,2}[a-z-]{1,20}$/.test(name) ? `command ${name}` : "such command"
-  throw new Error(`there is no ${told}: see main.ts --help${advice?.hintAtCommand(name) ?? ""}`)
+  const hint = advice ? `see main.ts --help${advice.hintAtCommand(name)}` : "main.ts alone has none, a clone has them"
+  throw new Error(`there is no ${told}: ${hint}`)
 }
 
 async function start() {

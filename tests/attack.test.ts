@@ -204,7 +204,11 @@ test("what a platform made an id of is told no more than the number itself", asy
 })
 
 test("what a file throws while it reads what is set is told by name and place", async () => {
-  const throwing = { a: { check: (values: object) => JSON.parse(`canary ${values}`) } }
+  const check = (values: object) => {
+    const parsed: string = JSON.parse(`canary ${values}`)
+    return { text: parsed, setting: "" }
+  }
+  const throwing = { a: { check } }
   const { load, env } = providers({ a: () => take() }, throwing)
   await assert.rejects(start(env, undefined, { load }), (error: Error) => {
     assert.match(error.message, /a file throws SyntaxError at attack\.test\.ts:\d+:\d+, while it reads what is set/)

@@ -462,7 +462,7 @@ const brokenFiles: [name: string, load: () => Promise<{ default?: unknown }>, to
   [
     "is for another channel",
     async () => ({ default: { docs: "x", env: {}, channel: "fax", request() {}, receipt() {} } }),
-    /channel must be "voice"/,
+    /channel must be voice/,
   ],
 ]
 for (const [name, load, told] of brokenFiles) {

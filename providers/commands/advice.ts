@@ -74,7 +74,8 @@ function fillIn(complaint: Complaint): Complaint {
   const { setting = "", suggestion } = complaint
   const schema: unknown = Reflect.get(variables, setting)
   const fallback: unknown = Object(Reflect.get(Object(schema), "pipe"))[0]?.default
-  const value = suggestion || examples[setting] || (typeof fallback === "string" ? fallback : "")
+  const own = setting === "GATEWAY_SECRET" ? randomBytes(32).toString("base64url") : examples[setting]
+  const value = suggestion || own || (typeof fallback === "string" ? fallback : "")
   return value ? { ...complaint, suggestion: value } : complaint
 }
 
@@ -292,7 +293,7 @@ function hintOf(setting: string, written: string): string {
   if (/^HTTP_(URL|BODY)$/.test(setting)) return hintAtPlaceholders(written)
   if (setting === "ALLOW_DESTINATIONS" && /^(\*|all|any)$/i.test(written))
     return "; leave it out to allow every country"
-  if (setting === "STORE" && storeMeant(written)) return didYouMean(storeMeant(written))
+  if (setting === "STORE" && ![undefined, written].includes(storeMeant(written))) return didYouMean(storeMeant(written))
   if (setting === "STORE" && /^(memory|none|off|local)\b/i.test(written)) return "; leave it out to keep all in memory"
   return ""
 }
@@ -565,7 +566,7 @@ const senderWords =
 /** Variables with the prefix of a file in use that nothing reads, or not as it seems. */
 function listUnread(used: Used[], env: Environment): string[] {
   const starts = [...new Set(used.map(({ name }) => `${variablePrefix(name)}_`))]
-  const common = ["URL", "SENDER", "TOKEN", "SECRET", "REPORT_KEY"]
+  const common = ["URL", "SENDER", "TOKEN", "SECRET", "REPORT_KEY", "FEEDBACK"]
   const own = [
     ...used.flatMap(({ file }) => Object.keys(file.env)),
     ...starts.flatMap((start) => common.map((end) => start + end)),

@@ -38,8 +38,9 @@ function summarize(prepared: Prepared, address: string, isFirst: boolean) {
     settings.GATEWAY_AUTH === "none" && "anyone in GATEWAY_ALLOW_IPS",
     isFirst && "a token of its own, in the curl that it prints",
   ].filter(Boolean)
-  const platforms = callers.map(({ name, isSigned }) => {
-    return `POST /${name} by ${variablePrefix(name)}_${isSigned ? "SECRET" : "TOKEN"}`
+  const platforms = callers.map(({ name, isSigned, platform }) => {
+    const own = Object.keys(platform.env).find((variable) => variable.endsWith("_JWKS"))
+    return `POST /${name} by ${own ?? `${variablePrefix(name)}_${isSigned ? "SECRET" : "TOKEN"}`}`
   })
   const looks = [...(providers.has("inbox") ? ["inbox"] : []), ...pages.map(({ name }) => name)]
   const words: [word: string, text: string][] = [
@@ -47,7 +48,10 @@ function summarize(prepared: Prepared, address: string, isFirst: boolean) {
     ["voice", routes.voice.map(showRoute).join("; ")],
     ["callers", [...(proofs.length > 0 ? [`POST / by ${proofs.join(" or ")}`] : []), ...platforms].join("; ")],
     ["only from", settings.GATEWAY_ALLOW_IPS?.join(", ") ?? ""],
-    ["limits", showLimits(prepared)],
+    [
+      "limits",
+      showLimits(prepared) + (settings.GUARD === "observe" ? "; all of them only logged (GUARD=observe)" : ""),
+    ],
     ["to", settings.ALLOW_DESTINATIONS?.map(showTarget).join(", ") ?? "every country (ALLOW_DESTINATIONS is not set)"],
     ["not to", settings.DENY_DESTINATIONS?.map(showTarget).join(", ") ?? ""],
     ["types", settings.DENY_TYPES.length > 0 ? `no ${settings.DENY_TYPES.join(", ")} numbers` : ""],

@@ -1,5 +1,5 @@
 import { type Command, describe, parseVariables, type Variable, variablePrefix, variables } from "../../main.ts"
-import { chooseNames, loadOrTell } from "./providers.ts"
+import { chooseNames, configured, loadOrTell } from "./providers.ts"
 
 /** Lists the platforms that can call; of one, its variables, the URL to enter, and the steps on the platform's side. */
 export default {
@@ -24,5 +24,7 @@ export default {
       if (shown.length === 0) tell(token, env[token], "missing", "a token of at least 32 characters")
       if (names.length > 0) world.print(`\n${platform.setup(`${base}/${name}`, env)}`)
     }
+    if (names.length === 0)
+      world.print(`\nThese need no file, and call POST /: ${configured.join(", ")}: providers/platforms/configured.md`)
   },
 } satisfies Command

@@ -12,7 +12,7 @@ import {
   type World,
 } from "../../main.ts"
 import { listFiles } from "../parts/names.ts"
-import { didYouMean, fileMeant, senderVariables } from "./advice.ts"
+import { didYouMean, fileMeant, nearest, senderVariables } from "./advice.ts"
 
 /** A variable of a provider, with what it needs to be told. */
 interface Row {
@@ -85,13 +85,21 @@ function isLike(word: string, name: string, { region = "", countries = [], chann
 }
 
 /** The names of what is listed: all, or those that are given. */
+/** Platforms whose admin writes the body of the call: each is a part of configured.md, and calls `POST /`. */
+export const configured = [
+  ...["kratos", "keycloak", "wso2-is", "pingone", "privacyidea", "linotp", "frappe", "midpoint", "salesforce"],
+  ...["authentik-mapping", "apereo-cas", "better-auth", "supertokens", "cognito"],
+]
+
 export function chooseNames(kind: "" | "platforms/", names: string[]): string[] {
   const known = listFiles(kind)
   if (known.length < 2) throw new Error("Deno has no permission to read providers/: --allow-read=<its path>")
   for (const name of names) {
     if (known.includes(name)) continue
-    const what = v.is(fileName(), name) ? `there is no providers/${kind}${name}.ts` : `${name} is no file's name`
-    throw new Error(what + didYouMean(fileMeant(kind, name)))
+    if (kind === "platforms/" && configured.includes(name))
+      throw new Error(`${name} needs no file: see providers/platforms/configured.md#${name}`)
+    const what = v.is(fileName(), name) ? `there is no providers/${kind}${name}.ts` : `no file can be called ${name}`
+    throw new Error(what + didYouMean(fileMeant(kind, name) ?? nearest(name.toLowerCase(), configured)))
   }
   return names.length > 0 ? names : known
 }
@@ -131,7 +139,7 @@ export default {
     if (found.size === 0) throw new Error(`no provider fits all of these words: ${words.join(" ")}`)
     for (const [name, provider] of found) showInIndex(name, provider, world)
     world.print(`\n${found.size} providers. main.ts providers NAME tells the variables, with --env as lines for .env.`)
-    world.print("Words choose: main.ts providers india, main.ts providers voice")
+    world.print("Words narrow the list: main.ts providers india, main.ts providers voice")
   },
 } satisfies Command
 

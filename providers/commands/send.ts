@@ -5,9 +5,7 @@ function read(args: string[]) {
   try {
     return parseArgs({ args, options: { sender: { type: "string" } }, allowPositionals: true })
   } catch {
-    throw new Error(
-      'send knows the option --sender alone; a text that begins with - stands behind --: send -- +1222… "-5 %"',
-    )
+    throw new Error('send has one option, --sender; a text that begins with - stands behind --: send -- +1222… "-5 %"')
   }
 }
 

@@ -8,13 +8,14 @@ function read(args: string[]): string {
   try {
     return parseArgs({ args, options: { expires: { type: "string", default: "1h" } } }).values.expires
   } catch {
-    throw new Error("token knows the option --expires alone: main.ts token --expires 10m")
+    throw new Error("token has one option, --expires, with a duration: main.ts token --expires 10m")
   }
 }
 
 /** A token such as Auth0 signs for each call, valid for `life` milliseconds. */
 async function signToken(settings: Settings, now: number, life: number): Promise<string> {
-  const jwt = new SignJWT().setProtectedHeader({ alg: "HS256", typ: "JWT" }).setAudience(settings.GATEWAY_AUDIENCE)
+  const jwt = new SignJWT().setProtectedHeader({ alg: "HS256", typ: "JWT" })
+  if (settings.GATEWAY_AUDIENCE !== "any") jwt.setAudience(settings.GATEWAY_AUDIENCE)
   if (settings.GATEWAY_SUBJECT !== "any") jwt.setSubject(settings.GATEWAY_SUBJECT)
   if (settings.GATEWAY_ISSUER) jwt.setIssuer(settings.GATEWAY_ISSUER)
   jwt.setIssuedAt(new Date(now)).setExpirationTime(new Date(now + life))

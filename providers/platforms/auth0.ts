@@ -120,7 +120,7 @@ export default {
       gateway_authentication: {
         method: "bearer",
         subject: GATEWAY_SUBJECT === "any" ? "urn:Auth0" : GATEWAY_SUBJECT,
-        audience: GATEWAY_AUDIENCE,
+        audience: GATEWAY_AUDIENCE === "any" ? "urn:smstask" : GATEWAY_AUDIENCE,
         secret: GATEWAY_SECRET,
         secret_base64_encoded: given.GATEWAY_SECRET_BASE64 === "true",
       },
