@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { after, test } from "node:test"
 import { gzipSync } from "node:zlib"
+import { createClient } from "../../main.ts"
 import { copy, root, serving } from "../lib/process.ts"
 import { httpEnv, message, secret, sign } from "../lib/world.ts"
 
@@ -126,3 +127,32 @@ async function callsOf(gateway: Gateway, port: number) {
   assert.equal(JSON.parse(request.split("\r\n\r\n")[1] ?? "").text, text)
   await stop(gateway)
 }
+
+test("a GET is asked once, also where a connection that was kept dies with it", { timeout: 60_000 }, async () => {
+  const requests: number[] = []
+  let connections = 0
+  const dying = createServer((socket) => {
+    connections += 1
+    const connection = connections
+    socket.on("data", () => {
+      requests.push(connection)
+      // The first one of a connection is answered, and the next one dies with it.
+      if (requests.filter((one) => one === connection).length > 1) socket.destroy()
+      else socket.write(sized(accepted))
+    })
+    socket.on("error", () => {})
+  })
+  dying.listen(0, "127.0.0.1")
+  await once(dying, "listening")
+  const url = `http://127.0.0.1:${Object(dying.address()).port}/`
+  const client = await createClient()
+  for (const _ of [1, 2, 3]) {
+    const signal = AbortSignal.timeout(10_000)
+    await client(new Request(url), { redirect: "manual", signal }).then(
+      (reply) => reply.bytes(),
+      () => {},
+    )
+  }
+  assert.equal(requests.length, 3)
+  dying.close()
+})
