@@ -138,7 +138,7 @@ export async function createApp(prepared: Prepared): Promise<App> {
     const methods = served.flatMap((route) => (route.path === path ? route.method : []))
     const allow = methods.join(", ")
     // A GET may be refused at an address that greets.
-    const why = methods.includes(method) ? "messages are sent by POST" : `${method} is not among ${allow}`
+    const why = methods.includes(method) ? "messages are sent by POST" : `${method} is not served here, only ${allow}`
     const closed = "POST / is closed: neither GATEWAY_SECRET nor GATEWAY_TOKEN is set"
     const detail = path === "/" && method === "POST" ? closed : why
     if (allow) return refuse(log, "method_not_allowed", detail, { headers: { allow } })
@@ -1228,20 +1228,23 @@ function createSession(provider: LoadedProvider, send: Send) {
     return new Response(answer.text || null, { status: answer.status })
   }
   let used: contract.Session | undefined
-  const session: contract.Context["session"] = async (login) => {
-    const { session, loggingIn } = provider
-    if (session && session.expires > provider.context.clock()) used = session
-    else {
-      // One logs in for all that wait. Where its message ends meanwhile, each goes on by itself.
-      const own = loggingIn ? undefined : login()
-      provider.loggingIn ??= own
-      const answer = await (loggingIn?.catch(login) ?? own ?? login()).finally(() => {
-        if (own) provider.loggingIn = undefined
-      })
-      if (!("token" in answer)) return answer
-      provider.session = used = answer
+  type Login = Parameters<contract.Context["session"]>[0]
+  /** One message logs in for all that wait. Where it fails with that, each of them goes on by itself. */
+  const share = async (login: Login) => {
+    if (provider.loggingIn) return await provider.loggingIn.catch(login)
+    provider.loggingIn = login()
+    try {
+      return await provider.loggingIn
+    } finally {
+      provider.loggingIn = undefined
     }
-    return used.token
+  }
+  const session: contract.Context["session"] = async (login) => {
+    const { session } = provider
+    const answer = session && session.expires > provider.context.clock() ? session : await share(login)
+    if (!("token" in answer)) return answer
+    used = provider.session = answer
+    return answer.token
   }
   return { fetch, session, used: () => used }
 }
@@ -2289,14 +2292,17 @@ function findTargeted<T>(all: readonly Targeted<T>[], recipient: string, country
 const rank = (target: string) => (/^\d/.test(target) ? target.length + 1 : Math.sign(target.length))
 
 type TargetForm = readonly [pattern: RegExp, expected: string]
-const numberTarget: TargetForm = [/^([1-9]\d{0,14}|[A-Z]{2})$/, "the digits of numbers, or a country in two letters"]
+const numberTarget: TargetForm = [
+  /^([1-9]\d{0,14}|[A-Z]{2})$/,
+  "the first digits of numbers, or a country in two letters",
+]
 const languageTarget: TargetForm = [/^[A-Z]{2,3}(_[A-Z\d]+)*$/, "a language, as PT_BR"]
 /** Reads `NAME` and every `NAME_<target>`. Throws a StartError that lists what is wrong. */
 function readTargeted<T>(env: Environment, name: string, schema: Parser<T>, form = numberTarget): Targeted<T>[] {
   const targetOf = (key: string) => key.slice(name.length + 1)
   const keys = Object.keys(env).filter((key) => key === name || key.startsWith(`${name}_`))
   const unfit = keys.filter((key) => key !== name && !form[0].test(targetOf(key)))
-  const complain = (key: string) => ({ text: `${key} is wrong: after ${name}_ stand ${form[1]}`, setting: key })
+  const complain = (key: string) => ({ text: `${key} is wrong: expected ${name}_ and ${form[1]}`, setting: key })
   if (unfit.length > 0) throw new StartError(unfit.map(complain))
   const values = parseVariables(env, Object.fromEntries(keys.map((key) => [key, schema])))
   return keys.map((key) => ({ target: targetOf(key), value: values[key] as T }))

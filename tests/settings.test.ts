@@ -96,18 +96,18 @@ const wrong: [env: Record<string, string>, told: RegExp][] = [
   [{ CODE_TEXT: "Your code" }, /CODE_TEXT is wrong: expected a text that holds \{code\}/],
   [
     { SENTENCE_RATE_LIMIT: "canary" },
-    /SENTENCE_RATE_LIMIT is no setting: after SENTENCE_ stands one of ACCEPTED, INVALID_MESSAGE, .*; did you mean SENTENCE_RATE_LIMITED\?/,
+    /SENTENCE_RATE_LIMIT is no setting: expected SENTENCE_ and one of ACCEPTED, INVALID_MESSAGE, .*; did you mean SENTENCE_RATE_LIMITED\?/,
   ],
-  [{ SENTENCE_: "canary" }, /SENTENCE_ is no setting: after SENTENCE_ stands one of .*RATE_LIMITED/],
+  [{ SENTENCE_: "canary" }, /SENTENCE_ is no setting: expected SENTENCE_ and one of .*RATE_LIMITED/],
   [
     { PLATFORMS: "okta", SENTENCE_RATE_LIMITED_de: "canary" },
-    /SENTENCE_RATE_LIMITED_de is wrong: after SENTENCE_RATE_LIMITED_ stand a language.*; did you mean SENTENCE_RATE_LIMITED_DE\?/,
+    /SENTENCE_RATE_LIMITED_de is wrong: expected SENTENCE_RATE_LIMITED_ and a language.*; did you mean SENTENCE_RATE_LIMITED_DE\?/,
   ],
   [
     { PLATFORMS: "okta", SENTENCE_ACCEPTED: `canary${"a".repeat(200)}` },
     /SENTENCE_ACCEPTED is wrong: expected a sentence of at most 200/,
   ],
-  [{ CODE_TEXT_de: "{code}" }, /CODE_TEXT_de is wrong: after CODE_TEXT_ stand a language/],
+  [{ CODE_TEXT_de: "{code}" }, /CODE_TEXT_de is wrong: expected CODE_TEXT_ and a language/],
   [{ STORE: "localhost:6379" }, /STORE is wrong: there is no providers\/stores\/localhost/],
   [{ PAGES: "nothing" }, /there is no providers\/pages\/nothing\.ts/],
   [
@@ -137,7 +137,10 @@ const wrong: [env: Record<string, string>, told: RegExp][] = [
   [{ DEADLINE: "16" }, /DEADLINE is wrong: expected a duration such as 16s/],
   [{ ATTEMPT_TIMEOUT: "0s" }, /ATTEMPT_TIMEOUT/],
   [{ SMS_SENDER: "a canary of a sender" }, /SMS_SENDER is wrong: expected a number, a short code/],
-  [{ SMS_SENDER_GER: "Acme" }, /SMS_SENDER_GER is wrong: after SMS_SENDER_ stand the digits of numbers, or a country/],
+  [
+    { SMS_SENDER_GER: "Acme" },
+    /SMS_SENDER_GER is wrong: expected SMS_SENDER_ and the first digits of numbers, or a country/,
+  ],
   [{ SMS_SENDER_UK: "Acme" }, /SMS_SENDER_UK is wrong: UK is no country of ISO 3166; did you mean GB\?/],
   [{ SMS_PROVIDER_UK: "console" }, /SMS_PROVIDER_UK is wrong: UK is no country of ISO 3166; did you mean GB\?/],
   [{ ...httpEnv, HTTP_SENDER_UK: "Acme" }, /HTTP_SENDER_UK is wrong: UK is no country/],

@@ -249,10 +249,12 @@ async function mend(complaint: Complaint, env: Environment): Promise<Complaint> 
   const { text, setting = "", file, unknown, cause } = complaint
   if (file) return await mendFile(complaint, file, env)
   if (unknown === "PORT" && cause) return { ...complaint, text: explainListening(text, cause) }
-  const ends = unknown?.startsWith("SENTENCE_") ? `: after SENTENCE_ stands one of ${outcomes.join(", ")}` : ""
+  const ends = unknown?.startsWith("SENTENCE_") ? `: expected SENTENCE_ and one of ${outcomes.join(", ")}` : ""
   if (unknown) return { ...complaint, text: text + ends + didYouMean(await nameMeant(text, unknown)) }
-  const [, start] = /: after (\S+_) stand/.exec(text) ?? []
-  if (start) return { ...complaint, text: text + didYouMean(await targetMeant(setting, start)) }
+  const [, start] = /: expected (\S+_) and /.exec(text) ?? []
+  // The line to paste must not have the wrong name.
+  const meant = start && (await targetMeant(setting, start))
+  if (start) return { ...complaint, text: text + didYouMean(meant), setting: meant ?? start.slice(0, -1) }
   const written = env[setting] ?? ""
   if (/_TOKEN$/.test(setting) && /\b32 characters/.test(text))
     return { ...complaint, suggestion: randomBytes(24).toString("base64url") }
