@@ -125,7 +125,8 @@ function listWeak(name: string, platform: Platform, secrets: string[], tokens: s
     const needed = SECRET in platform.env && TOKEN in platform.env ? `${SECRET} or ${TOKEN}` : setting
     const expected = v.getDescription(platform.env[setting] ?? secretToken()) ?? "the secret of its calls"
     const text = `${needed} is missing: PLATFORMS names ${name}, whose calls must be proven: expected ${expected}`
-    complaints.push({ text, setting })
+    const usual = platform.usual ? "; where it calls POST / leave PLATFORMS unset" : ""
+    complaints.push({ text: text + usual, setting })
   }
   if (secrets.some(isShort))
     complaints.push({ text: `${SECRET} is too short: expected at least 16 bytes`, setting: SECRET })
