@@ -466,6 +466,9 @@ export function listDoubts({ gateway, providers, callers, pages, warnings }: Pre
   ]
   const sends = ofProviders.some(({ name }) => !/^(console|inbox)$/.test(name))
   const doubts = [...warnings, ...lintEnvFile().doubts, ...listUnlearned(gateway)]
+  const isRoute = [...gateway.routes.sms, ...gateway.routes.voice].some(({ value }) => value.length > 1)
+  if (process.versions.bun && isRoute && !process.env.BUN_CONFIG_MAX_HTTP_REQUESTS)
+    doubts.push("Bun makes 256 calls at a time, which one silent provider can fill: BUN_CONFIG_MAX_HTTP_REQUESTS=65336")
   const codes = settings.ALLOW_DESTINATIONS?.filter((target) => /^(?!8[78]|979)\d{1,3}$/.test(target)) ?? []
   for (const code of settings.DENY_TYPES.length > 0 ? codes : [])
     doubts.push(`ALLOW_DESTINATIONS names +${code} by digits, so that DENY_TYPES does not hold there: name the country`)

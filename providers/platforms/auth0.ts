@@ -132,13 +132,20 @@ export default {
       disable_signup: false,
       brute_force_protection: true,
     }
+    const more = (["GATEWAY_AUDIENCE", "GATEWAY_SUBJECT"] as const).flatMap((name) =>
+      given[name] && given[name] !== "any" ? `, and ${name}=${given[name]}` : [],
+    )
+    const isOther = given.GATEWAY_ISSUER || given.GATEWAY_SECRET_BASE64 === "true"
+    const bad = isOther
+      ? "\nIt signs with the secret as text, and names no iss: unset GATEWAY_SECRET_BASE64 and GATEWAY_ISSUER here."
+      : ""
     const connection = JSON.stringify({ name: "sms", strategy: "sms", options }, null, 2)
     return `The usual way is a custom phone provider, whose Action calls POST /. It needs GATEWAY_SECRET here.
 1. In the dashboard: Branding, Phone Provider, Custom. Paste this Action:
 
 ${phoneAction}
 
-2. Add its secrets: GATEWAY_URL=${own} and GATEWAY_SECRET, the same as here.
+2. Add its secrets: GATEWAY_URL=${own} and GATEWAY_SECRET, the same as here${more.join("")}.${bad}
 3. Send test message. The log here says accepted.
 
 An Action of your own may send the whole event to POST /auth0. It needs PLATFORMS=auth0 and AUTH0_TOKEN here, ${v.getDescription(env.AUTH0_TOKEN)}.
@@ -148,7 +155,7 @@ An Action of your own may send the whole event to POST /auth0. It needs PLATFORM
 
 So that the gateway learns whose codes are entered: Actions, Library, Create Action, of the trigger Login / Post Login. Paste:
 ${postLogin}
-Its secrets: GATEWAY_URL=${own} and GATEWAY_TOKEN, the same as here. Then add it to Actions, Triggers, post-login. Only logins by
+Its secrets: GATEWAY_URL=${own} and GATEWAY_TOKEN, which must be set here, too. Then add it to Actions, Triggers, post-login. Only logins by
 the passwordless sms connection count.
 
 A passwordless connection with a gateway_url, in a tenant from before March 2025, calls POST /. It needs GATEWAY_SECRET here.
