@@ -373,7 +373,8 @@ function describeArrival({ about, message }: Inbound, headers: Headers): Fields 
   const [, trace] = /^[\da-f]{2}-([\da-f]{32})-/.exec(headers.get("traceparent") ?? "") ?? []
   const [id] = /^[\w.:-]{1,100}$/.exec(headers.get("webhook-id") ?? headers.get("x-request-id") ?? "") ?? []
   // A platform may have made it of number or code.
-  return { ...about, channel, trace, caller_id: id && redact(id, [], message, "id") }
+  const isTelling = message.code && id?.includes(message.code)
+  return { ...about, channel, trace, caller_id: id && (isTelling ? "•" : redact(id, [], message, "id")) }
 }
 
 // ───────────────────────────── Prove: who calls ─────────────────────────────
@@ -466,7 +467,8 @@ function allowAddresses(settings: Settings, log: Log, providers: string[]): Midd
   return async (c, next) => {
     if (isForAll(c.req.path)) return await next()
     // Where nothing else proves the caller, a proxy's address must not stand for everyone behind it.
-    if (GATEWAY_AUTH === "none" && proxies === 0 && c.req.header("x-forwarded-for"))
+    const isOpen = GATEWAY_AUTH === "none" && /^\/(verified)?$/.test(c.req.path)
+    if (isOpen && proxies === 0 && c.req.header("x-forwarded-for"))
       return refuseAddress("the call came through a proxy: set GATEWAY_TRUST_PROXY")
     // An address that nobody knows is in no list, but for one of all.
     if (allowList.includes("*")) return await next()
@@ -1155,7 +1157,7 @@ interface Refused extends Required<contract.Refusal> {
 
 /** Asks one provider once. Gives its receipt, or a refusal, in words that are safe to tell. Never throws. */
 async function ask(provider: LoadedProvider, inbound: Inbound, gateway: Gateway, init: CallInit) {
-  const { world, settings, log } = gateway
+  const { world, settings, clocks, log } = gateway
   const { recipient, sender: given } = inbound.message
   const sender = chooseSender(provider, { recipient, country: inbound.country }, given, settings.senders)
   const message = { ...inbound.message, sender }
@@ -1169,7 +1171,7 @@ async function ask(provider: LoadedProvider, inbound: Inbound, gateway: Gateway,
     warnSunset(answer.headers, provider, world.clock(), log)
     return answer
   }
-  const result = await exchange(provider, message, send).catch((error: unknown) =>
+  const result = await exchange(provider, message, send, clocks).catch((error: unknown) =>
     error instanceof CallFailed ? error.refusal : refuseThrown(error, provider.name),
   )
   const hidden = listHidden(provider, authorizations)
@@ -1194,16 +1196,22 @@ type Send = (request: Request, isLogin?: boolean) => Promise<contract.Answer | R
 
 type Verdict = { id: string } | Refused
 /** Has the provider's file build the call, sends it, and has the file judge the answer. A 401 renews the log-in once. */
-async function exchange(provider: LoadedProvider, message: Message, send: Send, mayRenew = true): Promise<Verdict> {
+async function exchange(
+  provider: LoadedProvider,
+  message: Message,
+  send: Send,
+  clocks: Clocks,
+  mayRenew = true,
+): Promise<Verdict> {
   const { provider: file, values, context } = provider
-  const { fetch, session, used } = createSession(provider, send)
+  const { fetch, session, used } = createSession(provider, send, clocks)
   const request = await file.request(message, values, { ...context, fetch, session })
   const answer = request instanceof Request ? await send(request) : undefined
   if (answer && "outcome" in answer) return answer
   if (answer?.status === 401 && used() && mayRenew) {
     // Another message may have renewed it meanwhile.
     if (provider.session === used()) provider.session = undefined
-    return await exchange(provider, message, send, false)
+    return await exchange(provider, message, send, clocks, false)
   }
   const receipt = answer ? file.receipt(answer, values) : request
   if (typeof receipt !== "object") throw new Error(`${answer ? "receipt" : "request"} gave nothing back`)
@@ -1220,18 +1228,25 @@ class CallFailed extends Error {
   }
 }
 
+/** How long a message waits for the log-in of another, in milliseconds. */
+const loginPatience = 1_000
+
 /** What a provider's file that logs in first is given: `send` makes its calls, and the session is kept until it expires. */
-function createSession(provider: LoadedProvider, send: Send) {
+function createSession(provider: LoadedProvider, send: Send, clocks: Clocks) {
   const fetch: contract.Context["fetch"] = async (url, init) => {
     const answer = await send(new Request(url, init), true)
-    if ("outcome" in answer) throw new CallFailed(answer)
+    // A log-in sends nothing.
+    if ("outcome" in answer) throw new CallFailed({ ...answer, isPerhapsSent: false })
     return new Response(answer.text || null, { status: answer.status })
   }
   let used: contract.Session | undefined
   type Login = Parameters<contract.Context["session"]>[0]
-  /** One message logs in for all that wait. Where it fails with that, each of them goes on by itself. */
+  /** One message logs in for all that wait. Where that fails, or takes long, each of them logs in by itself. */
   const share = async (login: Login) => {
-    if (provider.loggingIn) return await provider.loggingIn.catch(login)
+    if (provider.loggingIn) {
+      const shared = await withTimeout(loginPatience, clocks, provider.loggingIn).catch(nothing)
+      return shared && "token" in shared ? shared : await login()
+    }
     provider.loggingIn = login()
     try {
       return await provider.loggingIn
@@ -1400,8 +1415,9 @@ export function formsOf(secrets: readonly string[]): string[] {
   const forms = secrets.flatMap((secret) => {
     const bytes = Buffer.from(secret)
     const decoded = Buffer.from(secret, "base64").toString()
-    // Of Basic: user and password.
-    const credentials = /^[ -~]*$/.test(decoded) && decoded.includes(":") ? [decoded, ...decoded.split(":")] : []
+    const [user = "", ...password] = decoded.split(":")
+    // Of Basic. A short name of a user may be a word of any text.
+    const credentials = /^[ -~]*$/.test(decoded) && password.length > 0 ? [decoded, password.join(":"), user] : []
     return [
       secret,
       secret.replaceAll("+", " "),
@@ -1410,7 +1426,7 @@ export function formsOf(secrets: readonly string[]): string[] {
       JSON.stringify(secret).slice(1, -1),
       // Of a short one they would be found in many ids.
       ...(bytes.length > 5 ? [bytes.toString("base64url"), bytes.toString("hex")] : []),
-      ...credentials.filter((part) => part.length > 3),
+      ...credentials.filter((part) => part.length > (part === user ? 7 : 3)),
     ]
   })
   return [...new Set(forms.map((form) => canonicalize(form).toLowerCase()))]
@@ -1457,12 +1473,14 @@ function hideBeginning(text: string, body: string): string {
 
 /** Hides words with letters, whatever stands between these: a voice is given a code sign by sign. */
 function hideSpelled(text: string, words: string[]): string {
+  const signsOf = (word: string) => word.toLowerCase().match(/[\p{L}\p{N}]/gu) ?? []
+  const bare = signsOf(text).join("")
+  const isSpelled = (signs: string[]) => signs.length > 3 && signs.length <= 40 && bare.includes(signs.join(""))
   let safe = text
-  for (const word of words.filter((word) => /\p{L}/u.test(word))) {
-    const signs = word.match(/[\p{L}\p{N}]/gu) ?? []
+  for (const signs of words.filter((word) => /\p{L}/u.test(word)).map(signsOf)) {
+    if (!isSpelled(signs)) continue
     const spelled = signs.join("[^\\p{L}\\p{N}\uE000]{0,6}")
-    if (signs.length > 3)
-      safe = safe.replace(new RegExp(`(?<![\\p{L}\\p{N}])${spelled}(?![\\p{L}\\p{N}])`, "giu"), mark)
+    safe = safe.replace(new RegExp(`(?<![\\p{L}\\p{N}])${spelled}(?![\\p{L}\\p{N}])`, "giu"), mark)
   }
   return safe
 }
@@ -1819,7 +1837,7 @@ export function readNumber(written: string, defaultCountry: string | undefined, 
   const country = parsed.country ?? parsed.getPossibleCountries()[0] ?? ""
   // A network may ignore digits behind a whole number, so that one that is not valid has the type of its beginning.
   let type = parsed.getType()
-  for (let end = recipient.length - 1; !type && end > 6; end -= 1) type = parse(recipient.slice(0, end))?.getType()
+  for (let more = 1; !type && more <= 3; more += 1) type = parse(recipient.slice(0, -more))?.getType()
   return { recipient, country, callingCode, type: typeOf(recipient, type) }
 }
 
@@ -1850,7 +1868,7 @@ export const typeNames = [...numberTypes.values(), "satellite"]
 /** A number as the log has it: its calling code and four digits, of a short one no more than half. */
 export function maskNumber(recipient: string, callingCode: string): string {
   const national = recipient.length - callingCode.length - 1
-  return `+${callingCode}•••${recipient.slice(-Math.min(4, Math.floor(national / 2)))}`
+  return `+${callingCode}•••${recipient.slice(-Math.max(1, Math.min(4, Math.floor(national / 2))))}`
 }
 
 /** The digits by which a telephone is counted, without those that its network accepts and does not need. */
@@ -2264,7 +2282,7 @@ export function describeIssues(issues: readonly v.BaseIssue<unknown>[], whole = 
 }
 
 /** `<value>` stands in lines to paste, and on platforms' pages. The others are names and commands that nothing has replaced. */
-const placeholder = /^(<[^<>{}]+>|\$\(.*\)|\$\{\w+\}|`.*`|\{\{.*\}\}|(node|openssl) -?\w+ .*)$/s
+const placeholder = /^(<[^<>{}]+>|\$\(.*\)|\$\{\w+\}|`[^`{]*`|\{\{.*\}\}|(node -[ep]|openssl rand) .*)$/s
 
 /** Parses `variables` out of the environment. Throws a StartError that lists what is missing or wrong. */
 export function parseVariables<E extends Variables>(env: Environment, variables: E): contract.Values<E> {
@@ -2396,7 +2414,7 @@ async function requireKnownCountries(env: Environment) {
 
 /** How the names of settings that protect begin. A variable that begins so and is no setting stops the start. */
 const protective =
-  /^(GATEWAY|(RATE_)?LIMITS?|ALLOW|DENY|GUARD|PLATFORMS?|PAGES?|RESEND|DUPLICATE|SENTENCE)(_|$)|^(ALLOWED|DENIED)_(DESTINATION|COUNTR|TYPE|IP)|^(SMS|VOICE)_(PROVIDER|SENDER)/
+  /^(GATEWAY|LIMITS?|ALLOW|DENY|GUARD|PLATFORMS?|PAGES?|RESEND|DUPLICATE|SENTENCE)(_|$)|^(ALLOWED|DENIED)_(DESTINATIONS?|TYPES?|IPS?)$|^(SMS|VOICE)_(PROVIDER|SENDER)|^RATE_LIMITS?_(RECIPIENT|VOICE|IP|PREFIX|TOTAL)$/
 
 /** Throws a StartError for every variable that looks like a setting that protects and is none. */
 function requireKnownNames(env: Environment) {
@@ -2541,7 +2559,8 @@ export const assignment =
 function readEnvFile(): Environment {
   const text = decodeEnvFile(readEnvBytes())
   const rest = text.replace(assignment, (found) => found.replace(/[^\n]/g, ""))
-  const stray = rest.split("\n").findIndex((line) => /^\s*[^\s#]/.test(line)) + 1
+  const isComment = (line: string) => /^\s*(#|;|\/\/|export\s+\w+\s*$)|^[^\p{L}\p{N}]*$/u.test(line)
+  const stray = rest.split("\n").findIndex((line) => !isComment(line)) + 1
   // What it means to set may protect, and stays unset.
   if (stray > 0)
     throw new StartError([{ text: `line ${stray} of .env is no NAME=value: mend it, or put a # before it` }])

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
+import { setImmediate as turn } from "node:timers/promises"
 import type { Provider, Refusal, Session } from "../main.ts"
-import { message, providers, route, standing, start, take } from "./lib/world.ts"
+import { message, providers, route, standing, start, take, until } from "./lib/world.ts"
 
 const hour = 3_600_000
 const unauthorized = () => Response.json({ code: "expired", reason: "x" }, { status: 401 })
@@ -146,17 +147,44 @@ test("whatever many messages wait for one log-in, and one that a vendor drops is
   assert.equal(logins, 2)
 })
 
-test("where the message ends for which somebody logs in, the others log in by themselves", async () => {
+for (const [title, failing] of [
+  ["throws", () => Promise.reject(new Error("its message was ended"))],
+  ["is refused", async () => ({ code: 503, reason: "busy" })],
+] as [string, () => Promise<Refusal>][])
+  test(`where the log-in ${title} that somebody makes for all, the others log in by themselves`, async () => {
+    let logins = 0
+    const request: Provider["request"] = async (_, __, { url, session, clock }) => {
+      const token = await session(async () => {
+        logins += 1
+        if (logins === 1) return await failing()
+        return { token: "t", expires: clock() + hour }
+      })
+      if (typeof token !== "string") return token
+      return new Request(url, { method: "POST", headers: { authorization: `Bearer ${token}` }, body: "{}" })
+    }
+    const { send } = await route({ a: () => take() }, {}, { a: { request } })
+    const statuses = await Promise.all([send(), send(), send()].map(async (sent) => (await sent).status))
+    assert.deepEqual(statuses.sort(), [200, 200, 502])
+  })
+
+test("nobody waits longer than a second for the log-in of another", async () => {
+  const time = standing()
   let logins = 0
   const request: Provider["request"] = async (_, __, { url, session, clock }) => {
     const token = await session(async () => {
       logins += 1
-      if (logins === 1) throw new Error("its message was ended")
+      if (logins === 1) await new Promise(() => {})
       return { token: "t", expires: clock() + hour }
     })
     return new Request(url, { method: "POST", headers: { authorization: `Bearer ${token}` }, body: "{}" })
   }
-  const { send } = await route({ a: () => take() }, {}, { a: { request } })
-  const statuses = await Promise.all([send(), send(), send()].map(async (sent) => (await sent).status))
-  assert.deepEqual(statuses.sort(), [200, 200, 502])
+  const { send, events } = await route({ a: () => take() }, {}, { a: { request } }, time)
+  send()
+  await until(() => logins === 1)
+  const waiting = send()
+  await until(() => events().filter(({ event }) => event === "received").length === 2)
+  for (let turns = 0; turns < 10; turns += 1) await turn()
+  time.pass(1_000)
+  assert.equal((await waiting).status, 200)
+  assert.equal(logins, 2)
 })

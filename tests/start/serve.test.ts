@@ -423,6 +423,7 @@ const files: [name: string, written: string | Buffer, told: RegExp | undefined][
     `GATEWAY_SECRET=${secret}\nSMS_SENDER='Acme' Inc\n`,
     /SMS_SENDER in line 2 of \.env has more behind the quote that ends it/,
   ],
+  ["with what sets nothing", `; ours\n// ours\n======\nGATEWAY_SECRET=${secret}\nexport GATEWAY_SECRET\n`, undefined],
   [
     "with quotes of a word processor",
     `GATEWAY_SECRET=${secret}\nSMS_SENDER=“Acme”\n`,
@@ -467,6 +468,7 @@ const quotes: [name: string, written: string, told: RegExp][] = [
     `# ours\n\nGATEWAY_SECRET=${secret}\nPORT: 4000\n`,
     /line 4 of \.env is no NAME=value: mend it/,
   ],
+  ["a name alone", "GATEWAY_ALLOW_IPS\n", /line 1 of \.env is no NAME=value/],
   ["a secret alone", "canary0123456789abcdef0123456789\n", /line 1 of \.env is no NAME=value/],
   ["a colon in place of =", `GATEWAY_SECRET: canary${secret}==\n`, /line 1 of \.env is no NAME=value/],
   ["set before a name", `GATEWAY_SECRET=canary${secret}\nset ALLOW_DESTINATIONS=US\n`, /line 2 of \.env is no NAME/],
