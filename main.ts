@@ -1363,7 +1363,7 @@ function refuseUnreached(cause: unknown, host: string): Refused {
   return refuseWithout("unreachable", code, reason, code === "reset" || code === "answer")
 }
 
-// ───────────────────────────── Log and redact: a line for every event, and nothing secret in it ─────────────────────────────
+// ───────────────────────────── Log: a line for every event ─────────────────────────────
 
 /** Prints a line for every event, and hands the event to whoever follows. */
 function createLog(world: World, format: Settings["LOG_FORMAT"], followers: Follower[]): Log {
@@ -1390,6 +1390,8 @@ function createPrettyLine() {
     return [when, styleText(colors[level], event.padEnd(11)), ...texts].join("  ")
   }
 }
+
+// ───────────────────────────── Redact: nothing secret in a provider's words ─────────────────────────────
 
 /** Named references of HTML that may stand in an echo of ours. */
 const entities: Record<string, string> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'", nbsp: " ", shy: "" }
