@@ -421,9 +421,11 @@ export function createOwnProof(settings: Settings, clock: World["clock"]): Calle
     return unproven(reason)
   }
   return ({ headers }) => {
-    // A browser sends what any page asks for, and its own address may be allowed.
-    const isPage = headers.get("origin") !== null || headers.get("sec-fetch-site") !== null
-    if (settings.GATEWAY_AUTH === "none") return isPage ? unproven("GATEWAY_AUTH=none takes no call of a browser") : {}
+    if (settings.GATEWAY_AUTH === "none") {
+      // A browser sends what any page asks for, and its own address may be allowed.
+      const isPage = headers.get("origin") !== null || headers.get("sec-fetch-site") !== null
+      return isPage ? unproven("GATEWAY_AUTH=none takes no call of a browser") : {}
+    }
     const token = readToken(headers)
     if (!token) return unproven("the header Authorization: Bearer <token> is missing")
     return GATEWAY_TOKEN && isSame(token, GATEWAY_TOKEN) ? {} : verify(token)
