@@ -14,7 +14,7 @@ const slow = { timeout: 60_000 }
 const folders: string[] = []
 const children = new Set<ChildProcess>()
 after(() => {
-  for (const child of children) if (child.pid) process.kill(child.pid, "SIGKILL")
+  for (const child of children) child.kill("SIGKILL")
   for (const folder of folders) rmSync(folder, { recursive: true, force: true })
 })
 

@@ -19,7 +19,7 @@ const token = "a-token-of-more-than-32-characters-01234"
 
 const servers = new Set<ChildProcess>()
 after(() => {
-  for (const server of servers) if (server.pid) process.kill(server.pid, "SIGKILL")
+  for (const server of servers) server.kill("SIGKILL")
 })
 
 async function freePort(): Promise<number> {
