@@ -499,8 +499,8 @@ export interface Inbound {
   ip: string
   /** The keys of its acceptance in the store: the number's first, then that of the platform's user. */
   acceptanceKeys: string[]
-  /** A later message with one of these keys is a repetition, for `period` milliseconds. */
-  idempotencyKeys: { key: string; period: number }[]
+  /** A later message with one of these keys is a repetition, for `period` milliseconds. Some mark the call, one its text. */
+  idempotencyKeys: { key: string; period: number; isOfCall: boolean }[]
   /** When it must be answered, on the monotonic clock. */
   deadline: number
 }
@@ -691,10 +691,10 @@ const kept = v.pipe(v.string(), v.transform(parseJson), delivery)
 /** What marks a repetition: the text and its number, the platform's id of the message, and the signed call. */
 function listIdempotencyKeys(text: string, id: string | undefined, { caller, proofId }: Arrival, window: number) {
   const keys: Inbound["idempotencyKeys"] = []
-  if (window > 0) keys.push({ key: `sent:${text}`, period: window })
+  if (window > 0) keys.push({ key: `sent:${text}`, period: window, isOfCall: false })
   // Platforms repeat their ids for other messages, too: an id marks a repetition of the same message alone.
-  if (id) keys.push({ key: `key:${caller}:${id}\n${text}`, period: 600_000 })
-  if (proofId) keys.push({ key: `call:${caller}:${proofId}`, period: 600_000 })
+  if (id) keys.push({ key: `key:${caller}:${id}\n${text}`, period: 600_000, isOfCall: true })
+  if (proofId) keys.push({ key: `call:${caller}:${proofId}`, period: 600_000, isOfCall: true })
   return keys
 }
 
@@ -736,11 +736,10 @@ async function keepDelivery(result: Delivery, keys: Inbound["idempotencyKeys"], 
   await Promise.all(keys.map(({ key, period }) => store.set(key, text, period)))
 }
 
-/** Keeps the answer to a repetition for its own call and id, where neither is kept: no window begins anew. */
+/** Keeps the answer to a repetition for its own call, too. No window begins anew by that, of the text or of a call. */
 async function keepRepeated(result: Delivery, { idempotencyKeys }: Inbound, gateway: Gateway) {
-  const isNew = async ({ key }: { key: string }) =>
-    !key.startsWith("sent:") && (await gateway.store.get(key)) === undefined
-  for (const one of idempotencyKeys) if (await isNew(one)) await keepDelivery(result, [one], gateway)
+  for (const one of idempotencyKeys.filter(({ isOfCall }) => isOfCall))
+    if ((await gateway.store.get(one.key)) === undefined) await keepDelivery(result, [one], gateway)
 }
 
 /** Answers about test numbers have this in place of a provider's name. */
@@ -1468,8 +1467,9 @@ function hideBeginning(text: string, body: string): string {
   if (body.length < 12) return text
   const [before = "", ...quotes] = text.split(body.slice(0, 12))
   const after = quotes.map((quote) => {
+    const isSame = (at: number) => quote[at]?.toLowerCase() === body[12 + at]?.toLowerCase()
     let end = 0
-    while (end < quote.length && quote[end] === body[12 + end]) end += 1
+    while (end < quote.length && isSame(end)) end += 1
     return quote.slice(end)
   })
   return [before, ...after].join(mark)

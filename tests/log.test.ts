@@ -146,6 +146,7 @@ const texts: [body: string, reason: string][] = [
   ["Sayın İpek, giriş şifreniz KXQWTZ", "text Sayın İpek, giriş şifreniz KXQWTZ refused"],
   ["Grüße an Anna: KXQWTZ", "text GRÜSSE AN ANNA: KXQWTZ refused"],
   ["Anna & Bob: KXQWTZ", "text Anna &amp; Bob: KXQWTZ refused"],
+  ["Your code is KXQWTZ", "text Your code is kxqwtz refused"],
   ["Code “326162” für Jörg", `text ${encodeURIComponent("Code “326162” für Jörg")} refused`],
   ["Code “326162” für Jörg", `text ${"Code “326162” für Jörg".normalize("NFD")} refused`],
 ]
