@@ -11,6 +11,7 @@ import { connect } from "node:net"
 import { after, test } from "node:test"
 import Jsonnet from "@arakoodev/jsonnet"
 import type { Message } from "../main.ts"
+import { configured } from "../providers/commands/providers.ts"
 import casdoor from "../providers/platforms/casdoor.ts"
 import nhost from "../providers/platforms/nhost.ts"
 import casdoorCalls from "./fixtures/platforms/casdoor.ts"
@@ -22,6 +23,11 @@ import { type Answers, blame, providers, standing, start, status, take, until } 
 const token = "a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4"
 const gatewayUrl = "https://gateway.example/"
 const page = readFileSync(new URL("../providers/platforms/configured.md", import.meta.url), "utf8")
+
+test("the command platforms names each part of the page, and no other", () => {
+  const headings = [...page.matchAll(/^## (\S+)$/gm)].map(([, name]) => name)
+  assert.deepEqual(configured, headings)
+})
 
 /** The part of the page under a heading. */
 function section(name: string): string {
