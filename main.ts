@@ -2425,7 +2425,12 @@ function requireKnownNames(env: Environment) {
   const isKnown = createIsKnown(env)
   // Kubernetes sets such variables for a service that is called "gateway" or "store".
   const isOthers = (name: string) => /_(SERVICE|PORT)(_|$)/.test(name)
-  const isSlip = (name: string) => listShortened(name.toUpperCase()).some((form) => shortenedNames.has(form))
+  const isSlip = (name: string) => {
+    const words = name.toUpperCase().split("_").map(listShortened)
+    const fits = (forms: Set<string>[]) =>
+      forms.length === words.length && forms.every((word, at) => words[at]?.some((form) => word.has(form)))
+    return listShortened(name.toUpperCase()).some((form) => shortenedNames.has(form)) || shortenedWords.some(fits)
+  }
   const unknown = Object.keys(env).filter((name) => !isKnown(name) && !isOthers(name))
   const wrong = unknown.filter((name) => protective.test(name) || isSlip(name))
   // Where no "=" stands between them, a name ends in a secret.
@@ -2443,6 +2448,9 @@ const settingNames = [...Object.keys(variables), ...Object.keys(families), ...te
 // Of five letters one other makes another word: PAGER is not PAGES.
 const longNames = settingNames.filter((name) => protective.test(name) && name.length > 5)
 const shortenedNames = new Set(longNames.flatMap(listShortened))
+// A slip in each word makes no other name; a word of three letters has none.
+const formsOfWord = (word: string) => new Set(word.length > 3 ? listShortened(word) : [word])
+const shortenedWords = longNames.map((name) => name.split("_").map(formsOfWord))
 /** Whether a name is a setting, or begins as a family or as the variables of a file that a setting names. */
 function createIsKnown(env: Environment): (name: string) => boolean {
   const naming = Object.keys(env).filter((name) => /^(PLATFORMS|PAGES|(SMS|VOICE)_PROVIDER(_.+)?)$/.test(name))
