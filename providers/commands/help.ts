@@ -4,7 +4,7 @@ const help = `smstask stands between identity platforms and SMS providers. Its s
 
   main.ts                                 serve
   main.ts check                           say all that serving would say, and what is doubtful
-  main.ts send +12223334444 "text"        send along the configured route and print what came of it
+  main.ts send +12223334444 "text"        send along the configured route and print what came of it; --voice speaks
   main.ts providers [NAME]                list the providers, and which of their variables are set
   main.ts platforms [NAME]                list the platforms that can call, and what to enter on their side
   main.ts token [--expires 1h]            print a token that calls the gateway

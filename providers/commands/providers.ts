@@ -49,14 +49,22 @@ function show(name: string, provider: Provider, { env, print }: World) {
     const state = (env[variable] ?? env[`${variable}_FILE`]) ? "set" : isOptional ? "optional" : "missing"
     print(`  ${state.padEnd(8)}  ${variable}: ${what}`)
   }
+  const oneOf = describeAlternatives(provider)
+  if (oneOf) print(`  ${oneOf}`)
+}
+
+/** Which of its optional variables it needs all the same; undefined where it needs none. */
+function describeAlternatives({ alternatives }: Provider): string | undefined {
+  const oneOf = alternatives?.map((names) => names.join(" and ")).join(", or ")
+  return oneOf && `${oneOf} must be set.`
 }
 
 /** Lines for `.env`. What is optional stands in comments, and no value of the environment is printed. */
 function showLines(name: string, provider: Provider, { env, print }: World) {
   print(`# ${name}: ${provider.docs}`)
   print(`${provider.channel === "voice" ? "VOICE" : "SMS"}_PROVIDER=${name}`)
-  const oneOf = provider.alternatives?.map((names) => names.join(" and ")).join(", or ")
-  if (oneOf) print(`# ${oneOf} must be set.`)
+  const oneOf = describeAlternatives(provider)
+  if (oneOf) print(`# ${oneOf}`)
   for (const { name: variable, isOptional, what } of listRows(name, provider, env)) {
     print(`# ${what}`)
     print(`${isOptional ? "# " : ""}${variable}=<value>`)
@@ -84,13 +92,13 @@ function isLike(word: string, name: string, { region = "", countries = [], chann
   return places.includes(country) || places.split(/[^a-z]+/).includes(word)
 }
 
-/** The names of what is listed: all, or those that are given. */
 /** Platforms whose admin writes the body of the call: each is a part of configured.md, and calls `POST /`. */
 export const configured = [
   ...["kratos", "keycloak", "wso2-is", "pingone", "privacyidea", "linotp", "frappe", "midpoint", "salesforce"],
   ...["authentik-mapping", "apereo-cas", "better-auth", "supertokens", "cognito"],
 ]
 
+/** The names of what is listed: all, or those that are given. */
 export function chooseNames(kind: "" | "platforms/", names: string[]): string[] {
   const known = listFiles(kind)
   if (known.length < 2) throw new Error("Deno has no permission to read providers/: --allow-read=<its path>")

@@ -3,9 +3,11 @@ import { type Answer, type Command, once, prepare, readMessage, redact } from ".
 
 function read(args: string[]) {
   try {
-    return parseArgs({ args, options: { sender: { type: "string" } }, allowPositionals: true })
+    const options = { sender: { type: "string" }, voice: { type: "boolean" } } as const
+    return parseArgs({ args, options, allowPositionals: true })
   } catch {
-    throw new Error('send has one option, --sender; a text that begins with - stands behind --: send -- +1222… "-5 %"')
+    const dash = 'a text that begins with - stands behind --: send -- +1222… "-5 %"'
+    throw new Error(`send has two options, --sender with a value, and --voice; ${dash}`)
   }
 }
 
@@ -16,7 +18,7 @@ function misplaced([first = "", second = "", ...rest]: string[]): string {
   return [second, ...rest].some((word) => /^\+\d/.test(word)) ? "; it stands before the text" : ""
 }
 
-/** Sends by the configured route, and shows what each provider answered: status and 500 characters, nothing secret in them. */
+/** Sends or, with --voice, speaks by the configured route, and shows what each provider answered: status and 500 characters, nothing secret in them. */
 export default {
   async run(args, world) {
     const { values, positionals } = read(args)
@@ -34,8 +36,12 @@ export default {
       about: { request: id },
       deadline: gateway.clocks.monotonic() + gateway.settings.DEADLINE,
     }
-    const inbound = await readMessage({ recipient, body, sender: values.sender }, arrival, gateway)
+    const { sender, voice } = values
+    const written = { recipient, body, sender, channel: voice ? "voice" : "sms" }
+    const inbound = await readMessage(written, arrival, gateway)
     if ("problem" in inbound) throw new Error(inbound.detail + misplaced(positionals))
+    const setting = voice ? "VOICE_PROVIDER" : "SMS_PROVIDER"
+    if (inbound.route.length === 0) throw new Error(`no provider is named for this number: see ${setting}`)
     const delivery = await once(inbound, gateway)
     const hidden = [...providers.values()].flatMap((ready) => ready.lastUsed.hidden)
     for (const { status, text } of answers)
@@ -51,10 +57,10 @@ export default {
     )
     const isTest = "receipt" in delivery && delivery.attempts.length === 0
     if (isTest) console.error("The number is one of TEST_NUMBERS: nothing was sent.")
-    if (providers.has("console") && !isTest)
-      console.error("SMS_PROVIDER is console: the text was printed, and nothing was sent.")
-    if (providers.has("inbox") && !isTest)
-      console.error("SMS_PROVIDER is inbox: the page of a gateway that serves shows texts, and nothing was sent.")
+    const isAsked = (name: string) => !isTest && inbound.route.some((provider) => provider.name === name)
+    if (isAsked("console")) console.error(`${setting} is console: the text was printed, and nothing was sent.`)
+    if (isAsked("inbox"))
+      console.error(`${setting} is inbox: the page of a gateway that serves shows texts, and nothing was sent.`)
     process.exitCode = "problem" in delivery ? 1 : 0
   },
 } satisfies Command

@@ -231,6 +231,14 @@ test(
   },
 )
 
+test("send --voice speaks by VOICE_PROVIDER", slow, async () => {
+  const env = { SMS_PROVIDER: "inbox", VOICE_PROVIDER: "console" }
+  const { code, stdout, stderr } = await command(["send", "--voice", "+12223334444", "hello"], env)
+  assert.equal(code, 0)
+  assert.match(stdout, /hello[\s\S]*"provider": "console"/)
+  assert.match(stderr, /VOICE_PROVIDER is console: the text was printed, and nothing was sent\./)
+})
+
 test("send prints the text where the provider is console, even in production without a secret", slow, async () => {
   const { code, stdout } = await command(["send", "+12223334444", "hello"], {
     SMS_PROVIDER: "console",
@@ -277,6 +285,7 @@ for (const [words, some, none] of chosen) {
 
 test("providers of a name tells its variables, and which of them are set", slow, async () => {
   const { code, stdout } = await command(["providers", "twilio", "kannel"], { TWILIO_ACCOUNT_SID: "AC-canary" })
+  assert.match(stdout, /^ {2}TWILIO_AUTH_TOKEN, or TWILIO_API_KEY and TWILIO_API_SECRET must be set\.$/m)
   assert.equal(code, 0)
   assert.match(
     stdout,
@@ -313,7 +322,7 @@ const failures: [args: string[], told: RegExp, env?: Record<string, string>][] =
   [["connection"], /there is no command connection/],
   [["platform", "auth0"], /there is no command platform: .*; did you mean platforms\?/],
   [["--port", "4000"], /settings are environment variables, as PORT=4000/],
-  [["send", "+12223334444", "x", "--from", "Acme"], /send has one option, --sender/],
+  [["send", "+12223334444", "x", "--from", "Acme"], /send has two options, --sender with a value, and --voice/],
   [["serve", "now"], /serve takes no words behind it/],
   [["check", "x"], /check takes nothing behind it/],
   [[`GATEWAY_SECRET=${"canary".repeat(5)}`], /there is no such command: see main\.ts --help/],
@@ -338,6 +347,7 @@ const failures: [args: string[], told: RegExp, env?: Record<string, string>][] =
   [["send", "+12223334444", ""], /send needs a number and a text/],
   [["send", "+12223334444", "x", "--sender", "more than eleven"], /sender must be/],
   [["send", "+12223334444", "x"], /TWILIO_ACCOUNT_SID is missing/, { SMS_PROVIDER: "twilio" }],
+  [["send", "+12223334444", "x", "--voice"], /no provider is named for this number: see VOICE_PROVIDER/],
   [["token"], /token needs GATEWAY_SECRET[\s\S]*GATEWAY_SECRET=/],
   [["token", "--expires", "soon"], /--expires must be a duration/, { GATEWAY_SECRET: secret }],
   [["--unknown"], /there is no command --unknown/],
