@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from "node:fs"
 import { describe, test } from "node:test"
 import * as v from "valibot"
 import {
+  type Fault,
   type Message,
   type Outcome,
   type Platform,
@@ -51,7 +52,7 @@ for (const name of fixtureNames.filter((name) => names.includes(name))) {
 }
 
 /** A provider that keeps what it is asked to send, as a whole; where `refusal` stands, it blames the number. */
-function acme(messages: Message[], channel: "sms" | "voice", refusal?: string): Provider {
+function acme(messages: Message[], channel: "sms" | "voice", refusal?: string, fault: Fault = "recipient"): Provider {
   return {
     docs: "https://example.com/",
     url: "https://example.com",
@@ -59,7 +60,7 @@ function acme(messages: Message[], channel: "sms" | "voice", refusal?: string): 
     env: {},
     request: (message) => {
       messages.push(message)
-      return refusal ? { code: "21211", reason: refusal, fault: "recipient" } : { id: "m-1" }
+      return refusal ? { code: "21211", reason: refusal, fault } : { id: "m-1" }
     },
     receipt: () => ({ code: 0 }),
   }
@@ -138,6 +139,7 @@ const codes = {
   invalid: "invalid_message",
   malformed: "invalid_message",
   unspoken: "unsupported_channel",
+  fraud: "suspected_fraud",
 } as const
 
 /** Why the last call was rejected, by the log. */
@@ -154,7 +156,8 @@ async function isTold(
   title: string,
   detail = "",
 ) {
-  const expected = outcome === "unspoken" ? fixture.unspoken : fixture.answers[outcome]
+  const { unspoken, fraud } = fixture
+  const expected = { unspoken, fraud, ...fixture.answers }[outcome]
   assert.ok(expected, `${title}: the fixture has no answer`)
   const { text, ...actual } = await told(response)
   const code = codes[outcome]
@@ -239,6 +242,14 @@ for (const [name, { platform, fixture }] of loaded) {
     for (const proof of fixture.proofs) proofs(name, fixture, proof)
     for (const sample of fixture.samples) becomes(name, platform, fixture, sample)
     for (const outcome of outcomes) answers(name, fixture, outcome)
+    if (fixture.fraud)
+      test("is told when a provider suspects fraud", async () => {
+        const load = async (path: string) =>
+          path === "acme" ? { default: acme([], "sms", "pumping", "fraud") } : await import(`../providers/${path}.ts`)
+        const { send } = await serve(name, fixture.proofs[0], { SMS_PROVIDER: "acme" }, undefined, { load })
+        const body = bodyOf(fixture)
+        await isTold(await send(body, prove(fixture.proofs[0], body, { now })), fixture, "fraud", "fraud")
+      })
     const speaks = fixture.samples.some(({ becomes }) => typeof becomes === "object" && becomes.channel === "voice")
     assert.equal(fixture.unspoken !== undefined, speaks, "unspoken and a sample of a call")
 

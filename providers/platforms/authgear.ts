@@ -18,11 +18,15 @@ const Call = v.object({
   template_variables: v.fallback(v.object({ code: optionalText }), {}),
 })
 
+/** Its words. "timeout" asks people to try again later. */
 const codes: Partial<Record<Outcome["code"], string>> = {
   invalid_message: "invalid_phone_number",
   invalid_recipient: "invalid_phone_number",
   rate_limited: "rate_limited",
   destination_not_allowed: "delivery_rejected",
+  suspected_fraud: "delivery_rejected",
+  unsupported_channel: "unsupported_request",
+  internal_error: "unknown_error",
 }
 
 export default {
@@ -45,9 +49,14 @@ export default {
   answer({ code, sentence, detail, isPerhapsSent }) {
     // The status counts for nothing where the body is JSON; JSON without a known code is a failure.
     if (code === "accepted" || isPerhapsSent) return Response.json({ code: "ok" })
-    return Response.json({ code: codes[code] ?? "timeout", description: detail ?? sentence })
+    const word = detail ? "unsupported_request" : (codes[code] ?? "timeout")
+    // People may see the description; the info is for its log alone.
+    return Response.json({ code: word, description: sentence, info: detail && { detail } })
   },
-  setup: (url) => `1. In the portal: Custom SMS Provider, Webhook. URL: ${url}. Timeout: 10 seconds.
+  setup: (
+    url,
+  ) => `1. In the portal (the plan must be Enterprise): Advanced, Custom SMS Gateway: enable it. SMS Gateway Provider: Webhook.
+   URL: ${url}. Timeout: 10 seconds.
 2. Advanced, Hooks: copy the webhook signature key into AUTHGEAR_SECRET here.
 Self-hosted: in authgear.yaml, messaging.sms_gateway: {provider: custom, use_config_from: authgear.secrets.yaml};
 in authgear.secrets.yaml, {key: sms.custom, data: {url: "${url}", timeout: 10}}. AUTHGEAR_SECRET is there, too, under

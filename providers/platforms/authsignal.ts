@@ -13,7 +13,7 @@ const env = {
 const Call = v.object({
   id: unread,
   type: v.literal("sms.created"),
-  data: v.object({ to: v.string(), code: v.string(), locale: unread }),
+  data: v.object({ to: v.string(), code: v.string(), locale: unread, userId: unread }),
 })
 
 export default {
@@ -24,7 +24,7 @@ export default {
   read(fields) {
     const { id, data } = v.parse(Call, fields)
     // Its idempotencyKey may stay the same when the person asks for another code, the event's id does not.
-    return { recipient: data.to, code: data.code, locale: data.locale, key: id }
+    return { recipient: data.to, code: data.code, locale: data.locale, key: id, user: data.userId }
   },
   // Exactly 200: anything else fails the person's challenge, while the message may arrive.
   answer: (outcome) => answerHook(outcome),

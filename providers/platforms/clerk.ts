@@ -54,6 +54,7 @@ export default {
   setup: (url) => `1. Dashboard: Customization, SMS. In each template switch "Delivered by Clerk" off.
 2. Webhooks, Add endpoint: ${url}. Events: sms.created alone.
 3. Copy its Signing Secret, whsec_…, into CLERK_SECRET here.
-4. For tests: TEST_NUMBERS=+120155501 here holds Clerk's +12015550100 to +12015550199, whose code is always 424242.
+4. For tests: TEST_NUMBERS=+120155501 here holds Clerk's +12015550100 to +12015550199, whose code is always 424242. Numbers
+   that end in 555-0100 to 555-0199 are Clerk's in every area code: name the beginnings of those that you use.
 Clerk tells people "code sent" before it calls: what is refused here is seen in the log alone.`,
 } satisfies Platform<typeof env>

@@ -11,7 +11,10 @@ const Call = v.object({ to: v.string(), message: v.string() })
 /** No fault of the number: Curity logs the error, and shows the person a page of its own. */
 const failures: readonly Outcome["code"][] = ["rate_limited", "internal_error", "delivery_rejected", "delivery_timeout"]
 
-/** A number or a text that is no good is a 400 with its one error word; all else but 200 is an Internal Server Error. */
+/**
+ * A 400 with its one error word asks for another number: for a number or a text that is no good, and for a number to which
+ * nothing is sent. All else but 200 is an Internal Server Error.
+ */
 export default {
   docs: "https://curity.io/docs/identity-server/facilities/sms-providers/sms-providers-rest",
   env,

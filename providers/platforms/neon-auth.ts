@@ -51,5 +51,5 @@ export default {
    {"enabled": true, "webhook_url": "${url}", "enabled_events": ["send.otp"], "timeout_seconds": 5}
 4. CODE_TEXT here is the text, {code} in it the code.
 From then on Neon sends no code by e-mail either: those calls are refused here, and people see an error. Use it where people
-log in by phone alone, or by links and passwords beside it.`,
+log in by phone alone, or by links and passwords beside it. Neon signs nobody up by phone: each user must exist with a number.`,
 } satisfies Platform<typeof env>

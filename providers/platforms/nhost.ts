@@ -18,7 +18,8 @@ export default {
   // The code is stored only after a success: where the message may have gone out, a failure would make it worthless.
   answer: (outcome) => answerHook(outcome),
   setup: (url) => `1. Make a token with ${makeToken} and set it here as NHOST_TOKEN.
-2. Nhost Auth of May 2026 or newer: set these variables of the Auth service, and start it again.
+2. Nhost Auth of May 2026 or newer: set these variables of the Auth service, and start it again. (Nhost Cloud has no place
+   for them but [[global.environment]] in nhost.toml; that was not tried.)
 AUTH_SMS_PASSWORDLESS_ENABLED=true
 AUTH_SMS_PROVIDER=generic
 AUTH_SMS_GENERIC_URL=${url}

@@ -38,5 +38,6 @@ export default {
 2. Integration Store, Connect Provider, SMS, SMS Webhook. Base URL: ${url}
 3. API Key Request Header: Authorization. API Key: Bearer and the token, with one blank between.
 4. From: your sender. Id Path: data.id. Date Path: data.date. "Authenticate by token": off.
-5. Active, and save. Every SMS of your workflows comes here, not only codes.`,
+5. Active, and save. Every SMS of your workflows comes here, not only codes.
+Novu may refuse private addresses ("Generic SMS URL blocked").`,
 } satisfies Platform<typeof env>

@@ -1,5 +1,5 @@
 import * as v from "valibot"
-import type { Platform } from "../../main.ts"
+import type { Outcome, Platform } from "../../main.ts"
 import { makeToken, optionalText, secretToken, unread } from "../lib.ts"
 
 const env = {
@@ -20,6 +20,8 @@ const Call = v.object({
     }),
   }),
 })
+
+const guarded: readonly Outcome["code"][] = ["rate_limited", "destination_not_allowed", "suspected_fraud"]
 
 const command = (status: string, transactionId: string) =>
   Response.json({
@@ -50,8 +52,8 @@ export default {
   answer({ code, id, sentence, isPerhapsSent }) {
     if (code === "accepted") return command("SUCCESSFUL", id)
     if (isPerhapsSent) return command("PENDING", id)
-    // Any error makes Okta send by itself: what the guard refused must look as if it had been sent.
-    if (code === "rate_limited" || code === "destination_not_allowed") return command("SUCCESSFUL", id)
+    // Any error makes Okta send by itself: what was refused on purpose must look as if it had been sent.
+    if (guarded.includes(code)) return command("SUCCESSFUL", id)
     const isNumber = code === "invalid_recipient" || code === "invalid_message"
     const reason = isNumber ? "INVALID_PHONE_NUMBER" : "PROVIDER_UNAVAILABLE"
     const cause = { errorSummary: sentence, reason, location: "data.messageProfile.phoneNumber" }

@@ -81,6 +81,8 @@ export default {
 3. Generate secret, and copy it, v1,whsec_…, into SUPABASE_SECRET here. Then create the hook.
 4. Authentication, Sign In / Providers, Phone: enable it. The fields of its own provider may hold anything.
 5. CODE_TEXT is the text, {code} in it the code. supabase.auth.signInWithOtp({ phone }) sends the first one.
+Self-hosted, in place of 1 to 3: GOTRUE_HOOK_SEND_SMS_ENABLED=true, GOTRUE_HOOK_SEND_SMS_URI=${url} and
+GOTRUE_HOOK_SEND_SMS_SECRETS=v1,whsec_… with the same secret as here. It calls https, or http at localhost alone.
 
 So that the gateway learns whose codes are entered:
 1. Logins by phone: run this in the SQL Editor, with the GATEWAY_TOKEN that is set here.

@@ -131,6 +131,8 @@ export interface PlatformFixture {
   answers: Record<(typeof outcomes)[number], Told>
   /** What it is told of a phone call where there is no VOICE_PROVIDER, if it asks for calls. */
   unspoken?: Told
+  /** What it is told where a provider suspects fraud, if that has words of its own. */
+  fraud?: Told
   /** The hook that tells of entered codes: whom each call means. */
   verified?: {
     proof: Proof
