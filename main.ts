@@ -1172,7 +1172,7 @@ async function ask(provider: LoadedProvider, inbound: Inbound, gateway: Gateway,
     warnSunset(answer.headers, provider, world.clock(), log)
     return answer
   }
-  const result = await exchange(provider, message, send, clocks).catch((error: unknown) =>
+  const result = await exchange(provider, message, inbound.id, send, clocks).catch((error: unknown) =>
     error instanceof CallFailed ? error.refusal : refuseThrown(error, provider.name),
   )
   const hidden = listHidden(provider, authorizations)
@@ -1200,23 +1200,26 @@ type Verdict = { id: string } | Refused
 async function exchange(
   provider: LoadedProvider,
   message: Message,
+  key: string,
   send: Send,
   clocks: Clocks,
   mayRenew = true,
 ): Promise<Verdict> {
   const { provider: file, values, context } = provider
   const { fetch, session, used } = createSession(provider, send, clocks)
-  const request = await file.request(message, values, { ...context, fetch, session })
+  const request = await file.request(message, values, { ...context, key, fetch, session })
   const answer = request instanceof Request ? await send(request) : undefined
   if (answer && "outcome" in answer) return answer
   if (answer?.status === 401 && used() && mayRenew) {
     // Another message may have renewed it meanwhile.
     if (provider.session === used()) provider.session = undefined
-    return await exchange(provider, message, send, clocks, false)
+    return await exchange(provider, message, key, send, clocks, false)
   }
   const receipt = answer ? file.receipt(answer, values) : request
-  if (typeof receipt !== "object") throw new Error(`${answer ? "receipt" : "request"} gave nothing back`)
-  if ("id" in receipt && typeof receipt.id === "string") return { id: receipt.id }
+  const { id, code } = Object(receipt)
+  // A number is a slip of the file, and the message was taken all the same.
+  if (typeof id === "string" || typeof id === "number") return { id: String(id) }
+  if (code === undefined) throw new Error(`${answer ? "receipt" : "request"} gave neither an id nor a code`)
   return classify(receipt as contract.Refusal, answer?.status ?? 0, file.faults)
 }
 
@@ -1664,7 +1667,7 @@ export interface LoadedProvider {
   name: string
   provider: contract.Provider
   values: contract.Values<Variables>
-  context: Omit<contract.Context, "fetch" | "session">
+  context: Omit<contract.Context, "fetch" | "session" | "key">
   senders: Targeted<string>[]
   /** Its secrets, in every form in which they may be echoed. */
   hidden: string[]
@@ -1793,7 +1796,7 @@ async function requireSendable({ provider, values, context }: LoadedProvider, en
   const sample = { recipient: "+12223334444", body: "Your code is 326162", sender: "", code: "326162" }
   const fetch = async (url: string, init?: RequestInit) => new Response(new Request(url, init).method)
   try {
-    await provider.request(sample, values, { ...context, fetch, session: async () => "sample" })
+    await provider.request(sample, values, { ...context, key: "sample", fetch, session: async () => "sample" })
   } catch (cause) {
     const text = `${odd.join(" or ")} holds a character that cannot be sent: copy it again`
     throw new StartError([{ text, setting: odd[0] ?? "", cause }])

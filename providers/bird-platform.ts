@@ -22,7 +22,9 @@ const env = {
 }
 
 const Accepted = v.object({ id: v.pipe(v.string(), v.nonEmpty()), status: v.literal("accepted") })
-const Refused = v.object({ code: v.string(), message: v.nullish(v.string()) })
+const Refused = v.object({
+  error: v.object({ code: v.string(), name: v.nullish(v.string()), message: v.nullish(v.string()) }),
+})
 
 const Event = v.object({ type: v.string(), data: v.unknown() })
 const Delivery = v.object({
@@ -49,7 +51,7 @@ export default {
   needsSender: (env) => !env.BIRD_PLATFORM_TEMPLATE,
   url: (env) => `https://${env.BIRD_PLATFORM_API_KEY.split("_")[1]}.platform.bird.com`,
   env,
-  request(message, env, { url, nonce }) {
+  request(message, env, { url, key }) {
     const { recipient, sender, body } = message
     const parameters = fill(env.BIRD_PLATFORM_VARIABLES, message)
     if (env.BIRD_PLATFORM_TEMPLATE && !parameters) return noCode
@@ -62,20 +64,21 @@ export default {
         authorization: `Bearer ${env.BIRD_PLATFORM_API_KEY}`,
         "content-type": "application/json",
         accept: "application/json",
-        "idempotency-key": nonce(),
+        "idempotency-key": key,
       },
       body: JSON.stringify({ to: recipient, ...content }),
     })
   },
+  // SMSInvalidRecipient is also "a recipient that cannot be routed", which another provider may reach.
   faults: {
-    recipient: [
-      "SMSInvalidRecipient", // "Recipient phone number in E.164 format … a recipient that cannot be routed"
-    ],
-    account: ["SMSNoEligibleSender", "SMSSenderNotConfigured", "SenderCategoryNotPermitted"],
+    account: ["SMSInvalidRecipient", "SMSNoEligibleSender", "SMSSenderNotConfigured", "SenderCategoryNotPermitted"],
   },
   receipt({ status, json }) {
     if (status === 202 && v.is(Accepted, json)) return { id: json.id }
-    return v.is(Refused, json) ? { code: json.code, reason: json.message ?? undefined } : { code: status }
+    if (!v.is(Refused, json)) return { code: status }
+    // Its documents tell refusals by their names; a code is E and five digits.
+    const { code, name, message } = json.error
+    return { code: name ?? code, reason: message ?? undefined }
   },
   report: {
     proof(call, env) {

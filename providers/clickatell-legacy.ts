@@ -1,6 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
-import { isGsm7 } from "./lib.ts"
+import { isGsm7, lengthOf } from "./lib.ts"
 
 const env = {
   CLICKATELL_USER: v.pipe(v.string(), v.description("user name of the Developers' Central account")),
@@ -24,8 +24,9 @@ export default {
     })
     if (sender) form.set("from", sender.replace("+", ""))
     const isUnicode = !isGsm7(body)
-    const parts = Math.ceil(body.length / (isUnicode ? 67 : 153))
-    if (body.length > (isUnicode ? 70 : 160)) form.set("concat", String(parts))
+    const length = lengthOf(body)
+    const parts = Math.ceil(length / (isUnicode ? 67 : 153))
+    if (length > (isUnicode ? 70 : 160)) form.set("concat", String(parts))
     if (isUnicode) form.set("unicode", "1")
     // In whole minutes; a day is its default.
     if (ttl) form.set("validity", String(Math.min(Math.ceil(ttl / 60), 1_440)))

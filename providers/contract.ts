@@ -76,6 +76,8 @@ export interface Context {
   clock(): number
   /** 32 random hexadecimal digits. */
   nonce(): string
+  /** A UUID, the same where the provider is asked again for one message: a vendor that knows such keys sends it once. */
+  key: string
   /** Where delivery reports are taken, where GATEWAY_URL and `<NAME>_REPORT_KEY` are set. */
   reportUrl: string | undefined
 }
@@ -146,7 +148,7 @@ export interface Provider<E extends Variables = Variables> {
     receipt: string,
     isVerified: boolean,
     env: Values<E>,
-    context: Omit<Context, "fetch" | "session">,
+    context: Omit<Context, "fetch" | "session" | "key">,
   ): Request | undefined | Promise<Request | undefined>
   /** Pages or webhooks of the provider's own, served under `/<name>`. */
   routes?(app: Hono<{ Bindings: Bindings }>, env: Values<E>, site: Site): void

@@ -29,6 +29,10 @@ export default {
   countries: ["IN"],
   url: "https://www.fast2sms.com",
   env,
+  check: ({ FAST2SMS_ROUTE, FAST2SMS_MESSAGE_ID }) =>
+    FAST2SMS_ROUTE === "dlt" && !FAST2SMS_MESSAGE_ID
+      ? { text: "FAST2SMS_ROUTE=dlt needs FAST2SMS_MESSAGE_ID", setting: "FAST2SMS_MESSAGE_ID" }
+      : undefined,
   needsSender: ({ FAST2SMS_ROUTE }) => FAST2SMS_ROUTE === "dlt" || FAST2SMS_ROUTE === "dlt_manual",
   request(message, env, { url }) {
     const { recipient, sender, body } = message

@@ -1,6 +1,6 @@
 import * as v from "valibot"
 import type { Provider } from "../main.ts"
-import { isGsm7 } from "./lib.ts"
+import { isGsm7, lengthOf } from "./lib.ts"
 
 const flag = v.picklist(["0", "1"])
 const env = {
@@ -23,7 +23,7 @@ export default {
   request({ recipient, sender, body }, env, { url }) {
     const isUnicode = !isGsm7(body)
     // One message less the 12 characters of the STOP clause; a longer one is refused without smslong.
-    const isLong = body.length > (isUnicode ? 58 : 148)
+    const isLong = lengthOf(body) > (isUnicode ? 58 : 148)
     return new Request(`${url}/cgi-bin/sms`, {
       method: "POST",
       headers: { "content-type": "application/json", accept: "application/json", "cache-control": "no-cache" },

@@ -96,6 +96,10 @@ export const noCode: Refusal = {
 export const isGsm7 = (text: string): boolean =>
   /^[@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !"#¤%&'()*+,./0-9:;<=>?¡A-ZÄÖÑÜ§¿a-zäöñüà^{}\\[~\]|€\f-]*$/.test(text)
 
+/** How many characters of a message a text takes: in GSM-7 those of the extension count twice (3GPP TS 23.038). */
+export const lengthOf = (text: string): number =>
+  isGsm7(text) ? text.replace(/[\^{}\\[~\]|€\f]/g, "--").length : text.length
+
 /** A setting that holds texts in their order, such as a template's variables: a JSON list. */
 export const textList = v.pipe(v.string(), v.parseJson(), v.array(v.string()))
 

@@ -63,7 +63,9 @@ export default {
     const [{ code, description: reason, parameter }] = json.errors
     const isNumber = parameter === "recipient" || parameter === "recipients"
     // "no (correct) recipients found", and "recipients is invalid".
-    if (isNumber && (code === 9 || code === 10)) return { code, reason, fault: "recipient" }
+    // A trial account is told the same of every number but its own: "during your test period you can only …".
+    const isTrial = /test period/i.test(reason)
+    if (isNumber && !isTrial && (code === 9 || code === 10)) return { code, reason, fault: "recipient" }
     if (isNumber || parameter === "originator") return { code, reason, fault: "account" }
     return { code, reason, fault: parameter === "body" ? "message" : undefined }
   },

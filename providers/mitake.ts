@@ -14,13 +14,17 @@ export default {
   countries: ["TW"],
   url: "https://smsapi.mitake.com.tw",
   env,
-  request({ recipient, body }, env, { url }) {
+  request({ recipient, body }, env, { url, ttl, key }) {
     const form = new URLSearchParams({
       username: env.MITAKE_USERNAME,
       password: env.MITAKE_PASSWORD,
       dstaddr: recipient.replace("+886", "0"),
       smbody: body.replace(/\r\n?|\n/g, "\u0006"),
+      // One that comes again within 12 hours is answered as the first was.
+      clientid: key,
     })
+    // In seconds; a day is its default.
+    if (ttl) form.set("vldtime", String(Math.min(ttl, 86_400)))
     return new Request(`${url}/api/mtk/SmSend?CharsetURL=UTF-8`, { method: "POST", body: form })
   },
   faults: {

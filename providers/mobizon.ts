@@ -25,10 +25,12 @@ export default {
     const query = new URLSearchParams({ api: "v1", apiKey: env.MOBIZON_API_KEY, output: "json" })
     const form = new URLSearchParams({ recipient: recipient.slice(1), text: body })
     if (sender) form.set("from", sender.replace("+", ""))
-    // Whole minutes, at most the 24 hours of the vendor's examples.
-    if (ttl) form.set("params[validity]", String(Math.min(Math.ceil(ttl / 60), 1_440)))
+    // In minutes, "from 60 to 1440": a shorter one would be refused.
+    if (ttl) form.set("params[validity]", String(Math.min(Math.max(Math.ceil(ttl / 60), 60), 1_440)))
     return new Request(`${url}/service/message/sendsmsmessage?${query}`, { method: "POST", body: form })
   },
+  // 8: a wrong key, 9: no access, 13: another country's site, 14: a blocked account, 30: too many requests.
+  faults: { account: [8, 9, 13, 14], provider: [30] },
   receipt({ status, json }) {
     if (status === 200 && v.is(Accepted, json)) return { id: String(json.data.messageId) }
     if (!v.is(Refused, json)) return { code: status }

@@ -157,6 +157,42 @@ test("an answer that breaks off is a broken connection", async () => {
   assert.match(String(answer.detail), /unreachable reset/)
 })
 
+/** A provider's file that asks over HTTP, and gives what is wanted. */
+const fileOf = (parts: Partial<Provider>): Provider => ({
+  docs: "https://example.com/",
+  url: "https://a.example",
+  env: {},
+  request: (_, __, { url }) => new Request(url, { method: "POST" }),
+  receipt: ({ status }) => (status === 200 ? { id: "m-1" } : { code: status }),
+  ...parts,
+})
+
+test("a provider that is asked again for one message is given the same key, and another one for the next", async () => {
+  const keys: string[] = []
+  const request: Provider["request"] = (_, __, { url, key }) => {
+    keys.push(key)
+    return new Request(url, { method: "POST" })
+  }
+  const answer = () => (keys.length === 1 ? Promise.reject(networkError("ECONNRESET")) : new Response("{}"))
+  const { send } = await route({ a: answer }, {}, { a: fileOf({ request }) })
+  const { answer: first } = await send()
+  assert.deepEqual(keys, [first.id, first.id])
+  await send()
+  assert.equal(keys.length, 3)
+  assert.notEqual(keys[2], keys[0])
+})
+
+test("a receipt with a number for its id is taken, and one with neither id nor code is told", async () => {
+  const slip = (receipt: unknown) => fileOf({ receipt: () => receipt as { id: string } })
+  const { send } = await route({ a: () => new Response("{}") }, {}, { a: slip({ id: 12345 }) })
+  assert.equal((await send()).answer.receipt, "12345")
+  for (const none of [{ ok: 1 }, true, undefined, null, { id: null }]) {
+    const { send, line } = await route({ a: () => new Response("{}") }, {}, { a: slip(none) })
+    assert.equal((await send()).status, 502)
+    assert.match(String(line("refused").reason), /receipt gave neither an id nor a code/)
+  }
+})
+
 const faults: [status: number, fault: string][] = [
   [400, "provider"],
   [401, "account"],

@@ -11,6 +11,7 @@ import {
   isGsm7,
   isoTime,
   language,
+  lengthOf,
   readStandardWebhook,
   readTimedSignature,
   readToken,
@@ -19,6 +20,17 @@ import {
   speech,
 } from "../providers/lib.ts"
 import { message } from "./lib/world.ts"
+
+test("lengthOf counts what a message holds", () => {
+  for (const [text, length] of [
+    ["", 0],
+    ["abc", 3],
+    ["[x]", 5],
+    ["^{}\\[~]|€\f", 20],
+    ["код [1]", 7],
+  ] as const)
+    assert.equal(lengthOf(text), length, text)
+})
 
 test("isGsm7 knows the alphabet and its extension, and nothing else", () => {
   for (const text of ["", "Grüße", "€ [x] {y} ~ ^ | \\", "Å Ø Δ Ω ¡ ¿ Ñ § à", "a\nb\rc", "@£$¥_-+"])

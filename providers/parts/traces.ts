@@ -20,7 +20,7 @@ async function urlsOf({ provider, values, context }: LoadedProvider): Promise<st
     await Promise.try(login).catch(() => {})
     return "sample"
   }
-  const request = Promise.try(() => provider.request(sample, values, { ...context, fetch, session }))
+  const request = Promise.try(() => provider.request(sample, values, { ...context, key: "sample", fetch, session }))
   const call = await request.catch(() => undefined)
   if (call instanceof Request) urls.push(call.url)
   return urls

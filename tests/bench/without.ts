@@ -22,7 +22,7 @@ const parts: Record<string, [found: string, replacement: string][]> = {
   "its type alone": [["parsed.getType()", `"MOBILE" as const`]],
   "the provider's file and its call": [
     [
-      "await exchange(provider, message, send, clocks).catch(",
+      "await exchange(provider, message, inbound.id, send, clocks).catch(",
       `{ id: "77f8a2b0" } as Verdict; void (async () => send)().catch(`,
     ],
   ],

@@ -77,7 +77,7 @@ export interface Fixture {
   recipient?: string
   /** Milliseconds since 1970, for requests that hold a time. */
   clock?: number
-  /** What `context.nonce()` gives, for requests that hold one. */
+  /** What `context.nonce()` gives, for requests that hold one. `{key}` in a request stands for `context.key`. */
   nonce?: string
   calls: [Call, ...Call[]]
   /** Messages that `request` itself refuses. */
