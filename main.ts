@@ -2742,7 +2742,9 @@ async function serve(given: World) {
     return answering
   }
   const { port, close } = await listen(HOST, PORT, handle).catch((cause) => {
-    const text = `PORT ${PORT} of ${HOST} cannot be listened on: ${cause.code ?? cause.name}`
+    const isDenied = cause.name === "NotCapable"
+    const why = isDenied ? "Deno has no permission: --allow-net, as deno task start has" : (cause.code ?? cause.name)
+    const text = `PORT ${PORT} of ${HOST} cannot be listened on: ${why}`
     throw new StartError([{ text, unknown: "PORT", cause }])
   })
   await loading

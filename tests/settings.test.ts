@@ -649,8 +649,12 @@ const warnings: [env: Record<string, string>, told: RegExp][] = [
     /^plivo takes no message without a sender: set PLIVO_SENDER or PLIVO_POWERPACK_UUID if the messages bring none$/,
   ],
   [
-    { SMS_PROVIDER: "fast2sms", FAST2SMS_API_KEY: "a", FAST2SMS_ROUTE: "dlt" },
+    { SMS_PROVIDER: "fast2sms", FAST2SMS_API_KEY: "a", FAST2SMS_ROUTE: "dlt", FAST2SMS_MESSAGE_ID: "1" },
     /^fast2sms takes no message without a sender: set FAST2SMS_SENDER if the messages bring none$/,
+  ],
+  [
+    { GATEWAY_ALLOW_IPS: "192.0.2.1", GATEWAY_URL: "https://sms.acme.com" },
+    /^GATEWAY_ALLOW_IPS holds the proxy's address, where one stands in front: see GATEWAY_TRUST_PROXY$/,
   ],
   [{ GATEWAY_SECRET: "MySecretToSignTheToken" }, /less than 32 bytes/],
   [{ GATEWAY_SECRET_PREVIOUS: "short" }, /less than 32 bytes/],
@@ -741,6 +745,8 @@ const lines: [env: Record<string, string>, line: string][] = [
   [{ STORE: "deno:x" }, "STORE=deno-kv:"],
   [{ ALLOW_DESTINATIONS: "+0" }, "ALLOW_DESTINATIONS=US,CA"],
   [{ GATEWAY_URL: "https://sms.example.com/sms" }, "GATEWAY_URL=https://sms.example.com"],
+  [{ GATEWAY_URL: "gw.acme.com/sms" }, "GATEWAY_URL=https://gw.acme.com"],
+  [{ GATEWAY_TRUST_PROXY: "true" }, "GATEWAY_TRUST_PROXY=1"],
   [{ SMS_PROVIDER: "nobody-knows-this" }, "SMS_PROVIDER=<value>"],
 ]
 for (const [env, line] of lines) {

@@ -37,7 +37,7 @@ import {
   variables,
 } from "../../main.ts"
 import { missingPackage } from "../lib.ts"
-import { listFiles } from "../parts/names.ts"
+import { configured, listFiles } from "../parts/names.ts"
 
 /** The same error with what may have been meant, and what is doubtful and may be why something is missing or wrong. */
 export async function explain(error: StartError, given: Environment): Promise<StartError> {
@@ -222,6 +222,8 @@ async function valueMeant(setting: string, written: string): Promise<string | un
   if (folder !== undefined) return await filesMeant(folder, written, setting.startsWith("VOICE"))
   if (setting === "DENY_TYPES") return await listMeant(written, (item) => nearest(item.toLowerCase(), typeNames))
   if (setting === "DEFAULT_COUNTRY") return await countryMeant(written)
+  if (setting === "GATEWAY_TRUST_PROXY") return /^(true|yes|on)$/i.test(written) ? "1" : undefined
+  if (setting === "GATEWAY_URL") return addressMeant(written)
   if (/_DESTINATIONS$/.test(setting)) return await destinationsMeant(written)
   if (setting.startsWith("LIMIT_")) return limitMeant(written)
   const options: unknown = Reflect.get(
@@ -231,6 +233,13 @@ async function valueMeant(setting: string, written: string): Promise<string | un
   if (Array.isArray(options)) return nearest(written.toLowerCase(), options)
   const isDuration = /^(DEADLINE|ATTEMPT_TIMEOUT|SMS_TTL|(DUPLICATE|RESEND)_WINDOW)$/.test(setting)
   return isDuration ? durationMeant(written, setting === "RESEND_WINDOW" ? "m" : "s") : undefined
+}
+
+/** `https://` and the host of an address; undefined where it holds more than names, which may be secret. */
+function addressMeant(written: string): string | undefined {
+  const [, host] =
+    /^(?:https?:\/\/)?((?:[a-z][a-z\d-]{0,30}\.){1,5}[a-z]{2,20})(?:\/[\w/-]{0,40})?$/i.exec(written) ?? []
+  return host && `https://${host}`
 }
 
 /** The folder and the settings of files, for one that lies in another folder. */
@@ -373,6 +382,9 @@ async function mendFile(complaint: Complaint, file: string, env: Environment): P
   if (file.startsWith("parts/") || file.startsWith("commands/")) return complaint
   const { cause } = complaint
   if (listFiles(kind).includes(name)) return { ...complaint, text: explainBroken(file, name, cause) }
+  const needsNone = kind === "platforms/" && configured.includes(name)
+  const instead = `it calls POST / with GATEWAY_TOKEN: leave it out of PLATFORMS, and see main.ts platforms ${name}`
+  if (needsNone) return { text: `PLATFORMS is wrong: ${name} needs no file: ${instead}` }
   const list =
     kind === "" || kind === "platforms/" ? `; main.ts ${kind.slice(0, -1) || "providers"} lists what there is` : ""
   const isNaming = (key: string) =>
@@ -555,6 +567,9 @@ function listContradictions(settings: Settings, env: Environment): string[] {
   const { protocol, hostname = "" } = URL.parse(settings.GATEWAY_URL ?? "") ?? {}
   if (protocol === "http:" && !/^(localhost|127\..*|\[::1\])$/.test(hostname))
     doubts.push("GATEWAY_URL is http: tokens and codes cross the network as they are, write https")
+  const isBehindProxy = protocol === "https:" && settings.GATEWAY_TRUST_PROXY === 0
+  if (isBehindProxy && settings.GATEWAY_ALLOW_IPS)
+    doubts.push("GATEWAY_ALLOW_IPS holds the proxy's address, where one stands in front: see GATEWAY_TRUST_PROXY")
   if (env.HTTP_METHOD?.toUpperCase() === "GET" && env.HTTP_BODY)
     doubts.push("HTTP_BODY is not sent, since HTTP_METHOD is GET")
   const isBroken = (name: string) => /\n/.test(env[name] ?? "") && !/-----BEGIN/.test(env[name] ?? "")

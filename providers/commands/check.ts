@@ -58,7 +58,7 @@ function summarize(prepared: Prepared, address: string, isFirst: boolean) {
     ["tests", settings.TEST_NUMBERS ? `${settings.TEST_NUMBERS.length} of TEST_NUMBERS, sent to nobody` : ""],
     ["store", settings.STORE ? `${settings.STORE.split(":")[0]}, shared by instances` : ""],
     ["look at", looks.map((name) => `${address}${name}`).join(", ")],
-    ["try", isFirst ? "" : 'main.ts check; main.ts send +12223334444 "Your code is 326162"'],
+    ["try", isFirst ? "" : 'main.ts send +<your number> "Your code is 326162"'],
   ]
   return words.filter(([, text]) => text)
 }

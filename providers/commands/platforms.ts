@@ -1,5 +1,16 @@
-import { type Command, describe, parseVariables, type Variable, variablePrefix, variables } from "../../main.ts"
-import { chooseNames, configured, loadOrTell } from "./providers.ts"
+import { readFileSync } from "node:fs"
+import { type Command, describe, parseVariables, tryOr, type Variable, variablePrefix, variables } from "../../main.ts"
+import { configured } from "../parts/names.ts"
+import { chooseNames, loadOrTell } from "./providers.ts"
+
+/** What configured.md says of a platform that needs no file, with this gateway's address. */
+function readSection(name: string, base: string): string {
+  const page = new URL("../platforms/configured.md", import.meta.url)
+  const sections = tryOr(() => readFileSync(page, "utf8"), "").split(/^(?=## )/m)
+  const found = sections.find((section) => section.startsWith(`## ${name}\n`))
+  if (!found) throw new Error(`${name} needs no file: see providers/platforms/configured.md#${name}, which is not here`)
+  return found.replaceAll("https://gateway.example", () => base).trimEnd()
+}
 
 /** Lists the platforms that can call; of one, its variables, the URL to enter, and the steps on the platform's side. */
 export default {
@@ -8,7 +19,10 @@ export default {
     // An address that would not start would be entered wrong on the platform's side, too.
     parseVariables(env, { GATEWAY_URL: variables.GATEWAY_URL })
     const base = env.GATEWAY_URL?.replace(/\/$/, "") ?? "https://<the address of this gateway>"
-    for (const name of chooseNames("platforms/", names)) {
+    const withFile = names.filter((name) => !configured.includes(name))
+    for (const name of names.filter((name) => configured.includes(name))) world.print(readSection(name, base))
+    if (names.length > 0 && withFile.length === 0) return
+    for (const name of chooseNames("platforms/", withFile)) {
       const platform = await loadOrTell("platforms/", name, world)
       if (!platform) continue
       const { usual } = platform

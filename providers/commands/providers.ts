@@ -11,7 +11,7 @@ import {
   variablePrefix,
   type World,
 } from "../../main.ts"
-import { listFiles } from "../parts/names.ts"
+import { configured, listFiles } from "../parts/names.ts"
 import { didYouMean, fileMeant, nearest, senderVariables } from "./advice.ts"
 
 /** A variable of a provider, with what it needs to be told. */
@@ -92,20 +92,12 @@ function isLike(word: string, name: string, { region = "", countries = [], chann
   return places.includes(country) || places.split(/[^a-z]+/).includes(word)
 }
 
-/** Platforms whose admin writes the body of the call: each is a part of configured.md, and calls `POST /`. */
-export const configured = [
-  ...["kratos", "keycloak", "wso2-is", "pingone", "privacyidea", "linotp", "frappe", "midpoint", "salesforce"],
-  ...["authentik-mapping", "apereo-cas", "better-auth", "supertokens", "cognito"],
-]
-
 /** The names of what is listed: all, or those that are given. */
 export function chooseNames(kind: "" | "platforms/", names: string[]): string[] {
   const known = listFiles(kind)
   if (known.length < 2) throw new Error("Deno has no permission to read providers/: --allow-read=<its path>")
   for (const name of names) {
     if (known.includes(name)) continue
-    if (kind === "platforms/" && configured.includes(name))
-      throw new Error(`${name} needs no file: see providers/platforms/configured.md#${name}`)
     const what = v.is(fileName(), name) ? `there is no providers/${kind}${name}.ts` : `no file can be called ${name}`
     throw new Error(what + didYouMean(fileMeant(kind, name) ?? nearest(name.toLowerCase(), configured)))
   }

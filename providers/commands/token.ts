@@ -30,6 +30,10 @@ export default {
     const near = life.success ? undefined : durationMeant(written, "m")
     if (!life.success) throw new Error(`--expires must be a duration such as 30s, 10m or 1h${didYouMean(near)}`)
     const settings = await readSettings(world.env)
+    if (settings.keys.length === 0 && settings.GATEWAY_TOKEN)
+      throw new Error(
+        "token signs with GATEWAY_SECRET, which is not set: a caller sends GATEWAY_TOKEN itself as Bearer",
+      )
     if (settings.keys.length === 0)
       throw new StartError([{ text: "token needs GATEWAY_SECRET", setting: "GATEWAY_SECRET" }])
     world.print(await signToken(settings, world.clock(), life.output))

@@ -55,7 +55,7 @@ export function doorOf(
     if (isIn) return await next()
     const challenge = { "www-authenticate": bearer ? 'Bearer error="invalid_token"' : "Bearer" }
     const refuse = () =>
-      problem("authentication_failed", `open ${path}?token=<${variable}>, or send it as Bearer`, challenge)
+      problem("authentication_failed", `open it in a browser and sign in, or send ${variable} as Bearer`, challenge)
     const isBrowser = /\btext\/html\b/.test(c.req.header("accept") ?? "")
     if (!isBrowser || bearer) return refuse()
     // Who opens it for the first time has tried nothing, and is no news.

@@ -8,6 +8,12 @@ import * as v from "valibot"
 import { type Files, fileName, tryOr } from "../../main.ts"
 
 let platforms: string[] | undefined
+/** Platforms whose admin writes the body of the call: each is a part of configured.md, and calls `POST /`. */
+export const configured = [
+  ...["kratos", "keycloak", "wso2-is", "pingone", "privacyidea", "linotp", "frappe", "midpoint", "salesforce"],
+  ...["authentik-mapping", "apereo-cas", "better-auth", "supertokens", "cognito"],
+]
+
 /** What is said of the path of a platform that is not served; undefined where the path is none. */
 export function describeUnserved(path: string): string | undefined {
   platforms ??= listFiles("platforms/")

@@ -97,7 +97,10 @@ test("platforms auth0 prints the body of POST /api/v2/connections", slow, async 
 test("platforms refuses an address that serving would refuse, and prints how a token is made", slow, async () => {
   const wrong = await command(["platforms", "auth0"], { GATEWAY_URL: "https://sms.example.com/sms" })
   assert.equal(wrong.code, 1)
-  assert.match(wrong.stderr, /GATEWAY_URL is wrong: expected the public address of this gateway, .*no path behind it$/m)
+  assert.match(
+    wrong.stderr,
+    /GATEWAY_URL is wrong: expected the public address of this gateway, .*no path behind it; did you mean https:\/\/sms\.example\.com\?$/m,
+  )
   assert.equal(wrong.stdout, "")
   const { stdout } = await command(["platforms", "okta"])
   const [, source = ""] =
@@ -231,6 +234,13 @@ test(
   },
 )
 
+test("platforms tells what to enter on a platform that needs no file, with this gateway's address", slow, async () => {
+  const { code, stdout } = await command(["platforms", "keycloak"], { GATEWAY_URL: "https://sms.acme.com" })
+  assert.equal(code, 0)
+  assert.match(stdout, /^## keycloak\n[\s\S]*\| SMS API URL \| `https:\/\/sms\.acme\.com\/` \|/)
+  assert.doesNotMatch(stdout, /gateway\.example|^## wso2/m)
+})
+
 test("send --voice speaks by VOICE_PROVIDER", slow, async () => {
   const env = { SMS_PROVIDER: "inbox", VOICE_PROVIDER: "console" }
   const { code, stdout, stderr } = await command(["send", "--voice", "+12223334444", "hello"], env)
@@ -349,6 +359,12 @@ const failures: [args: string[], told: RegExp, env?: Record<string, string>][] =
   [["send", "+12223334444", "x"], /TWILIO_ACCOUNT_SID is missing/, { SMS_PROVIDER: "twilio" }],
   [["send", "+12223334444", "x", "--voice"], /no provider is named for this number: see VOICE_PROVIDER/],
   [["token"], /token needs GATEWAY_SECRET[\s\S]*GATEWAY_SECRET=/],
+  [["token"], /a caller sends GATEWAY_TOKEN itself as Bearer/, { GATEWAY_TOKEN: "x".repeat(32) }],
+  [
+    ["check"],
+    /keycloak needs no file: it calls POST \/ with GATEWAY_TOKEN: leave it out of PLATFORMS/,
+    { PLATFORMS: "keycloak" },
+  ],
   [["token", "--expires", "soon"], /--expires must be a duration/, { GATEWAY_SECRET: secret }],
   [["--unknown"], /there is no command --unknown/],
   [["token", "--unknown"], /token has one option, --expires/, { GATEWAY_SECRET: secret }],
