@@ -1324,12 +1324,13 @@ function classify(refusal: contract.Refusal, status: number, faults: contract.Pr
   const isStatusAlone = code === status && reason === undefined
   const isListed = (name: contract.Fault) => faults[name]?.some((known) => String(known) === String(code))
   const listed = isStatusAlone ? undefined : faultNames.find(isListed)
+  const none = isStatusAlone && status >= 200 && status < 300 ? "its answer is no acceptance that the file knows" : ""
   const byStatus = status === 401 || status === 402 || status === 403 ? "account" : "provider"
   const fault = refusal.fault ?? listed ?? byStatus
   // A 429 with a code of its own may concern one number alone.
   const isFailure = listed === "provider" || status >= 500 || (status === 429 && code === status)
   const isOutage = fault === "provider" && isFailure
-  return { outcome: "refused", code, reason: reason ?? "", fault, isOutage, isPerhapsSent }
+  return { outcome: "refused", code, reason: reason ?? none, fault, isOutage, isPerhapsSent }
 }
 
 /** The refusal for a call that brought no answer. The circuit breaker counts it. */
@@ -2616,7 +2617,9 @@ function readEnvBytes(): Uint8Array {
     return builtin("node:fs").readFileSync(".env")
   } catch (error) {
     const { code, name } = Object(error)
+    const isBeside = tryOr(() => builtin("node:fs").existsSync(`${import.meta.dirname}/.env`), false)
     if (name === "NotCapable") say(".env is not read, since Deno has no permission: --allow-read=.env,providers")
+    else if (isBeside) say(".env beside main.ts is not read: start in that folder, since it is read where you start")
     else if (code && code !== "ENOENT") throw new StartError([{ text: `.env is there and cannot be read: ${code}` }])
     return new Uint8Array()
   }

@@ -182,6 +182,16 @@ test("a provider that is asked again for one message is given the same key, and 
   assert.notEqual(keys[2], keys[0])
 })
 
+test("a success that its file does not know has a reason", async () => {
+  const { send, line } = await route(
+    { a: () => new Response("<html>") },
+    {},
+    { a: fileOf({ receipt: ({ status }) => ({ code: status }) }) },
+  )
+  assert.equal((await send()).status, 502)
+  assert.equal(line("refused").reason, "its answer is no acceptance that the file knows")
+})
+
 test("a receipt with a number for its id is taken, and one with neither id nor code is told", async () => {
   const slip = (receipt: unknown) => fileOf({ receipt: () => receipt as { id: string } })
   const { send } = await route({ a: () => new Response("{}") }, {}, { a: slip({ id: 12345 }) })

@@ -22,6 +22,17 @@ function files(folder: string, values: Record<string, string | Uint8Array>): Rec
   return Object.fromEntries(entries)
 }
 
+test("a .env beside main.ts that is not where it starts is told", slow, async () => {
+  if (process.env.SMSTASK) return assert.ok(true, "it is not main.ts")
+  await copy({ ".env": "GATEWAY_SECRET=short\n" }, async (folder) => {
+    const { ended, stderr } = run(["token"], {}, folder, `${folder}/providers`)
+    assert.equal(await ended, 1)
+    // Deno has no permission to look there.
+    if (!("Deno" in globalThis)) assert.match(stderr(), /^\.env beside main\.ts is not read: start in that folder/)
+    assert.doesNotMatch(stderr(), /is too short/)
+  })
+})
+
 test("settings, and the variables of providers, platforms and pages, come as files, from .env too", slow, async () => {
   if (process.env.SMSTASK) return assert.ok(true, "one file has nothing beside it")
   const asked: string[] = []
