@@ -743,6 +743,7 @@ const lines: [env: Record<string, string>, line: string][] = [
   [{ PORT: "abc" }, "PORT=3000"],
   [{ STORE: "localhost:6379" }, "STORE=redis://127.0.0.1:6379"],
   [{ STORE: "deno:x" }, "STORE=deno-kv:"],
+  [{ STORE: "sqlite:/no/such/folder/limits.db" }, "STORE=sqlite:limits.db"],
   [{ ALLOW_DESTINATIONS: "+0" }, "ALLOW_DESTINATIONS=US,CA"],
   [{ GATEWAY_URL: "https://sms.example.com/sms" }, "GATEWAY_URL=https://sms.example.com"],
   [{ GATEWAY_URL: "gw.acme.com/sms" }, "GATEWAY_URL=https://gw.acme.com"],

@@ -275,7 +275,9 @@ async function mend(complaint: Complaint, env: Environment): Promise<Complaint> 
   const value = written && !complaint.suggestion ? await valueMeant(setting, written) : undefined
   const folder = folderOf(setting)
   if (!value && folder !== undefined) return { ...complaint, text: text + findElsewhere(folder, toFileName(written)) }
-  if (!value || value === written) return { ...complaint, text: text + hintOf(setting, written) }
+  const ofStore = setting === "STORE" ? storeMeant(written) : undefined
+  const nearer = ofStore && !ofStore.includes("…") ? { suggestion: ofStore } : {}
+  if (!value || value === written) return { ...complaint, text: text + hintOf(setting, written), ...nearer }
   const isOne = !value.includes(" or ")
   const schema: Variable | undefined = Reflect.get(variables, setting)
   if (isOne && schema && !v.is(schema, value)) return complaint
