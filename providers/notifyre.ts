@@ -7,7 +7,15 @@ const env = {
 
 const Accepted = v.object({
   success: v.literal(true),
-  payload: v.object({ smsMessageID: v.pipe(v.string(), v.nonEmpty()) }),
+  payload: v.object({
+    smsMessageID: v.pipe(v.string(), v.nonEmpty()),
+    invalidToNumbers: v.nullish(v.pipe(v.array(v.unknown()), v.empty())),
+  }),
+})
+/** The one number was not taken; nothing says why. */
+const Unsent = v.object({
+  success: v.literal(true),
+  payload: v.object({ invalidToNumbers: v.tuple([v.object({ message: v.nullish(v.string()) })]) }),
 })
 const Refused = v.object({
   success: v.literal(false),
@@ -39,6 +47,10 @@ export default {
   },
   receipt({ status, json }) {
     if (status === 200 && v.is(Accepted, json)) return { id: json.payload.smsMessageID }
+    if (status === 200 && v.is(Unsent, json)) {
+      const [{ message }] = json.payload.invalidToNumbers
+      return { code: "invalidToNumbers", reason: message ?? undefined, fault: "account" }
+    }
     if (!v.is(Refused, json)) return { code: status }
     const code = json.statusCode ?? status
     const isAccount = [401, 402, 403].includes(code)

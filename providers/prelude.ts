@@ -9,7 +9,8 @@ const env = {
 
 const Accepted = v.object({
   id: v.pipe(v.string(), v.nonEmpty()),
-  status: v.picklist(["success", "retry"]),
+  // "challenged": suspicious, and sent by no text. "shadow_blocked": sent, though a rule would have blocked it.
+  status: v.picklist(["success", "retry", "challenged", "shadow_blocked"]),
 })
 const Blocked = v.object({ status: v.literal("blocked"), reason: v.nullish(v.string()) })
 const Refused = v.object({ code: v.string(), message: v.nullish(v.string()) })

@@ -41,7 +41,11 @@ export default {
   },
   faults: {
     // 2001, an invalid number, may be one that it has no route to.
-    account: [1001, 1002, 1003, 1005, 1007, 1008, 2001, 3000, 3001, 3002, 3003, 3004, 3005, 3006, 3007],
+    account: [
+      ...[1001, 1002, 1003, 1005, 1007, 1008, 2001, 3000, 3001, 3002, 3003, 3004, 3005, 3006, 3007],
+      // A wrong number, limits, blocks, senders, and numbers abroad.
+      ...[2200, 2201, 2202, 2205, 2206, 2207, 2208],
+    ],
     message: [2203],
   },
   receipt({ status, json }) {

@@ -53,6 +53,11 @@ export default {
     ["SINCH_SERVICE_PLAN_ID", "SINCH_API_TOKEN"],
     ["SINCH_PROJECT_ID", "SINCH_KEY_ID", "SINCH_KEY_SECRET"],
   ],
+  check({ SINCH_PROJECT_ID, SINCH_KEY_ID, SINCH_KEY_SECRET }) {
+    const set = [SINCH_PROJECT_ID, SINCH_KEY_ID, SINCH_KEY_SECRET].filter(Boolean)
+    const text = "SINCH_PROJECT_ID, SINCH_KEY_ID and SINCH_KEY_SECRET go together: set all three, or none"
+    return set.length % 3 > 0 ? { text, setting: "SINCH_KEY_ID" } : undefined
+  },
   url: (env) => `https://${env.SINCH_KEY_ID ? "zt." : ""}${env.SINCH_SMS_REGION}.sms.api.sinch.com`,
   env,
   async request({ recipient, sender, body }, env, { url, reportUrl, ttl, clock, session, fetch }) {

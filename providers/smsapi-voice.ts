@@ -19,7 +19,7 @@ const Accepted = v.object({ count: v.literal(1), list: v.strictTuple([Called]), 
 const Refused = v.object({ error: v.union([v.number(), v.string()]), message: v.nullish(v.string()) })
 const RefusedNumber = v.object({
   error: v.picklist([13, "13"]),
-  invalid_numbers: v.array(v.object({ message: v.literal("Invalid phone number") })),
+  invalid_numbers: v.pipe(v.array(v.object({ message: v.literal("Invalid phone number") })), v.nonEmpty()),
 })
 
 /** Its voices speak Polish, and it calls from 8 to 22 o'clock only (code 51). A refusal is a 200 too, with `error`. */

@@ -18,7 +18,7 @@ const Accepted = v.object({ count: v.literal(1), list: v.strictTuple([Sent]), er
 const Refused = v.object({ error: v.union([v.number(), v.string()]), message: v.nullish(v.string()) })
 const RefusedNumber = v.object({
   error: v.picklist([13, "13"]),
-  invalid_numbers: v.array(v.object({ message: v.literal("Invalid phone number") })),
+  invalid_numbers: v.pipe(v.array(v.object({ message: v.literal("Invalid phone number") })), v.nonEmpty()),
 })
 
 /** A refusal is a 200 too, with `error`. For accounts of smsapi.pl, .bg or .se set SMSAPI_URL to https://api.smsapi.pl … */

@@ -36,7 +36,10 @@ export default {
     if (status === 201 && v.is(Pushed, json)) return { id: json.data.responses[0].messageId }
     if (!v.is(Refused, json)) return { code: status }
     const reason = "error" in json ? json.error : json.message
-    const isAccount = v.is(Limited, json) || reason === "Device does not exist or is not enabled"
+    // The first is what a banned account is told, under 500.
+    const ofAccount =
+      /^(Sorry, we cannot process your request|Please verify your email|Device does not exist or is not enabled$)/
+    const isAccount = v.is(Limited, json) || ofAccount.test(reason)
     return { code: status, reason, fault: isAccount ? "account" : undefined }
   },
 } satisfies Provider<typeof env>

@@ -74,4 +74,16 @@ export default {
     const fault = parameter === "To" ? "recipient" : parameter ? "message" : undefined
     return { code, reason: message, fault }
   },
+  /** Nothing tells that a code was not entered: it expires. */
+  verified(sid, isVerified, env, { url }) {
+    if (!isVerified) return undefined
+    return new Request(`${url}/v2/Services/${env.TWILIO_VERIFY_SERVICE_SID}/Verifications/${encodeURIComponent(sid)}`, {
+      method: "POST",
+      headers: {
+        authorization: basic(env.TWILIO_VERIFY_ACCOUNT_SID, env.TWILIO_VERIFY_AUTH_TOKEN),
+        accept: "application/json",
+      },
+      body: new URLSearchParams({ Status: "approved" }),
+    })
+  },
 } satisfies Provider<typeof env>

@@ -37,6 +37,7 @@ export default {
   evidence: "vendor",
   channel: "voice",
   needsSender: true,
+  alternatives: [["TWILIO_AUTH_TOKEN"], ["TWILIO_API_KEY", "TWILIO_API_SECRET"]],
   url: "https://api.twilio.com",
   env,
   request(message, env, { url }) {

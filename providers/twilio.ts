@@ -133,7 +133,8 @@ export default {
     read({ text }) {
       const form = Object.fromEntries(new URLSearchParams(text))
       const { MessageSid: id, MessageStatus, ErrorCode: code } = v.parse(Delivery, form)
-      const state = states.get(MessageStatus)
+      // "The specified validity period on this message has elapsed."
+      const state = code === "30036" ? "expired" : states.get(MessageStatus)
       // Opted out, no mobile, unknown. A landline (30006) may be a carrier without a route as well.
       const isRecipient = ["21610", "21614", "30005"].includes(code ?? "")
       const fault = isRecipient ? "recipient" : code === "30450" ? "fraud" : undefined

@@ -74,10 +74,14 @@ export default {
     recipient: [
       1170, // "Invalid or Missing MSISDN Param"
     ],
-    // 1050, "Number barred", is a list of Vonage's own.
-    account: [1040, 1050, 1060, 1070, 1080, 1120, 1140, 1160],
-    message: [1090, 1150],
-    provider: [1000, 1010, 1030, "throttled"],
+    // 1050, "Number barred", and 1470 are lists, of Vonage's and of the account's own; 148x are the carriers' filters.
+    account: [
+      ...[1010, 1040, 1050, 1060, 1070, 1080, 1120, 1140, 1160],
+      ...[1420, 1460, 1470, 1472, 1480, 1481, 1482, 1483, 1484],
+    ],
+    message: [1020, 1090, 1150],
+    provider: [1000, 1030, "throttled"],
+    fraud: [1473], // "AIT Protection"
   },
   receipt({ status, json }) {
     if (status === 202 && v.is(Accepted, json)) return { id: json.message_uuid }
@@ -100,7 +104,8 @@ export default {
       const code = error ? String(error.title) : undefined
       // A rejection by this code is a text that outlived its validity.
       const state = code === "1360" ? "expired" : states.get(status)
-      const fault = ["1170", "1240"].includes(code ?? "") ? "recipient" : undefined
+      const isRecipient = ["1170", "1240"].includes(code ?? "")
+      const fault = isRecipient ? "recipient" : code === "1473" ? "fraud" : undefined
       return state ? [{ id, state, code, fault }] : []
     },
   },

@@ -239,6 +239,17 @@ const advised: [env: Record<string, string>, told: RegExp][] = [
     /TWILIO_AUTH_TOKEN, or TWILIO_API_KEY and TWILIO_API_SECRET must be set/,
   ],
   [
+    {
+      ...{ SMS_PROVIDER: "sinch", SINCH_SMS_REGION: "us", SINCH_SERVICE_PLAN_ID: "a", SINCH_API_TOKEN: "b" },
+      SINCH_KEY_ID: "c",
+    },
+    /SINCH_PROJECT_ID, SINCH_KEY_ID and SINCH_KEY_SECRET go together/,
+  ],
+  [
+    { VOICE_PROVIDER: "twilio-voice", TWILIO_ACCOUNT_SID: `AC${"0".repeat(32)}`, TWILIO_VOICE_SENDER: "+15005550006" },
+    /TWILIO_AUTH_TOKEN, or TWILIO_API_KEY and TWILIO_API_SECRET must be set/,
+  ],
+  [
     { SMS_PROVIDER: "sinch", SINCH_SMS_REGION: "us", SINCH_KEY_ID: "a", SINCH_PROJECT_ID: "b" },
     /SINCH_SERVICE_PLAN_ID and SINCH_API_TOKEN, or SINCH_PROJECT_ID and SINCH_KEY_ID and SINCH_KEY_SECRET must be set/,
   ],
