@@ -301,10 +301,14 @@ export async function receive(
     isProving = false
     if ("problem" in early) return early
     const body = await reading
-    if ("problem" in body || !caller.isSigned) return { ...early, ...body }
+    if ("problem" in body) return body
+    // A signature is over the text as it came, so that no other charset is looked at.
+    const type = caller.isSigned ? "" : (request.headers.get("content-type") ?? "")
+    const decoded = decodeBody(body.bytes, charsetOf(type))
+    if ("problem" in decoded || !caller.isSigned) return { ...early, ...decoded }
     isProving = true
-    const proven = await caller.prove({ headers, text: body.text })
-    return { ...proven, text: body.text }
+    const proven = await caller.prove({ headers, text: decoded.text })
+    return { ...proven, text: decoded.text }
   }
   const arrived = await withTimeout(limit, clocks, proveAndRead())
   if (arrived) return arrived
@@ -314,24 +318,25 @@ export async function receive(
     : invalid("the body did not arrive within the deadline")
 }
 
-/** The body of a call as text; or the problem of what is coded, too large, broken off or in another charset than it says. */
-async function readBody(request: Request): Promise<{ text: string } | Problem> {
+/** The body of a call; or the problem of what is coded, too large or broken off. */
+async function readBody(request: Request): Promise<{ bytes: Uint8Array } | Problem> {
   const coding = request.headers.get("content-encoding") ?? "identity"
   if (coding !== "identity") {
     const name = coding.slice(0, 20).replace(/[^\w-]/g, "")
     return { problem: "unsupported_encoding", detail: `the body is coded as ${name}: send it plain` }
   }
-  const charset = charsetOf(request.headers.get("content-type") ?? "")
   try {
     const bytes = await readBytes(request)
-    if (!bytes) return { problem: "message_too_large", detail: "at most 64 KiB are read" }
-    const text = tryOr(() => (charset ? recodeForm(bytes, charset) : strictUtf8.decode(bytes)), undefined)
-    return text === undefined
-      ? invalid(`the body must be UTF-8${charset && ", or the charset that it names"}`)
-      : { text }
+    return bytes ? { bytes } : { problem: "message_too_large", detail: "at most 64 KiB are read" }
   } catch {
     return invalid("the body broke off")
   }
+}
+
+/** A body as text. Reading one in another charset than UTF-8 is dear, so that the caller must be proven before. */
+function decodeBody(bytes: Uint8Array, charset: string): { text: string } | Problem {
+  const text = tryOr(() => (charset ? recodeForm(bytes, charset) : strictUtf8.decode(bytes)), undefined)
+  return text === undefined ? invalid(`the body must be UTF-8${charset && ", or the charset that it names"}`) : { text }
 }
 
 /** An unproven call gets the gateway's own answer, never its platform's: a short one where people read it. */
@@ -1838,6 +1843,14 @@ export function readNumber(written: string, defaultCountry: string | undefined, 
     else if (bare?.isValid() && !parsed.isValid()) parsed = bare
     else break
   }
+  // With its calling code twice, +91 91 98765 43210, it is no valid number, and a vendor reads it as the one with one.
+  const { countryCallingCode: own = "" } = parsed ?? {}
+  let rest = parsed?.nationalNumber.replace(/^0+/, "") ?? ""
+  while (own && rest.startsWith(own) && !parsed?.isValid()) {
+    rest = rest.slice(own.length)
+    const inner = parse(`+${own}${rest}`)
+    if (inner?.isValid()) parsed = inner
+  }
   if (!parsed && !defaultCountry && /^[\d(]/.test(text))
     return badNumber("recipient must begin with +, or DEFAULT_COUNTRY must be set")
   if (!parsed) return badNumber("recipient must be a phone number: +, the calling code and the number")
@@ -2005,6 +2018,8 @@ function recodeForm(bytes: Uint8Array, charset: string): string {
   if (/^\s*[[{]/.test(text)) return strictUtf8.decode(bytes)
   const decoder = new TextDecoder(charset as "utf-8", { fatal: true })
   const decode = (part: string) => {
+    // Words of ASCII are most of a form, and the same in each charset that forms have.
+    if (/^[\w.-]*$/.test(part)) return part
     const binary = part.replace(/%([\da-f]{2})/gi, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)))
     return encodeURIComponent(decoder.decode(Buffer.from(binary, "latin1")))
   }
@@ -2422,7 +2437,7 @@ async function requireKnownCountries(env: Environment) {
 
 /** How the names of settings that protect begin. A variable that begins so and is no setting stops the start. */
 const protective =
-  /^(GATEWAY|LIMITS?|ALLOW|DENY|GUARD|PLATFORMS?|PAGES?|RESEND|DUPLICATE|SENTENCE)(_|$)|^(ALLOWED|DENIED)_(DESTINATIONS?|TYPES?|IPS?)$|^(SMS|VOICE)_(PROVIDER|SENDER)|^RATE_LIMITS?_(RECIPIENT|VOICE|IP|PREFIX|TOTAL)$/
+  /^(GATEWAY|LIMITS?|ALLOW|DENY|GUARD|PLATFORMS?|PAGES?|RESEND|DUPLICATE|SENTENCE)(_|$)|^(ALLOWED|DENIED|BLOCK(ED)?)_(COUNTR(Y|IES)|DESTINATIONS?|TYPES?|IPS?)$|^TEST_NUMBER|^(SMS|VOICE)_(PROVIDER|SENDER)|^RATE_LIMITS?_(RECIPIENT|VOICE|IP|PREFIX|TOTAL)$/
 
 /** Throws a StartError for every variable that looks like a setting that protects and is none. */
 function requireKnownNames(env: Environment) {
@@ -2436,7 +2451,11 @@ function requireKnownNames(env: Environment) {
     return listShortened(name.toUpperCase()).some((form) => shortenedNames.has(form)) || shortenedWords.some(fits)
   }
   const unknown = Object.keys(env).filter((name) => !isKnown(name) && !isOthers(name))
-  const wrong = unknown.filter((name) => protective.test(name) || isSlip(name))
+  // STORE is too short for a slip in any name: its value tells that it was meant.
+  const isStore = (name: string) =>
+    storeAddress.test(env[name] ?? "") &&
+    listShortened(name.toUpperCase()).some((form) => shortenedStore.includes(form))
+  const wrong = unknown.filter((name) => protective.test(name) || isSlip(name) || isStore(name))
   // Where no "=" stands between them, a name ends in a secret.
   const told = (name: string) => name.replace(/(?<=[A-Z\d_]{3})[^A-Z\d_].*/s, "…")
   if (wrong.length > 0)
@@ -2448,6 +2467,8 @@ function listShortened(word: string): string[] {
   return [word, ...Array.from(word, (_, at) => word.slice(0, at) + word.slice(at + 1))]
 }
 
+const storeAddress = /^(rediss?|valkeys?|sqlite|deno-kv):/
+const shortenedStore = listShortened("STORE")
 const settingNames = [...Object.keys(variables), ...Object.keys(families), ...textFamilies]
 // Of five letters one other makes another word: PAGER is not PAGES.
 const longNames = settingNames.filter((name) => protective.test(name) && name.length > 5)

@@ -150,6 +150,20 @@ test("a zero behind + is dropped where the region has one, or where the number e
   }
 })
 
+for (const [written, meant] of [
+  ["+91919876543210", "+919876543210"],
+  ["+90 90 532 123 45 67", "+905321234567"],
+  ["00 852 852 5123 4567", "+85251234567"],
+  ["+82821020000000", "+821020000000"],
+  ["+666666812345678", "+66812345678"],
+  ["+660066812345678", "+66812345678"],
+  ["+919198765432", "+919198765432"],
+  ["+494915112345678", "+494915112345678"],
+] as const)
+  test(`${written} is ${meant}: a calling code twice makes no other telephone`, () => {
+    assert.equal(Object(readNumber(written, undefined, numbers)).recipient, meant)
+  })
+
 test("a number that was read reads as itself, whatever zeros stood in it", () => {
   for (const [region, { countryCallingCode, nationalNumber }] of all) {
     for (const zeros of ["0", "00", "000", "0000"]) {

@@ -352,6 +352,9 @@ const misspelt: [name: string, meant?: string][] = [
   ["GATEWAY_ALLOW_IP", "GATEWAY_ALLOW_IPS"],
   ["GUARD_MODE"],
   ["GAETWAY_SECRET", "GATEWAY_SECRET"],
+  ["ALLOWED_COUNTRIES"],
+  ["BLOCK_DESTINATIONS"],
+  ["TEST_NUMBER", "TEST_NUMBERS"],
   ["GATWAY_ALOW_IPS", "GATEWAY_ALLOW_IPS"],
   ["LIMT_RECIPENT", "LIMIT_RECIPIENT"],
   ["ALOW_DESTINATION", "ALLOW_DESTINATIONS"],
@@ -369,6 +372,16 @@ for (const [name, meant] of misspelt) {
     assert.doesNotMatch(message, /canary/)
   })
 }
+
+test("a slip in STORE stops the start where its value is a store's, and a variable of others does not", async () => {
+  for (const name of ["STORES", "STOR", "STROE"])
+    assert.match(
+      await failure({ ...httpEnv, [name]: "redis://127.0.0.1:1" }),
+      new RegExp(`^  ${name} is no setting`, "m"),
+    )
+  const { events } = await start({ STORES: "a,b", SHORE: "x", STORY: "sqlite" })
+  assert.deepEqual(events(), [])
+})
 
 const doubtful = [
   "DEFAULT_CALLING_CODE",
