@@ -647,6 +647,10 @@ function readRecipient(written: string, arrival: Arrival, country: string | unde
 
 // ───────────────────────────── Code: found in a text, or put into one ─────────────────────────────
 
+/** Runs of digits, with what may stand between two of a code, and words. */
+const wordsOfText =
+  /\d{3,10} ?[,'’·・|+:–-] ?\d{3,10}|\d(?:, ?\d){3,}|(?:\[\d\]){4,}|\d+(?:[ .\-–—/_]\d+)+|[\p{LC}\p{N}]{2,}(?:[-_][\p{LC}\p{N}]+)*/gu
+
 /**
  * The one-time code in a text: what the pattern finds, or a WebOTP line says, or the only run of 4 to 10 digits that stands
  * alone. None where several could be it: a second run, one with letters inside (`AB1234`), one that goes on behind a
@@ -656,14 +660,18 @@ export function findCode(body: string, pattern?: RegExp): string | undefined {
   // Android's SMS Retriever wants a hash of its own at the end.
   const text = normalize(body.replace(/\p{No}/gu, "x")).replace(/^(<#>.*)\s[\w+/]{11}\s*$/s, "$1")
   if (pattern) return pattern.exec(text)?.findLast(Boolean)
-  const webOtp = /^@\S+ #([^\s%]+)/m.exec(text)?.[1]
+  const host = /^@(?:localhost|(?:[\w-]{1,63}\.)+[\w-]{1,63})(?::\d{1,5})? #([^\s%]+)(?:[ \t]*$|[ \t]+[%@])/m
+  const webOtp = host.exec(text)?.[1]
   if (webOtp || /&#?\w{1,8};/.test(text)) return webOtp
   // Letters of scripts without cases (Kana, Thai) stand beside digits with no blank between.
-  const words = text.match(/\d+(?:[ .\-–—/_]\d+)+|[\p{LC}\p{N}]{2,}(?:[-_][\p{LC}\p{N}]+)*/gu) ?? []
+  const words = text.match(wordsOfText) ?? []
   const codes = new Set(words.filter((word) => /^\d{4,10}$/.test(word)))
   const unit = /^\d{1,3}(s|m|h|secs?|mins?|minutes|hours|hrs?|st|nd|rd|th|am|pm)$/i
   const isLong = (word: string) => /\d.*\d/.test(word) && word.replace(/[-_]/g, "").length > 3
-  const isOther = (word: string) => !codes.has(word) && isLong(word) && !unit.test(word)
+  // With one digit it may be a name (Auth0, Web3), but not where no letter is small, or where letters stand on both sides.
+  const isMixed = (word: string) =>
+    /\d/.test(word) && /^[\p{Lu}\d_-]{5,}$|\p{L}\d\p{L}/u.test(word) && word.replace(/[-_]/g, "").length > 4
+  const isOther = (word: string) => !codes.has(word) && (isLong(word) || isMixed(word)) && !unit.test(word)
   return codes.size === 1 && !words.some(isOther) ? [...codes][0] : undefined
 }
 
@@ -1309,7 +1317,8 @@ export async function call(request: Request, world: World, init: CallInit): Prom
 }
 
 /** What comes compressed although nobody asked for it, decompressed. Throws where it is broken or more than 64 KiB. */
-function decompress(bytes: Uint8Array, coding: string | null): Uint8Array {
+function decompress(bytes: Uint8Array, named: string | null): Uint8Array {
+  const coding = named?.trim().toLowerCase()
   if (!coding || bytes.length === 0) return bytes
   const { unzipSync, brotliDecompressSync, zstdDecompressSync } = builtin("node:zlib")
   const options = { maxOutputLength: 65_536 }
@@ -1325,11 +1334,14 @@ export const faultNames = ["fraud", "recipient", "account", "message", "provider
  * 5xx and 429 count against the provider; anything else may concern this message alone.
  */
 function classify(refusal: contract.Refusal, status: number, faults: contract.Provider["faults"] = {}): Refused {
-  const { code, reason, isPerhapsSent = false } = refusal
+  const { code, reason } = refusal
   const isStatusAlone = code === status && reason === undefined
+  // A success that the file does not know may be one that the vendor writes in a new way.
+  const isUnknown = isStatusAlone && status >= 200 && status < 300
+  const isPerhapsSent = refusal.isPerhapsSent ?? isUnknown
   const isListed = (name: contract.Fault) => faults[name]?.some((known) => String(known) === String(code))
   const listed = isStatusAlone ? undefined : faultNames.find(isListed)
-  const none = isStatusAlone && status >= 200 && status < 300 ? "its answer is no acceptance that the file knows" : ""
+  const none = isUnknown ? "its answer is no acceptance that the file knows" : ""
   const byStatus = status === 401 || status === 402 || status === 403 ? "account" : "provider"
   const fault = refusal.fault ?? listed ?? byStatus
   // A 429 with a code of its own may concern one number alone.
@@ -1464,24 +1476,37 @@ export function redact(foreign: unknown, hidden: readonly string[], message: Mes
   const codes = [canonicalize(message.code ?? ""), ...runs.map((run) => run.replace(/\D/g, ""))]
   const isTelling = (word: string) => word.length > 3 && /\p{N}/u.test(word)
   const words = [...codes, ...body.split(/[^\p{L}\p{N}-]+/u).filter(isTelling)].map((word) => word.toLowerCase())
-  const unquoted = isProse ? hideBeginning(text, body) : text
+  const long = [body, ...hidden].filter((form) => form.length > 15)
+  const unquoted = isProse
+    ? long.reduce(hideBeginning, hideBase64(text, [...codes, message.recipient.slice(-7)]))
+    : text
   const unformed = hideForms(unquoted, [...hidden, body.toLowerCase(), ...words], isProse ? [] : words)
   const unspelled = isProse ? hideSpelled(unformed, words) : unformed
   const safe = hideDigits(unspelled, message.recipient, codes, isProse)
-  return safe.replaceAll(mark, "•").slice(0, most)
+  // A cut must leave no half of a character.
+  return safe
+    .replaceAll(mark, "•")
+    .slice(0, most)
+    .replace(/[\ud800-\udbff]$/, "")
 }
 
-/** Hides a text that a vendor quotes and cuts: 12 characters of its beginning and more. */
-function hideBeginning(text: string, body: string): string {
-  if (body.length < 12) return text
-  const [before = "", ...quotes] = text.split(body.slice(0, 12))
-  const after = quotes.map((quote) => {
-    const isSame = (at: number) => quote[at]?.toLowerCase() === body[12 + at]?.toLowerCase()
-    let end = 0
-    while (end < quote.length && isSame(end)) end += 1
-    return quote.slice(end)
+/** Hides a text or a secret that a vendor quotes and cuts: 12 characters of its beginning and more, in any case. */
+function hideBeginning(text: string, quoted: string): string {
+  const [lower, form] = [text.toLowerCase(), quoted.toLowerCase()]
+  const at = lower.indexOf(form.slice(0, 12))
+  if (at < 0) return text
+  let end = 12
+  while (end < form.length && lower[at + end] === form[end]) end += 1
+  return text.slice(0, at) + mark + hideBeginning(text.slice(at + end), quoted)
+}
+
+/** Hides a call that a vendor echoes in base64, whole: what holds one of these words when it is decoded. */
+function hideBase64(text: string, words: string[]): string {
+  const telling = words.filter((word) => word.length > 3)
+  return text.replace(/[\w+/-]{20,}={0,2}/g, (run) => {
+    const decoded = Buffer.from(run, "base64").toString("latin1")
+    return telling.some((word) => decoded.includes(word)) ? mark : run
   })
-  return [before, ...after].join(mark)
 }
 
 /** Hides words with letters, whatever stands between these: a voice is given a code sign by sign. */
@@ -2031,8 +2056,8 @@ function recodeForm(bytes: Uint8Array, charset: string): string {
 export async function readBytes(source: Request | contract.Reply): Promise<Uint8Array | undefined> {
   const length = source.headers.get("content-length")
   const isCoded = source.headers.has("transfer-encoding") || source.headers.has("content-encoding")
-  // Of two lengths ("5, 5") no number can be made.
-  if (length && !isCoded) return Number(length) <= 65_536 ? await source.bytes() : undefined
+  // Of two lengths ("5, 5") no number can be made: then the bytes are counted.
+  if (length && !isCoded && /^\d+$/.test(length)) return Number(length) <= 65_536 ? await source.bytes() : undefined
   const chunks: Uint8Array[] = []
   let size = 0
   for await (const chunk of source.body ?? []) {
@@ -2640,7 +2665,8 @@ function readEnvBytes(): Uint8Array {
     const { code, name } = Object(error)
     const isBeside = tryOr(() => builtin("node:fs").existsSync(`${import.meta.dirname}/.env`), false)
     if (name === "NotCapable") say(".env is not read, since Deno has no permission: --allow-read=.env,providers")
-    else if (isBeside) say(".env beside main.ts is not read: start in that folder, since it is read where you start")
+    else if (code === "ENOENT" && isBeside)
+      say(".env beside main.ts is not read: start in that folder, since it is read where you start")
     else if (code && code !== "ENOENT") throw new StartError([{ text: `.env is there and cannot be read: ${code}` }])
     return new Uint8Array()
   }

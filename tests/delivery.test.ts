@@ -188,8 +188,25 @@ test("a success that its file does not know has a reason", async () => {
     {},
     { a: fileOf({ receipt: ({ status }) => ({ code: status }) }) },
   )
-  assert.equal((await send()).status, 502)
+  const { status, answer } = await send()
+  assert.equal(status, 502)
+  assert.match(String(answer.detail), /^It may have been sent: /)
   assert.equal(line("refused").reason, "its answer is no acceptance that the file knows")
+})
+
+test("answers that no file knows use up the limits, since each may be a text that is paid for", async () => {
+  const { send } = await route({ a: () => new Response("<html>") }, { LIMIT_TOTAL: "2/10m" })
+  const codes = [(await send()).status, (await send()).status, (await send()).status]
+  assert.deepEqual(codes, [502, 502, 429])
+})
+
+test("an id that is cut inside of a character is kept, and its message is sent once", async () => {
+  const receipt = () => ({ id: `${"S".repeat(199)}😀` })
+  const { post, calls } = await start({ SMS_PROVIDER: "a" }, undefined, {
+    load: async (path) => (path === "a" ? { default: fileOf({ receipt }) } : await import(`../providers/${path}.ts`)),
+  })
+  for (let count = 0; count < 3; count += 1) assert.equal((await problem(await post())).receipt, "S".repeat(199))
+  assert.equal(calls.length, 1)
 })
 
 test("a receipt with a number for its id is taken, and one with neither id nor code is told", async () => {

@@ -269,7 +269,7 @@ async function mend(complaint: Complaint, env: Environment): Promise<Complaint> 
     return { ...complaint, suggestion: randomBytes(24).toString("base64url") }
   if (text.includes("v1,whsec_") && written && !written.startsWith("v1,"))
     return { ...complaint, text: `${text}; v1,whsec_ is a part of it` }
-  const [, host] = setting === "HOST" ? (/^([^:]+):\d+$/.exec(written) ?? []) : []
+  const [, host] = setting === "HOST" ? (/^(localhost|[\d.]{7,15}):\d+$/.exec(written) ?? []) : []
   if (host)
     return { ...complaint, text: `${text}: it holds a port, which PORT is for${didYouMean(host)}`, suggestion: host }
   const value = written && !complaint.suggestion ? await valueMeant(setting, written) : undefined
@@ -537,7 +537,9 @@ function listUnnamed(env: Environment): Complaint[] {
       const variable = ends.map((end) => `${variablePrefix(name)}_${end}`).find((variable) => env[variable])
       return variable && !named.includes(name) ? [{ name, variable }] : []
     })
-    const suggestion = [...named, ...found.map(({ name }) => name)].join()
+    // A word that is no name may be a secret in the wrong place.
+    const known = named.filter((name) => listFiles(kind).includes(name))
+    const suggestion = [...known, ...found.map(({ name }) => name)].join()
     for (const { name, variable } of found)
       complaints.push({ text: `${variable} is set, and ${setting} does not name ${name}`, setting, suggestion })
   }

@@ -98,7 +98,9 @@ export function chooseNames(kind: "" | "platforms/", names: string[]): string[] 
   if (known.length < 2) throw new Error("Deno has no permission to read providers/: --allow-read=<its path>")
   for (const name of names) {
     if (known.includes(name)) continue
-    const what = v.is(fileName(), name) ? `there is no providers/${kind}${name}.ts` : `no file can be called ${name}`
+    // What was typed may be a secret or a number.
+    const told = /^[\w./-]{1,40}$/.test(name) && !/\d{4}/.test(name) ? name : "that"
+    const what = v.is(fileName(), name) ? `there is no providers/${kind}${name}.ts` : `no file can be called ${told}`
     throw new Error(what + didYouMean(fileMeant(kind, name) ?? nearest(name.toLowerCase(), configured)))
   }
   return names.length > 0 ? names : known
@@ -136,7 +138,10 @@ export default {
     }
     // One word may be a misspelt name.
     if (found.size === 0 && words.length === 1) chooseNames("", words)
-    if (found.size === 0) throw new Error(`no provider fits all of these words: ${words.join(" ")}`)
+    if (found.size === 0)
+      throw new Error(
+        `no provider fits all of these words: ${words.filter((word) => /^[a-z-]{1,20}$/i.test(word)).join(" ")}`,
+      )
     for (const [name, provider] of found) showInIndex(name, provider, world)
     world.print(`\n${found.size} providers. main.ts providers NAME tells the variables, with --env as lines for .env.`)
     world.print("Words narrow the list: main.ts providers india, main.ts providers voice")

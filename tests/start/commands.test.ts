@@ -348,6 +348,8 @@ const failures: [args: string[], told: RegExp, env?: Record<string, string>][] =
   [["token", "--expires", "1d"], /--expires must be a duration.*; did you mean 24h\?/, { GATEWAY_SECRET: secret }],
   [["providers", "--env"], /--env stands behind the name of a provider: providers twilio --env/],
   [["providers", "voice", "atlantis"], /no provider fits all of these words: voice atlantis/],
+  [["providers", "twilio", "canary_12345"], /no provider fits all of these words: twilio\n$/],
+  [["providers", "+12223334444"], /no file can be called that/],
   [["providers", "providers/twilio.ts"], /no file can be called providers\/twilio\.ts; did you mean twilio\?/],
   [["providers", "twillio"], /there is no providers\/twillio\.ts; did you mean twilio\?/],
   [["platforms", "supabse"], /did you mean supabase\?/],
