@@ -57,9 +57,9 @@ const Event = v.object({ entry: v.array(v.object({ changes: v.array(Change) })) 
 const states = new Map(
   Object.entries({ sent: "pending", delivered: "delivered", read: "delivered", failed: "failed" } as const),
 )
-/** The part of a message's id that is its own: the rest of its base64 holds the number. */
+/** The part of a message's id that is its own, else its end: the beginning of its base64 holds the number. */
 const idOf = (wamid: string) =>
-  /[\dA-F]{16,}/.exec(Buffer.from(wamid.replace(/^wamid\./, ""), "base64").toString("latin1"))?.[0] ?? wamid
+  /[\dA-F]{16,}/.exec(Buffer.from(wamid.replace(/^wamid\./, ""), "base64").toString("latin1"))?.[0] ?? wamid.slice(-16)
 const challengeOf = (url: string) => /^\w+$/.exec(new URL(url).searchParams.get("hub.challenge") ?? "")?.[0]
 
 /** Its template has the code in text and button. Who is not on WhatsApp (131026) may still get an SMS. */

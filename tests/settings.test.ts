@@ -680,6 +680,7 @@ const warnings: [env: Record<string, string>, told: RegExp][] = [
     { GATEWAY_ALLOW_IPS: "192.0.2.1", GATEWAY_URL: "https://sms.acme.com" },
     /^GATEWAY_ALLOW_IPS holds the proxy's address, where one stands in front: see GATEWAY_TRUST_PROXY$/,
   ],
+  [{ DENY_TYPES: "voip" }, /^DENY_TYPES stands in place of its default, so that premium numbers are let through/],
   [{ GATEWAY_SECRET: "MySecretToSignTheToken" }, /less than 32 bytes/],
   [{ GATEWAY_SECRET_PREVIOUS: "short" }, /less than 32 bytes/],
   [{ NODE_ENV: "production", SMS_PROVIDER: "console" }, /console prints every code/],

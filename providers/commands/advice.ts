@@ -563,7 +563,9 @@ function listContradictions(settings: Settings, env: Environment): string[] {
   const doubts: string[] = []
   if (env.ATTEMPT_TIMEOUT && settings.ATTEMPT_TIMEOUT > settings.DEADLINE)
     doubts.push("ATTEMPT_TIMEOUT is longer than DEADLINE, which ends every call")
-  const { ALLOW_DESTINATIONS, DENY_DESTINATIONS } = settings
+  const { ALLOW_DESTINATIONS, DENY_DESTINATIONS, DENY_TYPES } = settings
+  if (env.DENY_TYPES && DENY_TYPES.length > 0 && !DENY_TYPES.includes("premium"))
+    doubts.push("DENY_TYPES stands in place of its default, so that premium numbers are let through: name premium, too")
   const both = DENY_DESTINATIONS?.find((target) => ALLOW_DESTINATIONS?.includes(target))
   // Digits may be a whole number.
   const shown = both && /^\d/.test(both) ? "the same digits" : both
