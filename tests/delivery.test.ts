@@ -1,5 +1,6 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
+import { gzipSync } from "node:zlib"
 import { HTTPException } from "hono/http-exception"
 import * as v from "valibot"
 import type { Page, Provider } from "../main.ts"
@@ -485,6 +486,12 @@ test("a provider that could not answer in time is not asked, and nothing counts 
   }
   assert.deepEqual(asked, [])
   assert.equal(events().filter(({ event }) => event === "resting").length, 0)
+})
+
+test("an answer whose coding is written in capitals is decompressed", async () => {
+  const answer = () => new Response(gzipSync('{"id":"x-9"}'), { headers: { "content-encoding": "GZIP" } })
+  const { send } = await route({ a: answer })
+  assert.equal((await send()).answer.receipt, "x-9")
 })
 
 test("an answer with a good status that cannot be read may have been sent", async () => {

@@ -270,6 +270,26 @@ for (const [name, charset, fields] of undeclared) {
   })
 }
 
+test("a form in another charset is read only where its caller is proven", async (context) => {
+  const { call, post } = await start()
+  const { TextDecoder: Real } = globalThis
+  let made = 0
+  const counted = class extends Real {
+    constructor(...given: ConstructorParameters<typeof Real>) {
+      super(...given)
+      made += 1
+    }
+  }
+  context.after(() => Object.assign(globalThis, { TextDecoder: Real }))
+  Object.assign(globalThis, { TextDecoder: counted })
+  const headers = { "content-type": `${form["content-type"]}; charset=windows-1252` }
+  const body = "recipient=%2B12223334444&body=%80+5"
+  assert.equal((await call({ method: "POST", headers, body })).status, 401)
+  assert.equal(made, 0)
+  assert.equal((await post(body, headers)).status, 200)
+  assert.equal(made, 1)
+})
+
 test("a replacement character that was sent as such is text", async () => {
   assert.equal((await outgoing({ recipient, body: "a \ufffd b", sender })).text, "a \ufffd b")
 })

@@ -373,6 +373,12 @@ for (const [name, meant] of misspelt) {
   })
 }
 
+test("a word of PLATFORMS that is no name is in no line to paste", async () => {
+  const message = await failure({ ...httpEnv, PLATFORMS: "canary-secret", SUPABASE_SECRET: "x" })
+  assert.match(message, /^ {2}PLATFORMS=supabase$/m)
+  assert.doesNotMatch(message, /=canary/)
+})
+
 test("a slip in STORE stops the start where its value is a store's, and a variable of others does not", async () => {
   for (const name of ["STORES", "STOR", "STROE"])
     assert.match(
