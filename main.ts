@@ -333,7 +333,7 @@ async function readBody(request: Request): Promise<{ bytes: Uint8Array } | Probl
   }
 }
 
-/** A body as text. Reading one in another charset than UTF-8 is dear, so that the caller must be proven before. */
+/** A body as text. Another charset than UTF-8 is slow to read, so the caller must be proven before. */
 function decodeBody(bytes: Uint8Array, charset: string): { text: string } | Problem {
   const text = tryOr(() => (charset ? recodeForm(bytes, charset) : strictUtf8.decode(bytes)), undefined)
   return text === undefined ? invalid(`the body must be UTF-8${charset && ", or the charset that it names"}`) : { text }
@@ -660,8 +660,8 @@ export function findCode(body: string, pattern?: RegExp): string | undefined {
   // Android's SMS Retriever wants a hash of its own at the end.
   const text = normalize(body.replace(/\p{No}/gu, "x")).replace(/^(<#>.*)\s[\w+/]{11}\s*$/s, "$1")
   if (pattern) return pattern.exec(text)?.findLast(Boolean)
-  const host = /^@(?:localhost|(?:[\w-]{1,63}\.)+[\w-]{1,63})(?::\d{1,5})? #([^\s%]+)(?:[ \t]*$|[ \t]+[%@])/m
-  const webOtp = host.exec(text)?.[1]
+  const webOtpLine = /^@(?:localhost|(?:[\w-]{1,63}\.)+[\w-]{1,63})(?::\d{1,5})? #([^\s%]+)(?:[ \t]*$|[ \t]+[%@])/m
+  const webOtp = webOtpLine.exec(text)?.[1]
   if (webOtp || /&#?\w{1,8};/.test(text)) return webOtp
   // Letters of scripts without cases (Kana, Thai) stand beside digits with no blank between.
   const words = text.match(wordsOfText) ?? []
@@ -1341,13 +1341,13 @@ function classify(refusal: contract.Refusal, status: number, faults: contract.Pr
   const isPerhapsSent = refusal.isPerhapsSent ?? isUnknown
   const isListed = (name: contract.Fault) => faults[name]?.some((known) => String(known) === String(code))
   const listed = isStatusAlone ? undefined : faultNames.find(isListed)
-  const none = isUnknown ? "its answer is no acceptance that the file knows" : ""
+  const fallback = isUnknown ? "its answer is no acceptance that the file knows" : ""
   const byStatus = status === 401 || status === 402 || status === 403 ? "account" : "provider"
   const fault = refusal.fault ?? listed ?? byStatus
   // A 429 with a code of its own may concern one number alone.
   const isFailure = listed === "provider" || status >= 500 || (status === 429 && code === status)
   const isOutage = fault === "provider" && isFailure
-  return { outcome: "refused", code, reason: reason ?? none, fault, isOutage, isPerhapsSent }
+  return { outcome: "refused", code, reason: reason ?? fallback, fault, isOutage, isPerhapsSent }
 }
 
 /** The refusal for a call that brought no answer. The circuit breaker counts it. */
@@ -1868,7 +1868,7 @@ export function readNumber(written: string, defaultCountry: string | undefined, 
     else if (bare?.isValid() && !parsed.isValid()) parsed = bare
     else break
   }
-  // With its calling code twice, +91 91 98765 43210, it is no valid number, and a vendor reads it as the one with one.
+  // A calling code may stand twice, as in +91 91 98765 43210. That is not valid, and vendors reach the telephone behind it.
   const { countryCallingCode: own = "" } = parsed ?? {}
   let rest = parsed?.nationalNumber.replace(/^0+/, "") ?? ""
   while (own && rest.startsWith(own) && !parsed?.isValid()) {
@@ -2462,7 +2462,7 @@ async function requireKnownCountries(env: Environment) {
 
 /** How the names of settings that protect begin. A variable that begins so and is no setting stops the start. */
 const protective =
-  /^(GATEWAY|LIMITS?|ALLOW|DENY|GUARD|PLATFORMS?|PAGES?|RESEND|DUPLICATE|SENTENCE)(_|$)|^(ALLOWED|DENIED|BLOCK(ED)?)_(COUNTR(Y|IES)|DESTINATIONS?|TYPES?|IPS?)$|^TEST_NUMBER|^(SMS|VOICE)_(PROVIDER|SENDER)|^RATE_LIMITS?_(RECIPIENT|VOICE|IP|PREFIX|TOTAL)$/
+  /^(GATEWAY|LIMITS?|ALLOW|DENY|GUARD|PLATFORMS?|PAGES?|RESEND|DUPLICATE|SENTENCE)(_|$)|^(ALLOWED|DENIED|BLOCK(ED)?)_(COUNTR(Y|IES)|DESTINATIONS?|TYPES?|IPS?)$|^TEST_NUMBERS?$|^(SMS|VOICE)_(PROVIDER|SENDER)|^RATE_LIMITS?_(RECIPIENT|VOICE|IP|PREFIX|TOTAL)$/
 
 /** Throws a StartError for every variable that looks like a setting that protects and is none. */
 function requireKnownNames(env: Environment) {
@@ -2476,7 +2476,7 @@ function requireKnownNames(env: Environment) {
     return listShortened(name.toUpperCase()).some((form) => shortenedNames.has(form)) || shortenedWords.some(fits)
   }
   const unknown = Object.keys(env).filter((name) => !isKnown(name) && !isOthers(name))
-  // STORE is too short for a slip in any name: its value tells that it was meant.
+  // A slip makes other words of STORE: only an address of a store shows that it was meant.
   const isStore = (name: string) =>
     storeAddress.test(env[name] ?? "") &&
     listShortened(name.toUpperCase()).some((form) => shortenedStore.includes(form))
@@ -2498,7 +2498,7 @@ const settingNames = [...Object.keys(variables), ...Object.keys(families), ...te
 // Of five letters one other makes another word: PAGER is not PAGES.
 const longNames = settingNames.filter((name) => protective.test(name) && name.length > 5)
 const shortenedNames = new Set(longNames.flatMap(listShortened))
-// A slip in each word makes no other name; a word of three letters has none.
+// Each word may hold a slip, but for those of three letters, where another letter makes another word.
 const formsOfWord = (word: string) => new Set(word.length > 3 ? listShortened(word) : [word])
 const shortenedWords = longNames.map((name) => name.split("_").map(formsOfWord))
 /** Whether a name is a setting, or begins as a family or as the variables of a file that a setting names. */
